@@ -1,0 +1,104 @@
+"""Worked examples and error answers for the OpenAPI page."""
+
+from typing import Any
+
+from fastapi.openapi.models import Example
+
+from app.schemas import ClassifyAnswer, NerAnswer, Problem
+
+_ERRORS: dict[int, str] = {
+    400: "The body is not JSON.",
+    401: "An API key is needed, or this one is not known.",
+    403: "The key lacks the scope.",
+    404: "No such model; the answer lists what serves.",
+    409: "The version could not be swapped in; what served still serves.",
+    413: "The body is too large.",
+    415: "The content type is not JSON.",
+    422: "A field breaks its limit.",
+    429: "Overloaded: see Retry-After.",
+    500: "The model failed on this input, or the service has a bug.",
+    503: "Not ready, or shutting down.",
+    504: "The request's time ran out.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI responses for the statuses, all of one shape."""
+    schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
+    content = {"application/problem+json": schema}
+    return {
+        status: {"description": _ERRORS[status], "model": Problem, "content": content}
+        for status in statuses
+    }
+
+
+CLASSIFY_EXAMPLES: dict[str, Example] = {
+    "one text": Example(
+        value={"model": "sentiment", "inputs": "A squad of misfits, and still great fun."}
+    ),
+    "several texts, best label only": Example(
+        value={
+            "model": "topic",
+            "inputs": [
+                "The central bank raised interest rates by a quarter point.",
+                "The striker scored twice in the final.",
+            ],
+            "top_k": 1,
+        }
+    ),
+    "a long document, read in windows": Example(
+        value={"model": "topic", "inputs": "First paragraph … last one.", "long_text": "window"}
+    ),
+}
+
+NER_EXAMPLES: dict[str, Example] = {
+    "one text": Example(value={"inputs": "Tim Cook opened a new Apple store in Berlin."}),
+    "only people and places": Example(
+        value={
+            "model": "ner",
+            "inputs": ["Angela Merkel met Emmanuel Macron in Paris."],
+            "labels": ["PER", "LOC"],
+            "aggregation_strategy": "first",
+            "threshold": 0.5,
+        }
+    ),
+}
+
+_CLASSIFY_ANSWER = {
+    "model": "sentiment",
+    "version": 1,
+    "results": [
+        {
+            "tokens": 13,
+            "windows": 1,
+            "truncated": False,
+            "labels": [
+                {"label": "positive", "score": 0.98},
+                {"label": "negative", "score": 0.02},
+            ],
+        }
+    ],
+}
+_NER_ANSWER = {
+    "model": "ner",
+    "version": 1,
+    "results": [
+        {
+            "tokens": 12,
+            "windows": 1,
+            "truncated": False,
+            "entities": [
+                {"entity_group": "PER", "score": 0.97, "word": "Tim Cook", "start": 0, "end": 8}
+            ],
+        }
+    ],
+}
+
+
+def _answer(model: type[ClassifyAnswer | NerAnswer], value: object) -> dict[int | str, Any]:
+    return {200: {"model": model, "content": {"application/json": {"example": value}}}}
+
+
+_INFERENCE = problems(400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504)
+CLASSIFY_RESPONSES = _answer(ClassifyAnswer, _CLASSIFY_ANSWER) | _INFERENCE
+NER_RESPONSES = _answer(NerAnswer, _NER_ANSWER) | _INFERENCE

@@ -1,0 +1,109 @@
+"""Models, reload, health and metrics."""
+
+from fastapi import APIRouter, Depends
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from app.api.deps import ServiceDep, require
+from app.api.examples import problems
+from app.engine.registry import Model
+from app.engine.servable import Servable
+from app.schemas import Health, LoadFailure, ModelList, ModelStatus, ReloadRequest
+
+models = APIRouter(prefix="/v1/models", tags=["models"])
+health = APIRouter(prefix="/health", tags=["health"])
+metrics = APIRouter(tags=["health"])
+
+_READ = [Depends(require("predict"))]
+_ADMIN = [Depends(require("admin"))]
+
+
+@models.get("", dependencies=_READ, responses=problems(401, 403))
+async def list_models(service: ServiceDep) -> ModelList:
+    """List every model of the store: what serves, from which graph, and what failed."""
+    return ModelList(models=[_status(model, service) for model in service.registry.models])
+
+
+@models.get("/{name}", dependencies=_READ, responses=problems(401, 403, 404))
+async def get_model(name: str, service: ServiceDep) -> ModelStatus:
+    """Describe one model."""
+    return _status(service.registry.model(name), service)
+
+
+@models.post(
+    "/{name}/reload",
+    dependencies=_ADMIN,
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+)
+async def reload_model(
+    name: str, service: ServiceDep, body: ReloadRequest | None = None
+) -> ModelStatus:
+    """Swap in a version: a given one, to which the model is then pinned, or the newest.
+
+    What serves keeps serving until the new version is verified, loaded, warm and has answered the
+    golden cases; if it fails, nothing changes and the answer says why.
+    """
+    await service.registry.reload(name, body.version if body else None)
+    return _status(service.registry.model(name), service)
+
+
+@health.get("/live")
+async def live() -> Health:
+    """Answer while the event loop turns: if this fails, restart the process."""
+    return Health(status="ok")
+
+
+@health.get("/ready", response_model=Health, responses={503: {"model": Health}})
+async def ready(service: ServiceDep) -> Response:
+    """Tell whether requests can be answered now: if not, send them elsewhere."""
+    return _health(service.unready_reason())
+
+
+@health.get("/startup", response_model=Health, responses={503: {"model": Health}})
+async def startup(service: ServiceDep) -> Response:
+    """Tell whether the first load of the store has ended."""
+    return _health(None if service.lifecycle.started else "the models are loading")
+
+
+@metrics.get("/metrics", response_class=Response)
+async def prometheus(service: ServiceDep) -> Response:
+    """Export everything measured, for Prometheus."""
+    service.metrics.ready.set(service.unready_reason() is None)
+    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _health(reason: str | None) -> Response:
+    if reason is None:
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "unavailable", "reason": reason}, 503)
+
+
+def _status(model: Model, service: ServiceDep) -> ModelStatus:
+    failure = model.last_failure
+    status = ModelStatus(
+        name=model.name,
+        status="serving" if model.servable else "failed",
+        version=model.servable.version if model.servable else None,
+        versions=list(model.versions),
+        last_failure=failure
+        and LoadFailure(version=failure.version, reason=failure.reason, at=failure.at),
+    )
+    if model.servable is None:
+        return status
+    return status.model_copy(update=_description(model.servable, service.registry.provider))
+
+
+def _description(servable: Servable, provider: str) -> dict[str, object]:
+    manifest, graph = servable.manifest, servable.graph
+    evaluation = manifest.evaluation
+    return {
+        "task": manifest.task,
+        "labels": list(manifest.labels),
+        "max_length": manifest.max_length,
+        "precision": servable.precision,
+        "provider": provider,
+        "batch_invariant": servable.batch_invariant,
+        "recipe": graph.recipe,
+        "agreement": graph.parity.agreement,
+        "metrics": evaluation.graphs.get(servable.precision, {}) if evaluation else {},
+    }

@@ -1,0 +1,138 @@
+"""Errors as application/problem+json: one helper for every route."""
+
+import json
+import logging
+import math
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import ClassmarkError, Overloaded
+from app.schemas import FieldError, Problem
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+REASONS = {
+    401: "unauthorized", 403: "unauthorized", 429: "overload", 499: "cancelled",
+    503: "not_ready", 504: "deadline",
+}  # fmt: skip
+# What to do about it, where pydantic's own message says only what is wrong.
+REMEDIES = {
+    "missing": "add the field",
+    "extra_forbidden": "remove the field or correct its name",
+    "string_unicode": "the text has a lone surrogate; send valid Unicode",
+    "string_too_short": "send a text of at least 1 character",
+    "text_nul": "remove it",
+    "too_short": "send at least 1",
+    "model_attributes_type": "send a JSON object",
+    "literal_error": "use one of these values",
+}
+
+
+def problem(
+    request: Request,
+    status: int,
+    title: str,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Build the answer and count it as a rejection."""
+    service = request.app.state.service
+    fallback = "invalid" if status < 500 else "failed"
+    service.metrics.rejections.labels(REASONS.get(status, fallback)).inc()
+    body = Problem(
+        title=title,
+        status=status,
+        detail=detail,
+        request_id=request.scope.get("state", {}).get("request_id"),
+        errors=list(errors),
+    )
+    content = body.model_dump_json(exclude_defaults=True)
+    return Response(content, status, headers, media_type=MEDIA_TYPE)
+
+
+async def on_classmark_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, ClassmarkError)
+    headers = {}
+    if isinstance(exc, Overloaded):
+        headers["Retry-After"] = str(math.ceil(exc.retry_after_seconds))
+    if exc.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(request, exc.status, exc.title, str(exc), headers=headers)
+
+
+async def on_http_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    title = HTTPStatus(exc.status_code).phrase
+    detail = {
+        400: "the body could not be read as JSON in UTF-8; send a JSON object",
+        404: f"there is no {request.url.path}; /docs lists what there is",
+        405: f"{request.url.path} does not take {request.method}; /docs lists what it takes",
+        413: f"the body is over {request.app.state.service.settings.max_body_bytes} bytes; send "
+        "fewer or shorter inputs a request, or raise CLASSMARK_MAX_BODY_BYTES",
+    }.get(exc.status_code, str(exc.detail))
+    return problem(
+        request, exc.status_code, title, detail, headers=dict(exc.headers) if exc.headers else None
+    )
+
+
+async def on_invalid(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)
+    errors = exc.errors()
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        where = f"{first['ctx']['error']} at character {first['loc'][-1]}"
+        return problem(
+            request, 400, "Not JSON", f"the body is not JSON: {where}; send a JSON object"
+        )
+    content_type = request.headers.get("content-type", "")
+    if first["loc"] == ("body",) and "json" not in content_type:
+        detail = f"the content type is {content_type or 'missing'!r}; send application/json"
+        return problem(request, 415, "Unsupported media type", detail)
+    fields = [FieldError(field=_field(e["loc"]), problem=_message(e)) for e in errors[:20]]
+    detail = f"{fields[0].field}: {fields[0].problem}"
+    if len(errors) > 1:
+        detail += f" ({len(errors)} problems in all)"
+    return problem(request, 422, "Invalid request", detail, fields)
+
+
+async def on_bug(request: Request, exc: Exception) -> Response:
+    """Answer for what nobody foresaw: the log has the traceback, the caller has its id."""
+    detail = "this is a bug in the service; report the request id, the log has more"
+    return problem(request, 500, "Internal error", detail)
+
+
+def _field(loc: Sequence[str | int]) -> str:
+    """Name a field as the caller wrote it: without the union branches pydantic adds."""
+    parts = [part for part in loc[1:] if part not in ("text[tag]", "pair[tag]")]
+    kept = [part for i, part in enumerate(parts) if not _is_branch(parts, i)]
+    return ".".join(map(str, kept)) or str(loc[0])
+
+
+def _is_branch(parts: Sequence[str | int], i: int) -> bool:
+    return parts[i] in ("text", "pair") and i > 0 and isinstance(parts[i - 1], int)
+
+
+def _message(error: dict[str, Any]) -> str:
+    value = error.get("input")
+    shown = f"{_brief(value)}: " if isinstance(value, (int, float, bool)) else ""
+    remedy = REMEDIES.get(error["type"])
+    return f"{shown}{error['msg']}" + (f"; {remedy}" if remedy else "")
+
+
+def _brief(value: object) -> str:
+    return json.dumps(value)[:40]
+
+
+def install_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(ClassmarkError, on_classmark_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_bug)

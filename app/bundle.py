@@ -1,0 +1,270 @@
+"""The contract between export and service: what a bundle is, and how one is read without trust.
+
+<store>/<name>/<version>/manifest.json  model.<precision>.onnx ...  tokenizer.json  report.md
+"""
+
+import hashlib
+import re
+import stat
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from app.errors import BundleError, IncompleteBundle
+
+SCHEMA_VERSION: Literal[1] = 1
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+DESIRED_VERSION = "desired-version"
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,8}")
+
+Task = Literal["sequence-classification", "token-classification"]
+ProblemType = Literal["single_label", "multi_label"]
+Precision = Literal["fp32", "fp16", "int8"]
+TagScheme = Literal["IO", "BIO"]
+AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
+LongText = Literal["truncate", "window", "error"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Record(BaseModel):
+    """Frozen, and a field nobody knows is an error rather than a silent typo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Parity(Record):
+    """How a graph's answers, computed by the serving code, compare with the checkpoint's."""
+
+    inputs: int = Field(ge=1, description="texts compared")
+    agreement: Share = Field(description="share of equal labels (tokens' labels for NER)")
+    max_score_difference: float = Field(ge=0.0, description="largest difference of any score")
+    batch_agreement: Share = Field(description="share of equal labels, alone against in a batch")
+    batch_max_score_difference: float = Field(ge=0.0, description="the same for scores")
+    golden_max_score_difference: float = Field(ge=0.0, description="over the golden cases")
+
+
+class GraphFile(Record):
+    """One ONNX file of a bundle."""
+
+    file: FileName
+    sha256: Sha256
+    bytes: int = Field(gt=0)
+    inputs: tuple[str, ...] = Field(min_length=1, description="input names, int64 [batch, tokens]")
+    opset: int = Field(gt=0)
+    batch_invariant: bool = Field(description="an answer does not depend on its neighbours")
+    recipe: str = Field(description="how the graph was made, e.g. what was kept in fp32")
+    parity: Parity
+
+
+class TokenizerFile(Record):
+    file: FileName = TOKENIZER
+    sha256: Sha256
+    bytes: int = Field(gt=0)
+
+
+class Source(Record):
+    """Where the weights came from."""
+
+    checkpoint: str
+    weights_sha256: Sha256
+    architecture: str
+    parameters: int = Field(gt=0)
+
+
+class Evaluation(Record):
+    """Metrics on the evaluation set, by name (accuracy, macro_f1, f1, ...)."""
+
+    inputs: int = Field(ge=1)
+    checkpoint: dict[str, float]
+    graphs: dict[Precision, dict[str, float]]
+
+
+class ScoreReference(Record):
+    """The checkpoint's answers on the evaluation set: the baseline for drift."""
+
+    label_shares: dict[str, Share]
+    histogram_edges: tuple[float, ...]
+    histogram_counts: tuple[int, ...]
+
+
+class Defaults(Record):
+    """What a request gets when it does not ask."""
+
+    long_text: LongText = "truncate"
+    aggregation_strategy: AggregationStrategy = "first"
+    threshold: Share = 0.0
+
+
+class GoldenCase(Record):
+    """An input with the checkpoint's own logits: [labels], or [tokens, labels] for NER."""
+
+    text: str
+    text_pair: str | None = None
+    logits: tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+class Manifest(Record):
+    """The typed description of one bundle version."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    version: int = Field(ge=1, le=999_999_999)
+    task: Task
+    problem_type: ProblemType
+    labels: tuple[str, ...] = Field(min_length=1, description="in id order")
+    tag_scheme: TagScheme | None = None
+    max_length: int = Field(ge=8, le=65_536, description="tokens, special tokens included")
+    pad_token_id: int = Field(ge=0)
+    graphs: dict[Precision, GraphFile] = Field(min_length=1)
+    tokenizer: TokenizerFile
+    source: Source
+    tools: dict[str, str] = Field(description="versions of what made the bundle")
+    created_at: datetime
+    evaluation: Evaluation | None = None
+    score_reference: ScoreReference | None = None
+    defaults: Defaults = Defaults()
+    golden: tuple[GoldenCase, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _labels_fit_task(self) -> Self:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels repeat; give every id its own name in the checkpoint")
+        if (self.task == "token-classification") != (self.tag_scheme is not None):
+            raise ValueError("tag_scheme goes with token-classification, and only with it")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle on disk whose manifest was read; its files are checked when they are read."""
+
+    path: Path
+    manifest: Manifest
+
+    def read_tokenizer(self) -> bytes:
+        return self._read(self.manifest.tokenizer)
+
+    def read_graph(self, precision: Precision) -> bytes:
+        return self._read(self.manifest.graphs[precision])
+
+    def _read(self, file: GraphFile | TokenizerFile) -> bytes:
+        """Return the file's bytes once their size and checksum match: what is verified is used."""
+        path = self.path / file.file
+        data = _read_regular(path, file.bytes)
+        if len(data) != file.bytes:
+            raise IncompleteBundle(
+                f"{path} has {len(data)} bytes, the manifest says {file.bytes}: the copy is still "
+                "in progress or was cut short; copy the folder again"
+            )
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != file.sha256:
+            raise BundleError(
+                f"{path} has sha256 {digest[:12]}…, the manifest says {file.sha256[:12]}…: the "
+                "file was changed or damaged; export or copy the bundle again"
+            )
+        return data
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Read and check a bundle's manifest; raise BundleError naming what is wrong."""
+    raw = _read_regular(path / MANIFEST, MAX_MANIFEST_BYTES)
+    try:
+        manifest = Manifest.model_validate_json(raw)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the document"
+        raise BundleError(
+            f"{path / MANIFEST}: {where}: {first['msg']} ({exc.error_count()} problems in all); "
+            f"this service reads schema_version {SCHEMA_VERSION}; export the checkpoint again"
+        ) from exc
+    if (manifest.name, str(manifest.version)) != (path.parent.name, path.name):
+        raise BundleError(
+            f"{path} says it is {manifest.name}/{manifest.version}: a bundle's folder must be "
+            "<store>/<name>/<version>; move it there"
+        )
+    return Bundle(path, manifest)
+
+
+def list_models(store: Path) -> list[str]:
+    """Return the names of the model folders in a store."""
+    if not store.is_dir():
+        return []
+    return sorted(p.name for p in store.iterdir() if p.is_dir() and re.match(NAME_PATTERN, p.name))
+
+
+def list_versions(store: Path, name: str) -> list[int]:
+    """Return the version folders of a model, newest first; other folders are ignored."""
+    folder = store / name
+    if not folder.is_dir():
+        return []
+    found = (p.name for p in folder.iterdir() if p.is_dir())
+    return sorted((int(n) for n in found if VERSION_PATTERN.fullmatch(n)), reverse=True)
+
+
+def _read_regular(path: Path, limit: int) -> bytes:
+    """Read a plain file of a bundle; links are refused, so nothing outside is ever read."""
+    try:
+        for part in (path.parent.parent, path.parent, path):
+            if stat.S_ISLNK(part.lstat().st_mode):
+                raise BundleError(f"{part} is a symbolic link: a bundle holds plain files only")
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise BundleError(f"{path} is not a regular file: a bundle holds plain files only")
+        if info.st_size > limit:
+            raise BundleError(f"{path} has {info.st_size} bytes, more than the {limit} expected")
+        return path.read_bytes()
+    except FileNotFoundError as exc:
+        raise IncompleteBundle(
+            f"{path} is missing: the copy is still in progress or was cut short"
+        ) from exc
+    except OSError as exc:
+        raise BundleError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def read_desired_version(store: Path, name: str) -> int | None:
+    """Return the version a model is pinned to, or None where the newest is wanted."""
+    try:
+        text = (store / name / DESIRED_VERSION).read_text().strip()
+    except FileNotFoundError:
+        return None
+    if not VERSION_PATTERN.fullmatch(text):
+        raise BundleError(
+            f"{store / name / DESIRED_VERSION} says {text[:20]!r}, not a version number; write one "
+            "or remove the file"
+        )
+    return int(text)
+
+
+def write_desired_version(store: Path, name: str, version: int | None) -> None:
+    """Pin a model to a version, or unpin it; raise BundleError where the store is read-only."""
+    target = store / name / DESIRED_VERSION
+    try:
+        if version is None:
+            target.unlink(missing_ok=True)
+            return
+        draft = target.with_name(f".{DESIRED_VERSION}.tmp")
+        draft.write_text(f"{version}\n")
+        draft.replace(target)
+    except OSError as exc:
+        raise BundleError(
+            f"{target} cannot be written ({exc.strerror}); write {version} into that file where "
+            "the store is writable, and every replica follows"
+        ) from exc
+
+
+def version_signature(store: Path, name: str, version: int) -> tuple[object, ...]:
+    """Return what changes when a version's files change, to tell a new attempt from an old one."""
+    try:
+        files = sorted(p for p in (store / name / str(version)).iterdir())
+        return tuple((p.name, p.lstat().st_size, p.lstat().st_mtime_ns) for p in files)
+    except FileNotFoundError:
+        return ()

@@ -1,0 +1,94 @@
+"""ONNX Runtime on CPU or CUDA."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from app.bundle import GraphFile, Precision
+from app.engine.backends.base import Session
+from app.engine.decoding import Logits
+from app.engine.tokenization import Encoding, Ids
+from app.errors import BundleError
+
+Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
+PREFERRED: dict[Provider, tuple[Precision, ...]] = {
+    "CPUExecutionProvider": ("int8", "fp32", "fp16"),  # fp16 is slower than fp32 on a CPU
+    "CUDAExecutionProvider": ("fp16", "fp32", "int8"),
+}
+
+
+class OnnxRuntimeBackend:
+    """Sessions of one provider."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.preferred_precisions = PREFERRED[provider]
+
+    def load(self, data: bytes, graph: GraphFile, pad_token_id: int) -> Session:
+        return OnnxSession(data, graph.inputs, pad_token_id, self.provider)
+
+
+def choose_provider(device: Literal["auto", "cpu", "cuda"]) -> Provider:
+    """Return the provider for a device; `auto` takes CUDA where ONNX Runtime has it."""
+    has_cuda = "CUDAExecutionProvider" in ort.get_available_providers()
+    if device == "cuda" and not has_cuda:
+        raise ValueError(
+            "device is 'cuda' but this onnxruntime has no CUDA provider; install the extra "
+            "serve-gpu instead of serve, or set CLASSMARK_DEVICE=cpu"
+        )
+    return "CUDAExecutionProvider" if has_cuda and device != "cpu" else "CPUExecutionProvider"
+
+
+class OnnxSession:
+    """A graph with one intra-op thread: parallelism comes from executors, one a core."""
+
+    def __init__(
+        self, data: bytes, inputs: Sequence[str], pad_token_id: int, provider: Provider
+    ) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._inputs = tuple(inputs)
+        self._pad_token_id = pad_token_id
+        try:
+            self._session = ort.InferenceSession(data, options, providers=[provider])
+        except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
+            raise BundleError(f"ONNX Runtime does not load the graph: {_first_line(exc)}") from exc
+        found = {item.name for item in self._session.get_inputs()}
+        if found != set(self._inputs):
+            raise BundleError(
+                f"the graph has the inputs {sorted(found)}, the manifest says "
+                f"{sorted(self._inputs)}; export the checkpoint again"
+            )
+
+    def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+        feeds = pad(encodings, self._inputs, self._pad_token_id)
+        (logits,) = self._session.run(None, feeds)[:1]
+        rows = np.asarray(logits, dtype=np.float32)
+        if rows.ndim == 2:
+            return list(rows)
+        return [row[: encoding.tokens] for row, encoding in zip(rows, encodings, strict=True)]
+
+
+def pad(encodings: Sequence[Encoding], inputs: Sequence[str], pad_token_id: int) -> dict[str, Ids]:
+    """Return the named int64 inputs [batch, tokens], padded on the right to the longest."""
+    shape = (len(encodings), max(encoding.tokens for encoding in encodings))
+    feeds: dict[str, npt.NDArray[np.int64]] = {
+        "input_ids": np.full(shape, pad_token_id, dtype=np.int64),
+        "attention_mask": np.zeros(shape, dtype=np.int64),
+        "token_type_ids": np.zeros(shape, dtype=np.int64),
+    }
+    for row, encoding in enumerate(encodings):
+        feeds["input_ids"][row, : encoding.tokens] = encoding.ids
+        feeds["attention_mask"][row, : encoding.tokens] = 1
+        feeds["token_type_ids"][row, : encoding.tokens] = encoding.type_ids
+    return {name: feeds[name] for name in inputs}
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().split("\n")[0][:500]

@@ -1,0 +1,96 @@
+"""Logits to answers: pure functions, the same for every backend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.bundle import ProblemType
+from app.engine.tokenization import EncodedInput, Encoding
+
+Logits = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    label: str
+    score: float
+
+
+def softmax(logits: npt.ArrayLike) -> Scores:
+    """Return probabilities over the last axis; the true maximum is subtracted first."""
+    values = np.asarray(logits, dtype=np.float64)
+    exponentials = np.exp(values - values.max(axis=-1, keepdims=True))
+    shares: Scores = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def sigmoid(logits: npt.ArrayLike) -> Scores:
+    """Return independent probabilities, without overflow for very negative logits."""
+    values = np.asarray(logits, dtype=np.float64)
+    small = np.exp(-np.abs(values))
+    shares: Scores = np.where(values >= 0, 1.0, small) / (1.0 + small)
+    return shares
+
+
+def label_scores(logits: npt.ArrayLike, problem_type: ProblemType) -> Scores:
+    """Return one score a label; a one-logit model is a sigmoid, as in transformers' pipeline."""
+    values = np.asarray(logits)
+    if problem_type == "multi_label" or values.shape[-1] == 1:
+        return sigmoid(values)
+    return softmax(values)
+
+
+def rank_labels(
+    scores: Scores, labels: Sequence[str], top_k: int | None, threshold: float
+) -> list[LabelScore]:
+    """Return the labels from the highest score down, at most `top_k`, none under `threshold`."""
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    return [
+        LabelScore(labels[i], round(float(scores[i]), 6)) for i in order if scores[i] >= threshold
+    ]
+
+
+def pool_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> Logits:
+    """Return one row of logits for a text: the windows' mean, weighted by the tokens in each."""
+    if len(logits) == 1:
+        return logits[0]
+    weights = [len(window.content) for window in encoded.windows]
+    pooled: Logits = np.average(np.stack(logits), axis=0, weights=weights).astype(np.float32)
+    return pooled
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenLogits:
+    """The content tokens of a whole text, each once: logits [tokens, labels], offsets, subwords."""
+
+    logits: Logits
+    offsets: list[tuple[int, int]]
+    subwords: list[bool]
+
+
+def stitch_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> TokenLogits:
+    """Join the windows of a text so that every token is there once.
+
+    A token in an overlap is taken from the window in which it stands further from the edge, where
+    the model sees more of what is around it. Decoding then runs once over the whole text, so an
+    entity on a window's edge comes out once and whole.
+    """
+    parts: list[Logits] = []
+    offsets: list[tuple[int, int]] = []
+    subwords: list[bool] = []
+    last = len(encoded.windows) - 1
+    for index, (window, rows) in enumerate(zip(encoded.windows, logits, strict=True)):
+        kept = _positions_kept(window, encoded.overlap_tokens, first=index == 0, last=index == last)
+        parts.append(rows[kept])
+        offsets += [window.offsets[i] for i in kept]
+        subwords += [window.subwords[i] for i in kept]
+    return TokenLogits(np.concatenate(parts), offsets, subwords)
+
+
+def _positions_kept(window: Encoding, overlap: int, *, first: bool, last: bool) -> list[int]:
+    start = 0 if first else overlap // 2
+    stop = len(window.content) - (0 if last else overlap - overlap // 2)
+    return list(window.content[start:stop])

@@ -1,0 +1,41 @@
+"""From a version folder to a servable that has proved itself on this device."""
+
+import logging
+from pathlib import Path
+
+from app.bundle import Precision, open_bundle
+from app.engine.backends.base import Backend
+from app.engine.servable import Servable
+from app.errors import BundleError, IncompleteBundle
+
+logger = logging.getLogger(__name__)
+
+
+def load_servable(folder: Path, backend: Backend, precision: Precision | None) -> Servable:
+    """Verify, load, check and warm up a bundle; blocks for as long as that takes.
+
+    Args:
+        precision: the graph to take; None tries the device's preferred ones in turn until one
+            answers the golden cases as the checkpoint did.
+
+    Raises:
+        BundleError: why no graph of the bundle can serve here.
+    """
+    bundle = open_bundle(folder)
+    offered = [p for p in backend.preferred_precisions if p in bundle.manifest.graphs]
+    wanted = [precision] if precision else offered
+    for candidate in wanted:
+        try:
+            servable = Servable.load(bundle, backend, candidate)
+            servable.check_golden()
+            servable.warm_up()
+        except BundleError as exc:
+            if isinstance(exc, IncompleteBundle) or candidate == wanted[-1]:
+                raise
+            logger.warning(
+                "precision refused, trying the next",
+                extra={"path": str(folder), "precision": candidate, "reason": str(exc)},
+            )
+        else:
+            return servable
+    raise BundleError(f"{folder} has no graph that {backend.provider} can run; export one")

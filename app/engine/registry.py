@@ -1,0 +1,243 @@
+"""Which version of which model serves: loads, swaps and remembers what failed.
+
+    discover -> verify -> load -> warm up -> golden check -> swap one reference -> drain the old
+
+Anything that fails before the swap leaves the old version serving. The desired version is a file in
+the store (`<store>/<name>/desired-version`, else the highest version), so replicas converge.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.bundle import (
+    Precision,
+    Task,
+    list_models,
+    list_versions,
+    read_desired_version,
+    version_signature,
+    write_desired_version,
+)
+from app.engine.backends.base import Backend
+from app.engine.loading import load_servable
+from app.engine.servable import Servable
+from app.errors import (
+    AmbiguousModel,
+    BundleError,
+    ClassmarkError,
+    IncompleteBundle,
+    InvalidRequest,
+    ReloadFailed,
+    UnknownModel,
+)
+from app.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+Signature = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a version, or the pin (None), is not followed; tried again once the files change."""
+
+    version: int | None
+    reason: str
+    signature: Signature
+    at: datetime
+
+
+@dataclass(slots=True)
+class Model:
+    """The state of one model; changed by the registry alone."""
+
+    name: str
+    servable: Servable | None = None
+    versions: Sequence[int] = ()
+    failures: dict[int | None, Failure] = field(default_factory=dict)
+
+    @property
+    def last_failure(self) -> Failure | None:
+        return max(self.failures.values(), key=lambda failure: failure.at, default=None)
+
+
+class Registry:
+    """The models of one store on one backend."""
+
+    def __init__(
+        self, store: Path, backend: Backend, precision: Precision | None, metrics: Metrics
+    ) -> None:
+        self._store = store
+        self._backend = backend
+        self._precision = precision
+        self._metrics = metrics
+        self._models: dict[str, Model] = {}
+        self._loading = asyncio.Lock()
+
+    @property
+    def provider(self) -> str:
+        return self._backend.provider
+
+    @property
+    def models(self) -> list[Model]:
+        return [self._models[name] for name in sorted(self._models)]
+
+    @property
+    def serving(self) -> list[Servable]:
+        return [model.servable for model in self.models if model.servable is not None]
+
+    def model(self, name: str) -> Model:
+        """Return a model, serving or not; raise UnknownModel, which lists what exists."""
+        try:
+            return self._models[name]
+        except KeyError:
+            raise UnknownModel(
+                f"there is no model {name!r}; the store has: {', '.join(self._models) or 'none'}"
+            ) from None
+
+    def resolve(self, name: str | None, task: Task) -> Servable:
+        """Return the servable a request means; without a name, the one that fits the task."""
+        if name is not None:
+            return self._named(name, task)
+        fitting = [servable for servable in self.serving if servable.manifest.task == task]
+        if len(fitting) != 1:
+            names = ", ".join(servable.name for servable in fitting) or "none"
+            raise AmbiguousModel(
+                f"`model` may be left out where exactly one model does {task}; here do: {names}"
+            )
+        return fitting[0]
+
+    def _named(self, name: str, task: Task) -> Servable:
+        servable = self._models[name].servable if name in self._models else None
+        if servable is None:
+            names = ", ".join(servable.name for servable in self.serving) or "none"
+            raise UnknownModel(f"no model {name!r} serves; these do: {names}")
+        if servable.manifest.task != task:
+            route = (
+                "/v1/ner" if servable.manifest.task == "token-classification" else "/v1/classify"
+            )
+            raise InvalidRequest(
+                f"the model {name!r} does {servable.manifest.task}, not {task}; use {route}"
+            )
+        return servable
+
+    async def scan(self) -> None:
+        """Bring every model to its desired version; failures are kept, logged and counted."""
+        for name in await asyncio.to_thread(list_models, self._store):
+            async with self._loading:
+                await self._reconcile(self._models.setdefault(name, Model(name)))
+
+    async def reload(self, name: str, version: int | None) -> Servable:
+        """Swap in a version and make it the desired one, or without a version the newest.
+
+        Raises:
+            UnknownModel: no such model or version.
+            ReloadFailed: the version could not be loaded, or the wish not be recorded; what served
+                before still serves.
+        """
+        if name not in await asyncio.to_thread(list_models, self._store):
+            self.model(name)
+        async with self._loading:
+            model = self._models.setdefault(name, Model(name))
+            model.versions = await asyncio.to_thread(list_versions, self._store, name)
+            if not model.versions or version not in (None, *model.versions):
+                known = ", ".join(map(str, model.versions)) or "none"
+                raise UnknownModel(f"{name} has no version {version}; the store has: {known}")
+            wanted = version if version is not None else model.versions[0]
+            try:
+                servable = await self._load(model, wanted)
+                await asyncio.to_thread(write_desired_version, self._store, name, version)
+            except ClassmarkError as exc:
+                raise ReloadFailed(f"{exc}. {_still_serving(model)}") from exc
+            self._swap(model, servable)
+            return servable
+
+    async def _reconcile(self, model: Model) -> None:
+        model.versions = await asyncio.to_thread(list_versions, self._store, model.name)
+        try:
+            desired = await asyncio.to_thread(read_desired_version, self._store, model.name)
+        except BundleError as exc:
+            self._refuse(model, None, exc, ())
+            return
+        model.failures.pop(None, None)
+        for version in _candidates(model, desired):
+            signature = await asyncio.to_thread(version_signature, self._store, model.name, version)
+            known = model.failures.get(version)
+            if known is not None and known.signature == signature:
+                continue
+            try:
+                self._swap(model, await self._load(model, version))
+            except ClassmarkError:
+                continue
+            return
+
+    async def _load(self, model: Model, version: int) -> Servable:
+        """Load a version off the event loop; record the failure and raise it."""
+        if model.servable is not None and model.servable.version == version:
+            return model.servable
+        started = time.perf_counter()
+        signature = await asyncio.to_thread(version_signature, self._store, model.name, version)
+        try:
+            folder = self._store / model.name / str(version)
+            servable = await asyncio.to_thread(
+                load_servable, folder, self._backend, self._precision
+            )
+        except ClassmarkError as exc:
+            self._refuse(model, version, exc, signature)
+            raise
+        seconds = time.perf_counter() - started
+        model.failures.pop(version, None)
+        self._metrics.reloads.labels(model.name, "loaded").inc()
+        self._metrics.load_seconds.labels(model.name).observe(seconds)
+        logger.info("version loaded", extra=servable.identity | {"seconds": round(seconds, 3)})
+        return servable
+
+    def _refuse(
+        self, model: Model, version: int | None, exc: ClassmarkError, signature: Signature
+    ) -> None:
+        """Keep, count and log why a version, or the model's pin (None), cannot be followed."""
+        outcome = "incomplete" if isinstance(exc, IncompleteBundle) else "failed"
+        self._metrics.reloads.labels(model.name, outcome).inc()
+        model.failures[version] = Failure(version, str(exc), signature, datetime.now(UTC))
+        logger.error(
+            "version refused",
+            extra={"model": model.name, "version": version, "reason": str(exc)},
+        )
+
+    def _swap(self, model: Model, servable: Servable) -> None:
+        """Let new requests see the servable; the old one goes with the last that holds it."""
+        old, model.servable = model.servable, servable
+        if old is servable:
+            return
+        if old is not None:
+            self._metrics.model_info.remove(*self._info(old))
+        self._metrics.model_info.labels(*self._info(servable)).set(1)
+        logger.info(
+            "model swapped",
+            extra=servable.identity | {"previous_version": old.version if old else None},
+        )
+
+    def _info(self, servable: Servable) -> tuple[str, ...]:
+        invariant = str(servable.batch_invariant).lower()
+        identity = (servable.name, str(servable.version), servable.manifest.task)
+        return (*identity, servable.precision, self._backend.provider, invariant)
+
+
+def _candidates(model: Model, desired: int | None) -> list[int]:
+    """Return the versions to try, best first: none older than what serves, unless it is pinned."""
+    current = model.servable.version if model.servable else 0
+    if desired is not None:
+        return [] if desired == current else [desired]
+    return [version for version in model.versions if version > current]
+
+
+def _still_serving(model: Model) -> str:
+    if model.servable is None:
+        return "No version of the model serves"
+    return f"Version {model.servable.version} still serves"

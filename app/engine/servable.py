@@ -1,0 +1,136 @@
+"""One loaded bundle version: everything needed to answer with it."""
+
+import logging
+import time
+import weakref
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from app.bundle import Bundle, GoldenCase, GraphFile, LongText, Manifest, Precision
+from app.engine.backends.base import Backend, Session
+from app.engine.cost import Cost, measure_cost
+from app.engine.decoding import Logits, label_scores
+from app.engine.tokenization import EncodedInput, Encoding, TextInput, Tokenizer
+from app.errors import BundleError
+
+logger = logging.getLogger(__name__)
+
+# A graph differs from the checkpoint on the golden cases by what export measured; another
+# processor's kernels may add this much to any score.
+GOLDEN_SLACK = 0.05
+WARM_UP_SHAPES = [(1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64)]
+WINDOW_STRIDE_TOKENS = 64
+
+
+class Servable:
+    """A loaded model version, immutable once warm.
+
+    Requests, entries and batches hold it by reference: after a swap the old version lives exactly
+    as long as something in flight still needs it, and its session is freed with the last of them.
+    """
+
+    def __init__(
+        self, bundle: Bundle, precision: Precision, tokenizer: Tokenizer, session: Session
+    ) -> None:
+        self.bundle = bundle
+        self.precision = precision
+        self.tokenizer = tokenizer
+        self.cost = Cost(0.0, 1e-6, tokenizer.max_length)
+        self._session = session
+        weakref.finalize(self, logger.info, "model closed", extra=self.identity)
+
+    @classmethod
+    def load(
+        cls, bundle: Bundle, backend: Backend, precision: Precision | None = None
+    ) -> "Servable":
+        """Load one graph of a bundle; raise BundleError saying what is wrong with it."""
+        manifest = bundle.manifest
+        chosen = precision or next(p for p in backend.preferred_precisions if p in manifest.graphs)
+        if chosen not in manifest.graphs:
+            raise BundleError(
+                f"{bundle.path} has no {chosen} graph, only {', '.join(manifest.graphs)}; set "
+                f"CLASSMARK_PRECISION=auto, or export with --precision {chosen}"
+            )
+        tokenizer = Tokenizer(bundle.read_tokenizer(), manifest.max_length, WINDOW_STRIDE_TOKENS)
+        graph = manifest.graphs[chosen]
+        session = backend.load(bundle.read_graph(chosen), graph, manifest.pad_token_id)
+        return cls(bundle, chosen, tokenizer, session)
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.bundle.manifest
+
+    @property
+    def graph(self) -> GraphFile:
+        return self.manifest.graphs[self.precision]
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """Fields that tell this servable from others in a log line."""
+        return {"model": self.name, "version": self.version, "precision": self.precision}
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> int:
+        return self.manifest.version
+
+    @property
+    def batch_invariant(self) -> bool:
+        return self.graph.batch_invariant
+
+    def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
+        return self.tokenizer.encode(source, long_text, max_windows)
+
+    def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+        return self._session.run(encodings)
+
+    def warm_up(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Run the shapes a service meets, and learn from them what a batch costs."""
+        limit = self.manifest.max_length
+        shapes = [(count, min(tokens, limit)) for count, tokens in WARM_UP_SHAPES]
+        if not self.batch_invariant:
+            shapes = [shape for shape in shapes if shape[0] == 1]
+
+        def timed(count: int, tokens: int) -> float:
+            batch = [self._blank(tokens)] * count
+            started = clock()
+            self.run(batch)
+            return clock() - started
+
+        timed(1, min(32, limit))
+        self.cost = measure_cost(timed, list(dict.fromkeys(shapes)))
+
+    def check_golden(self) -> None:
+        """Run the golden cases on this device; raise BundleError where an answer is another."""
+        tolerance = self.graph.parity.golden_max_score_difference + GOLDEN_SLACK
+        for number, case in enumerate(self.manifest.golden):
+            difference = self.golden_difference(case)
+            if not difference <= tolerance:
+                raise BundleError(
+                    f"golden case {number} of {self.name}/{self.version} differs from the "
+                    f"checkpoint by {difference:.4f} in a score, the tolerance is {tolerance:.4f}: "
+                    f"the {self.precision} graph gives wrong answers on this device; export again, "
+                    "or choose another precision"
+                )
+
+    def golden_difference(self, case: GoldenCase) -> float:
+        """Return the largest difference of any score between the checkpoint and this graph."""
+        encoded = self.encode(TextInput(case.text, case.text_pair), "truncate", 1)
+        (actual,) = self.run(encoded.windows)
+        expected = np.array(case.logits, dtype=np.float32)
+        if actual.shape != expected.shape:
+            raise BundleError(
+                f"the graph's logits have the shape {actual.shape}, the checkpoint's "
+                f"{expected.shape}; tokenizer or graph belong to another checkpoint"
+            )
+        problem_type = self.manifest.problem_type
+        scores, wanted = label_scores(actual, problem_type), label_scores(expected, problem_type)
+        return float(np.abs(scores - wanted).max())
+
+    def _blank(self, tokens: int) -> Encoding:
+        ids = np.full(tokens, self.manifest.pad_token_id, dtype=np.int64)
+        return Encoding(ids, np.zeros_like(ids), [(0, 0)] * tokens, [], [False] * tokens)

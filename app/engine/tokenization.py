@@ -1,0 +1,140 @@
+"""Text to token ids: the only place that knows the `tokenizers` library."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import tokenizers
+
+from app.bundle import LongText
+from app.errors import BundleError, InvalidRequest
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """One text, or a pair that the model reads together."""
+
+    text: str
+    text_pair: str | None = None
+
+    @property
+    def characters(self) -> int:
+        return len(self.text) + len(self.text_pair or "")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """Token ids of one window of an input, special tokens included.
+
+    Attributes:
+        ids, type_ids: int64 arrays [tokens].
+        offsets: start and end of each token in `text`, in Unicode code points.
+        content: positions of the tokens that belong to `text`: no special token, not the pair's.
+        subwords: for each position, whether the token continues the word before it.
+    """
+
+    ids: Ids
+    type_ids: Ids
+    offsets: Sequence[tuple[int, int]] = field(repr=False)
+    content: Sequence[int] = field(repr=False)
+    subwords: Sequence[bool] = field(repr=False)
+
+    @property
+    def tokens(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedInput:
+    """An input as the model will see it: one encoding, or several overlapping windows."""
+
+    source: TextInput
+    windows: tuple[Encoding, ...]
+    truncated: bool
+    overlap_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens the model reads: special tokens count once a window, overlaps each time."""
+        return sum(window.tokens for window in self.windows)
+
+
+class Tokenizer:
+    """A checkpoint's own fast tokenizer with the bundle's length limit.
+
+    The library is always asked for overlapping windows; `truncate` then keeps the first, which is
+    the same as truncation on the right. So one tokenizer object, never reconfigured, serves every
+    long-text policy from any thread.
+    """
+
+    def __init__(self, data: bytes, max_length: int, stride_tokens: int) -> None:
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_buffer(data)
+        except ValueError as exc:
+            raise BundleError(f"the bundle's tokenizer.json does not load: {exc}") from exc
+        self.max_length = max_length
+        # A stride must leave room for new tokens in every window, whatever the special tokens.
+        self.stride_tokens = min(stride_tokens, max_length // 4)
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_length, stride=self.stride_tokens)
+        self._prefixed = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
+        self._unknown_id = _unknown_id(self._tokenizer)
+
+    def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
+        """Encode one input; raise InvalidRequest where the long-text policy refuses it."""
+        first = self._tokenizer.encode(source.text, source.text_pair)
+        overflow = first.overflowing if first.overflowing else []
+        if overflow and long_text == "error":
+            raise InvalidRequest(
+                f"the text is longer than the model's {self.max_length} tokens and long_text is "
+                "'error'; shorten it, or ask for long_text 'truncate' or 'window'"
+            )
+        raw = [first]
+        if overflow and long_text == "window":
+            if source.text_pair is not None:
+                raise InvalidRequest(
+                    f"the pair is longer than the model's {self.max_length} tokens and a pair "
+                    "cannot be cut into windows; shorten it, or ask for long_text 'truncate'"
+                )
+            if len(overflow) + 1 > max_windows:
+                raise InvalidRequest(
+                    f"the text needs {len(overflow) + 1} windows of {self.max_length} tokens and "
+                    f"the limit is {max_windows}; split the text, or ask for long_text 'truncate'"
+                )
+            raw += overflow
+        windows = tuple(self._window(encoding, source.text) for encoding in raw)
+        return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
+
+    def _window(self, encoding: tokenizers.Encoding, text: str) -> Encoding:
+        sequence_ids = encoding.sequence_ids
+        return Encoding(
+            ids=np.array(encoding.ids, dtype=np.int64),
+            type_ids=np.array(encoding.type_ids, dtype=np.int64),
+            offsets=encoding.offsets,
+            content=[i for i, sequence in enumerate(sequence_ids) if sequence == 0],
+            subwords=self._subwords(encoding, text),
+        )
+
+    def _subwords(self, encoding: tokenizers.Encoding, text: str) -> list[bool]:
+        """Tell which tokens continue a word, as transformers' token-classification pipeline does.
+
+        Source: transformers `TokenClassificationPipeline.gather_pre_entities`.
+        """
+        flags = []
+        pieces = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+        for token_id, token, (start, end) in pieces:
+            if token_id == self._unknown_id:
+                flags.append(False)
+            elif self._prefixed:
+                flags.append(len(token) != end - start)
+            else:
+                flags.append(start > 0 and " " not in text[start - 1 : start + 1])
+        return flags
+
+
+def _unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:
+    token = getattr(tokenizer.model, "unk_token", None)
+    return tokenizer.token_to_id(token) if token is not None else None

@@ -1,0 +1,146 @@
+"""Every metric the service exports: base units, labels bounded by what is loaded."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+SECONDS = (
+    *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075),
+    *(0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0),
+)
+COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
+TOKENS = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096)
+
+
+class Metrics:
+    """One registry for one application, so that several can live in a process."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # their times of birth double the series and help nobody
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self.requests = Counter(
+            "classmark_requests",
+            "Requests answered, by route, model and HTTP status.",
+            ["route", "model", "status"],
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "classmark_request_seconds",
+            "Time from the request's first byte to its answer.",
+            ["route", "model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.requests_in_flight = Gauge(
+            "classmark_requests_in_flight", "Requests being answered.", registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "classmark_stage_seconds",
+            "Time of a request in each stage: encode, queue, run, decode.",
+            ["stage", "model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.input_tokens = Histogram(
+            "classmark_input_tokens",
+            "Tokens of an input, over all its windows.",
+            ["model"],
+            buckets=TOKENS,
+            registry=registry,
+        )
+        self.truncated_inputs = Counter(
+            "classmark_truncated_inputs",
+            "Inputs cut to the model's length.",
+            ["model"],
+            registry=registry,
+        )
+        self.batch_entries = Histogram(
+            "classmark_batch_entries",
+            "Entries in a batch.",
+            ["model"],
+            buckets=COUNTS,
+            registry=registry,
+        )
+        self.batch_seconds = Histogram(
+            "classmark_batch_seconds",
+            "Time a batch ran.",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.batch_tokens = Counter(
+            "classmark_batch_tokens",
+            "Tokens run, by kind: real, or padding up to the longest of the batch.",
+            ["model", "kind"],
+            registry=registry,
+        )
+        self.batch_failures = Counter(
+            "classmark_batch_failures",
+            "Batches that raised; their entries are retried one at a time.",
+            ["model"],
+            registry=registry,
+        )
+        self.queue_entries = Gauge(
+            "classmark_queue_entries", "Entries waiting for an executor.", registry=registry
+        )
+        self.queue_expected_wait_seconds = Gauge(
+            "classmark_queue_expected_wait_seconds",
+            "What admission expects a new request to wait.",
+            registry=registry,
+        )
+        self.rejections = Counter(
+            "classmark_rejections",
+            "Requests not answered, by reason: overload, deadline, cancelled, not_ready, invalid, "
+            "unauthorized, failed.",
+            ["reason"],
+            registry=registry,
+        )
+        self.executors = Gauge(
+            "classmark_executors",
+            "Executors, by state: alive, busy, stuck.",
+            ["state"],
+            registry=registry,
+        )
+        self.executor_restarts = Counter(
+            "classmark_executor_restarts",
+            "Executors that died and were replaced.",
+            registry=registry,
+        )
+        self.ready = Gauge(
+            "classmark_ready",
+            "1 while the service can answer, as /health/ready says.",
+            registry=registry,
+        )
+        self.model_info = Gauge(
+            "classmark_model_info",
+            "1 for the version of each model that serves.",
+            ["model", "version", "task", "precision", "provider", "batch_invariant"],
+            registry=registry,
+        )
+        self.reloads = Counter(
+            "classmark_reloads",
+            "Attempts to load a version, by outcome: loaded, failed, incomplete.",
+            ["model", "outcome"],
+            registry=registry,
+        )
+        self.load_seconds = Histogram(
+            "classmark_model_load_seconds",
+            "Time to verify, load, warm up and check a version.",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.build_info = Gauge(
+            "classmark_build_info",
+            "1, labelled with the service's version.",
+            ["version"],
+            registry=registry,
+        )

@@ -1,0 +1,111 @@
+"""API keys: who may predict, who may administer.
+
+The file holds a line for each key: name, scopes joined by commas, SHA-256 of the key. Keys are
+256 random bits, so a plain hash is as good as a slow one and costs nothing on the hot path.
+`python -m app.security NAME --scope predict --scope admin` makes one.
+"""
+
+import argparse
+import hashlib
+import hmac
+import re
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from app.errors import NotAuthenticated, NotAuthorized
+
+Scope = Literal["predict", "admin"]
+SCOPES: tuple[Scope, ...] = ("predict", "admin")
+_LINE = re.compile(r"(\S+)\s+(\S+)\s+([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    name: str
+    scopes: frozenset[str]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Decides whether a request may pass: by key where there are keys, else by `anonymous`."""
+
+    keys: tuple[ApiKey, ...]
+    anonymous: frozenset[str]
+
+    def check(self, authorization: str | None, scope: Scope) -> None:
+        """Raise NotAuthenticated or NotAuthorized unless the header's key has the scope."""
+        if scope in self.anonymous:
+            return
+        if authorization is None:
+            raise NotAuthenticated(
+                f"this call needs an API key with the scope {scope!r}; send it as "
+                "'Authorization: Bearer KEY'"
+            )
+        key = self._find(authorization)
+        if scope not in key.scopes:
+            raise NotAuthorized(
+                f"the key {key.name!r} has the scopes {', '.join(sorted(key.scopes))}; this call "
+                f"needs {scope!r}"
+            )
+
+    def _find(self, authorization: str) -> ApiKey:
+        kind, _, value = authorization.partition(" ")
+        digest = hashlib.sha256(value.strip().encode("utf-8", "surrogateescape")).hexdigest()
+        # Every key is compared, in constant time, so timing tells nothing about any of them.
+        found = [key for key in self.keys if hmac.compare_digest(key.sha256, digest)]
+        if kind.lower() != "bearer" or not found:
+            raise NotAuthenticated("the API key is not known; ask the operator for a valid one")
+        return found[0]
+
+
+def make_gate(keys_file: Path | None, *, on_loopback: bool, allow_anonymous: bool) -> Gate:
+    """Read the keys; without any, all is open on loopback and at most predictions elsewhere."""
+    if keys_file is not None:
+        return Gate(read_keys(keys_file), frozenset(["predict"] if allow_anonymous else []))
+    return Gate((), frozenset(SCOPES if on_loopback else ["predict"]))
+
+
+def read_keys(path: Path) -> tuple[ApiKey, ...]:
+    """Read a keys file; raise ValueError naming file and line."""
+    keys = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        scopes = frozenset(match[2].split(",")) if match else frozenset()
+        if match is None or not scopes <= set(SCOPES):
+            raise ValueError(
+                f"{path}:{number}: expected 'name scope[,scope] sha256' with the scopes "
+                f"{' and '.join(SCOPES)}; make the line with `python -m app.security NAME`"
+            )
+        keys.append(ApiKey(match[1], scopes, match[3]))
+    if not keys:
+        raise ValueError(f"{path} holds no key; make one with `python -m app.security NAME`")
+    return tuple(keys)
+
+
+def main() -> None:
+    """Print a new key for its user, and the line for the operator's file."""
+    parser = argparse.ArgumentParser(prog="python -m app.security", description=main.__doc__)
+    parser.add_argument("name", type=_key_name)
+    parser.add_argument("--scope", action="append", choices=SCOPES, help="default: predict")
+    options = parser.parse_args()
+    key = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    scopes = ",".join(sorted(set(options.scope or ["predict"])))
+    sys.stderr.write(f"the key, shown once, for {options.name}: {key}\n")
+    sys.stdout.write(f"{options.name} {scopes} {digest}\n")
+
+
+def _key_name(value: str) -> str:
+    if not re.fullmatch(r"[\w.@-]+", value):
+        raise argparse.ArgumentTypeError(f"{value!r} must be letters, digits and ._@- only")
+    return value
+
+
+if __name__ == "__main__":
+    main()

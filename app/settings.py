@@ -1,0 +1,112 @@
+"""Every setting, read once at start from CLASSMARK_* variables or the command line."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.bundle import Precision
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Settings(BaseSettings):
+    """Classmark serves fine-tuned BERT-family classifiers from a folder of bundles."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CLASSMARK_", frozen=True, extra="forbid", cli_kebab_case=True
+    )
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Any but loopback needs API keys or allow_anonymous.",
+    )
+    port: int = Field(8000, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
+    model_store: Path = Field(
+        Path("models"), description="Folder of bundles: <store>/<name>/<version>/manifest.json."
+    )
+    watch: bool = Field(
+        True,
+        description="Load new versions as they appear in the store. Off: only by SIGHUP or the "
+        "reload call.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models run; auto takes CUDA where ONNX Runtime offers it."
+    )
+    precision: Literal["auto"] | Precision = Field(
+        "auto",
+        description="Graph to load. auto: fp16 on CUDA, int8 on CPU, else fp32, whichever the "
+        "bundle has and this device answers rightly with.",
+    )
+    executors: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="Threads that run batches. 0: one for each CPU this process may use, one on "
+        "CUDA. More than there are cores makes all of them slower.",
+    )
+    max_inputs: int = Field(
+        128,
+        ge=1,
+        le=65_536,
+        description="Inputs in one request. Raising it lets one caller hold the queue for longer.",
+    )
+    max_windows: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        description="Windows of one input with long_text=window. Raising it admits longer "
+        "documents, each of which takes that many runs.",
+    )
+    max_body_bytes: int = Field(
+        1_048_576,
+        ge=1024,
+        description="Bytes of a request body. Raising it costs memory for each request.",
+    )
+    max_queue_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="Expected wait above which a request is refused with 429. Raising it trades "
+        "refusals for latency under overload.",
+    )
+    request_timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="Time after which a request is answered 504 and its entries leave the queue; "
+        "a caller may ask for less with the header X-Request-Timeout-Seconds.",
+    )
+    drain_seconds: float = Field(
+        1.0,
+        ge=0,
+        description="After SIGTERM, how long new requests are still answered while readiness "
+        "already says no. Raise it to what a load balancer needs to notice.",
+    )
+    api_keys_file: Path | None = Field(
+        None,
+        description="File of hashed API keys, a line each, made by `python -m app.security`. "
+        "None: no keys.",
+    )
+    allow_anonymous: bool = Field(
+        False,
+        description="Serve predictions without keys on an address that is not loopback; "
+        "administration still needs a key.",
+    )
+    log_format: Literal["text", "json"] = Field("text", description="One line for each event.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug adds a line for each request, never with its text."
+    )
+
+    @model_validator(mode="after")
+    def _anonymous_only_on_loopback(self) -> Self:
+        if self.host not in LOOPBACK and self.api_keys_file is None and not self.allow_anonymous:
+            raise ValueError(
+                f"host is {self.host}, which others can reach, and there are no API keys: set "
+                "CLASSMARK_API_KEYS_FILE, or CLASSMARK_ALLOW_ANONYMOUS=true if something in "
+                "front of the service guards it, or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def on_loopback(self) -> bool:
+        return self.host in LOOPBACK
