@@ -1,6 +1,43 @@
+"""Bundles made once a session through the product's own export, and what every test may use."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from tests.support.server import Server, serving
+from tests.support.tiny import SEQUENCE_LABELS, TOKEN_LABELS, export_bundle, make_checkpoint
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold `mood` (three labels, versions 1 and 2) and `names` (entities); not to be changed."""
+    folder = tmp_path_factory.mktemp("tiny")
+    store = folder / "store"
+    for version in (1, 2):
+        checkpoint = make_checkpoint(folder / f"mood-{version}", SEQUENCE_LABELS, seed=version)
+        export_bundle(checkpoint, store, "mood", version)
+    export_bundle(make_checkpoint(folder / "names", TOKEN_LABELS), store, "names")
+    return store
+
+
+@pytest.fixture
+def store(tiny_store: Path, tmp_path: Path) -> Path:
+    """A store of the test's own with the first versions of `mood` and `names`."""
+    own = tmp_path / "store"
+    for name in ("mood", "names"):
+        shutil.copytree(tiny_store / name / "1", own / name / "1")
+    return own
+
+
+@pytest.fixture(scope="session")
+def server(tiny_store: Path) -> Iterator[Server]:
+    """One running service for all tests that only ask."""
+    with serving(tiny_store, log_level="debug") as running:
+        yield running

@@ -1,0 +1,138 @@
+"""Reading a bundle trusts nothing."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.bundle import (
+    list_models,
+    list_versions,
+    open_bundle,
+    read_desired_version,
+    write_desired_version,
+)
+from app.errors import BundleError, IncompleteBundle
+
+
+@pytest.fixture
+def folder(store: Path) -> Path:
+    return store / "mood" / "1"
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_an_exported_bundle_opens(folder: Path) -> None:
+    bundle = open_bundle(folder)
+    assert (bundle.manifest.name, bundle.manifest.version) == ("mood", 1)
+    assert len(bundle.read_graph("fp32")) == bundle.manifest.graphs["fp32"].bytes
+    assert bundle.read_tokenizer()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema_version": 2}, "schema_version"),
+        ({"labels": ["a", "a"]}, "labels repeat"),
+        ({"labels": []}, "labels"),
+        ({"tag_scheme": "BIO"}, "tag_scheme goes with"),
+        ({"surprise": 1}, "surprise"),
+        ({"max_length": 0}, "max_length"),
+        ({"graphs": {}}, "graphs"),
+        ({"golden": []}, "golden"),
+        ({"name": "other"}, "must be <store>/<name>/<version>"),
+        ({"version": 7}, "must be <store>/<name>/<version>"),
+    ],
+)
+def test_a_manifest_that_breaks_the_contract_is_refused_by_name(
+    folder: Path, changes: dict[str, Any], message: str
+) -> None:
+    edit(folder, **changes)
+    with pytest.raises(BundleError, match=message):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\0"])
+def test_a_manifest_that_is_no_json_object_is_refused(folder: Path, text: str) -> None:
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize("file", ["../../names/1/model.fp32.onnx", "/etc/passwd", "a/b", "..", ""])
+def test_a_file_name_that_leaves_the_folder_is_refused(folder: Path, file: str) -> None:
+    graphs = json.loads((folder / "manifest.json").read_text())["graphs"]
+    graphs["fp32"]["file"] = file
+    edit(folder, graphs=graphs)
+    with pytest.raises(BundleError, match=r"graphs\.fp32\.file"):
+        open_bundle(folder)
+
+
+def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
+    graph = folder / "model.fp32.onnx"
+    outside = folder.parent / "elsewhere.onnx"
+    graph.rename(outside)
+    graph.symlink_to(outside)
+    with pytest.raises(BundleError, match="symbolic link"):
+        open_bundle(folder).read_graph("fp32")
+
+
+def test_a_version_folder_that_is_a_link_is_refused(folder: Path) -> None:
+    folder.rename(folder.parent / "real")
+    folder.symlink_to(folder.parent / "real")
+    with pytest.raises(BundleError, match="symbolic link"):
+        open_bundle(folder)
+
+
+def test_a_changed_byte_is_found_by_its_checksum(folder: Path) -> None:
+    graph = folder / "model.fp32.onnx"
+    data = bytearray(graph.read_bytes())
+    data[len(data) // 2] ^= 1
+    graph.write_bytes(data)
+    with pytest.raises(BundleError, match="sha256"):
+        open_bundle(folder).read_graph("fp32")
+
+
+def test_a_short_or_missing_file_counts_as_a_copy_in_progress(folder: Path) -> None:
+    graph = folder / "model.fp32.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    with pytest.raises(IncompleteBundle, match="still in progress or was cut short"):
+        open_bundle(folder).read_graph("fp32")
+    graph.unlink()
+    with pytest.raises(IncompleteBundle, match="missing"):
+        open_bundle(folder).read_graph("fp32")
+
+
+def test_a_file_longer_than_promised_is_refused(folder: Path) -> None:
+    with (folder / "tokenizer.json").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(BundleError, match="more than the"):
+        open_bundle(folder).read_tokenizer()
+
+
+def test_only_names_and_versions_count_as_models(store: Path) -> None:
+    for name in (".tmp", "Upper", "with space", "mood/1.tmp", "mood/02", "mood/.2.tmp-x", "mood/x"):
+        (store / name).mkdir(parents=True)
+    (store / "mood" / "9").write_text("a file")
+    shutil.copytree(store / "mood" / "1", store / "mood" / "10")
+    assert list_models(store) == ["mood", "names"]
+    assert list_versions(store, "mood") == [10, 1]
+
+
+def test_a_desired_version_is_written_read_and_removed(store: Path) -> None:
+    assert read_desired_version(store, "mood") is None
+    write_desired_version(store, "mood", 3)
+    assert read_desired_version(store, "mood") == 3
+    write_desired_version(store, "mood", None)
+    assert read_desired_version(store, "mood") is None
+
+
+def test_a_desired_version_that_is_no_number_is_refused(store: Path) -> None:
+    (store / "mood" / "desired-version").write_text("latest")
+    with pytest.raises(BundleError, match="'latest', not a version number"):
+        read_desired_version(store, "mood")

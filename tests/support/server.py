@@ -1,0 +1,86 @@
+"""A real service in a process of its own, on a free loopback port."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 120
+
+
+class Server:
+    """`python -m app`, with its log at hand."""
+
+    def __init__(self, store: Path, **settings: object) -> None:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
+        settings = {"port": 0, "model_store": store} | settings
+        environment |= {f"CLASSMARK_{key.upper()}": str(value) for key, value in settings.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        self.log: list[str] = []
+        self._url: str | None = None
+        self._changed = threading.Condition()
+        threading.Thread(target=self._follow_log, daemon=True).start()
+
+    def _follow_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._changed:
+                self.log.append(line.rstrip("\n"))
+                if found := re.search(r"listening.*?(http://[^ ,\"]+)", line):
+                    self._url = found[1]
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_for_log(self, pattern: str, seconds: float = START_SECONDS) -> str:
+        """Wait for a line of the log, and return it."""
+        deadline = time.monotonic() + seconds
+        seen = 0
+        with self._changed:
+            while True:
+                for line in self.log[seen:]:
+                    if re.search(pattern, line):
+                        return line
+                seen = len(self.log)
+                left = deadline - time.monotonic()
+                if left <= 0 or (self.process.poll() is not None and not self._changed.wait(1)):
+                    raise AssertionError(f"no {pattern!r} in the log:\n" + "\n".join(self.log))
+                self._changed.wait(min(left, 1))
+
+    @property
+    def url(self) -> str:
+        if self._url is None:
+            self.wait_for_log("listening")
+        assert self._url is not None
+        return self._url
+
+    def client(self, **options: object) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **options)  # type: ignore[arg-type]
+
+    def terminate(self, seconds: float = 60) -> int:
+        """Send SIGTERM and return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+@contextmanager
+def serving(store: Path, *, models: bool = True, **settings: object) -> Iterator[Server]:
+    """Run a service until the block ends; with `models`, wait until they are loaded."""
+    server = Server(store, **settings)
+    try:
+        server.wait_for_log("started" if models else "listening")
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.wait(30)
