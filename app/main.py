@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from app import __version__
 from app.api import inference, operations
+from app.api.body_limit import BodyLimit
 from app.api.deps import Lifecycle, Service
 from app.api.observe import Observe
 from app.api.problems import install_handlers
@@ -40,11 +41,11 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
         telemetry={"tracing": False, "metrics": False},
         redoc_url=None,
     )
     app.state.service = service
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(Observe, service=service)
     install_handlers(app)
     for router in (inference.router, operations.models, operations.health, operations.metrics):

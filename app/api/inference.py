@@ -14,7 +14,7 @@ from app.api.disconnect import until_disconnected
 from app.api.examples import CLASSIFY_EXAMPLES, CLASSIFY_RESPONSES, NER_EXAMPLES, NER_RESPONSES
 from app.bundle import LongText, Task
 from app.engine.decoding import Logits, label_scores, pool_windows, rank_labels, stitch_windows
-from app.engine.entities import decode_entities, keep_entities
+from app.engine.entities import OUTSIDE, decode_entities, keep_entities, split_tag
 from app.engine.servable import Servable
 from app.engine.tokenization import EncodedInput, TextInput
 from app.errors import InvalidRequest
@@ -80,6 +80,7 @@ async def ner(
     answered = await answer(service, request, body, "token-classification", deadline)
     manifest = answered.servable.manifest
     strategy = body.aggregation_strategy or manifest.defaults.aggregation_strategy
+    _check_groups(body.labels or (), manifest.labels)
     threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> NerResult:
@@ -169,3 +170,12 @@ def _reading(encoded: EncodedInput) -> dict[str, Any]:
         "windows": len(encoded.windows),
         "truncated": encoded.truncated,
     }
+
+
+def _check_groups(asked: Sequence[str], labels: Sequence[str]) -> None:
+    known = {split_tag(label)[1] for label in labels} - {OUTSIDE}
+    if unknown := sorted(set(asked) - known):
+        raise InvalidRequest(
+            f"labels: the model has no entity group {', '.join(unknown)}; it has "
+            f"{', '.join(sorted(known))}"
+        )

@@ -29,7 +29,8 @@ class Server:
         self.log: list[str] = []
         self._url: str | None = None
         self._changed = threading.Condition()
-        threading.Thread(target=self._follow_log, daemon=True).start()
+        self._follower = threading.Thread(target=self._follow_log)
+        self._follower.start()
 
     def _follow_log(self) -> None:
         assert self.process.stderr is not None
@@ -67,6 +68,15 @@ class Server:
     def client(self, **options: object) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **options)  # type: ignore[arg-type]
 
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(30)
+        self._follower.join()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
     def terminate(self, seconds: float = 60) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
@@ -81,6 +91,4 @@ def serving(store: Path, *, models: bool = True, **settings: object) -> Iterator
         server.wait_for_log("started" if models else "listening")
         yield server
     finally:
-        if server.process.poll() is None:
-            server.process.kill()
-        server.process.wait(30)
+        server.close()
