@@ -22,7 +22,8 @@ class Metrics:
     """One registry for one application, so that several can live in a process."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # their times of birth double the series and help nobody
+        # The times at which series were born double their number and help nobody.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)

@@ -15,6 +15,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+MEASURED: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def measured() -> dict[str, str]:
+    """Figures a test wants shown; nothing asserts on them, because machines differ."""
+    return MEASURED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if MEASURED:
+        terminalreporter.section("measured")
+    for name, value in MEASURED.items():
+        terminalreporter.write_line(f"{name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold `mood` (three labels, versions 1 and 2) and `names` (entities); not to be changed."""

@@ -1,0 +1,65 @@
+# The only commands people and CI need. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.SECONDARY:
+
+PYTHON ?= python3
+VENV ?= .venv
+STORE ?= models
+BUILD ?= build
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := sentiment topic ner
+BUNDLES := $(DEMO:%=$(STORE)/%/1/manifest.json)
+
+.PHONY: help install models serve demo test check format clean
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+install: $(INSTALLED) ## Install everything into .venv, at the versions of constraints.txt
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	    -e '.[serve,export,train,demo,dev]'
+	touch $@
+
+models: $(BUNDLES) ## Fine-tune, export and verify the three demo models
+
+# Only the programs' presence counts: a new tool version does not retrain what is there.
+$(BUILD)/checkpoints/%/evaluation.json: | $(INSTALLED)
+	$(BIN)/python -m training.demo $* --out $(BUILD)/checkpoints --cache $(BUILD)/cache
+
+$(STORE)/%/1/manifest.json: $(BUILD)/checkpoints/%/evaluation.json
+	$(BIN)/python -m export $(BUILD)/checkpoints/$* --name $* --version 1 --store $(STORE) \
+	    --eval $(BUILD)/checkpoints/$*/eval.jsonl
+
+serve: $(INSTALLED) ## Serve the model store on http://127.0.0.1:8000
+	$(BIN)/python -m app --model-store $(STORE)
+
+# The first bundle is enough to start; the others appear in the running service by hot reload.
+demo: $(INSTALLED) $(STORE)/sentiment/1/manifest.json ## Install, make the models, and serve them
+	@trap 'kill 0' EXIT; \
+	if ! $(MAKE) --question models; then \
+	    echo "topic and ner are being made and will appear by themselves: tail -f $(BUILD)/models.log"; \
+	    $(MAKE) models > $(BUILD)/models.log 2>&1 & \
+	fi; \
+	$(MAKE) serve
+
+test: $(INSTALLED) ## Run every test, the demo path on real models included
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## Lint, formatting, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Put the code into the one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what was built and installed, the demo models included
+	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache
