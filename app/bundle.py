@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import re
 import stat
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +17,9 @@ from app.errors import BundleError, IncompleteBundle
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
-DESIRED_VERSION = "desired-version"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,8}")
 
 Task = Literal["sequence-classification", "token-classification"]
 ProblemType = Literal["single_label", "multi_label"]
@@ -194,22 +191,6 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(path, manifest)
 
 
-def list_models(store: Path) -> list[str]:
-    """Return the names of the model folders in a store."""
-    if not store.is_dir():
-        return []
-    return sorted(p.name for p in store.iterdir() if p.is_dir() and re.match(NAME_PATTERN, p.name))
-
-
-def list_versions(store: Path, name: str) -> list[int]:
-    """Return the version folders of a model, newest first; other folders are ignored."""
-    folder = store / name
-    if not folder.is_dir():
-        return []
-    found = (p.name for p in folder.iterdir() if p.is_dir())
-    return sorted((int(n) for n in found if VERSION_PATTERN.fullmatch(n)), reverse=True)
-
-
 def _read_regular(path: Path, limit: int) -> bytes:
     """Read a plain file of a bundle; links are refused, so nothing outside is ever read."""
     try:
@@ -228,43 +209,3 @@ def _read_regular(path: Path, limit: int) -> bytes:
         ) from exc
     except OSError as exc:
         raise BundleError(f"{path} cannot be read: {exc.strerror}") from exc
-
-
-def read_desired_version(store: Path, name: str) -> int | None:
-    """Return the version a model is pinned to, or None where the newest is wanted."""
-    try:
-        text = (store / name / DESIRED_VERSION).read_text().strip()
-    except FileNotFoundError:
-        return None
-    if not VERSION_PATTERN.fullmatch(text):
-        raise BundleError(
-            f"{store / name / DESIRED_VERSION} says {text[:20]!r}, not a version number; write one "
-            "or remove the file"
-        )
-    return int(text)
-
-
-def write_desired_version(store: Path, name: str, version: int | None) -> None:
-    """Pin a model to a version, or unpin it; raise BundleError where the store is read-only."""
-    target = store / name / DESIRED_VERSION
-    try:
-        if version is None:
-            target.unlink(missing_ok=True)
-            return
-        draft = target.with_name(f".{DESIRED_VERSION}.tmp")
-        draft.write_text(f"{version}\n")
-        draft.replace(target)
-    except OSError as exc:
-        raise BundleError(
-            f"{target} cannot be written ({exc.strerror}); write {version} into that file where "
-            "the store is writable, and every replica follows"
-        ) from exc
-
-
-def version_signature(store: Path, name: str, version: int) -> tuple[object, ...]:
-    """Return what changes when a version's files change, to tell a new attempt from an old one."""
-    try:
-        files = sorted(p for p in (store / name / str(version)).iterdir())
-        return tuple((p.name, p.lstat().st_size, p.lstat().st_mtime_ns) for p in files)
-    except FileNotFoundError:
-        return ()

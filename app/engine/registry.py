@@ -14,15 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.bundle import (
-    Precision,
-    Task,
-    list_models,
-    list_versions,
-    read_desired_version,
-    version_signature,
-    write_desired_version,
-)
+from app.bundle import Precision, Task
 from app.engine.backends.base import Backend
 from app.engine.loading import load_servable
 from app.engine.servable import Servable
@@ -36,6 +28,13 @@ from app.errors import (
     UnknownModel,
 )
 from app.metrics import Metrics
+from app.store import (
+    list_models,
+    list_versions,
+    read_desired_version,
+    version_signature,
+    write_desired_version,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -7,14 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.bundle import (
-    list_models,
-    list_versions,
-    open_bundle,
-    read_desired_version,
-    write_desired_version,
-)
+from app.bundle import open_bundle
 from app.errors import BundleError, IncompleteBundle
+from app.store import list_models, list_versions, read_desired_version, write_desired_version
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app.bundle import Precision, read_desired_version
+from app.bundle import Precision
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.registry import Registry
 from app.errors import AmbiguousModel, InvalidRequest, ReloadFailed, UnknownModel
 from app.metrics import Metrics
+from app.store import read_desired_version
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,70 @@
+"""A model store: which models and versions are there, and which version is wanted.
+
+<store>/<name>/<version>/...    bundles; a version is a positive integer
+<store>/<name>/desired-version  a number, if the model is pinned; else the newest is wanted
+"""
+
+import re
+from pathlib import Path
+
+from app.bundle import NAME_PATTERN
+from app.errors import BundleError
+
+DESIRED_VERSION = "desired-version"
+VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,8}")
+
+
+def list_models(store: Path) -> list[str]:
+    """Return the names of the model folders in a store."""
+    if not store.is_dir():
+        return []
+    return sorted(p.name for p in store.iterdir() if p.is_dir() and re.match(NAME_PATTERN, p.name))
+
+
+def list_versions(store: Path, name: str) -> list[int]:
+    """Return the version folders of a model, newest first; other folders are ignored."""
+    folder = store / name
+    if not folder.is_dir():
+        return []
+    found = (p.name for p in folder.iterdir() if p.is_dir())
+    return sorted((int(n) for n in found if VERSION_PATTERN.fullmatch(n)), reverse=True)
+
+
+def read_desired_version(store: Path, name: str) -> int | None:
+    """Return the version a model is pinned to, or None where the newest is wanted."""
+    try:
+        text = (store / name / DESIRED_VERSION).read_text().strip()
+    except FileNotFoundError:
+        return None
+    if not VERSION_PATTERN.fullmatch(text):
+        raise BundleError(
+            f"{store / name / DESIRED_VERSION} says {text[:20]!r}, not a version number; write one "
+            "or remove the file"
+        )
+    return int(text)
+
+
+def write_desired_version(store: Path, name: str, version: int | None) -> None:
+    """Pin a model to a version, or unpin it; raise BundleError where the store is read-only."""
+    target = store / name / DESIRED_VERSION
+    try:
+        if version is None:
+            target.unlink(missing_ok=True)
+            return
+        draft = target.with_name(f".{DESIRED_VERSION}.tmp")
+        draft.write_text(f"{version}\n")
+        draft.replace(target)
+    except OSError as exc:
+        raise BundleError(
+            f"{target} cannot be written ({exc.strerror}); write {version} into that file where "
+            "the store is writable, and every replica follows"
+        ) from exc
+
+
+def version_signature(store: Path, name: str, version: int) -> tuple[object, ...]:
+    """Return what changes when a version's files change, to tell a new attempt from an old one."""
+    try:
+        files = sorted(p for p in (store / name / str(version)).iterdir())
+        return tuple((p.name, p.lstat().st_size, p.lstat().st_mtime_ns) for p in files)
+    except FileNotFoundError:
+        return ()
