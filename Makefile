@@ -32,7 +32,7 @@ models: $(BUNDLES) ## Fine-tune, export and verify the three demo models
 $(BUILD)/checkpoints/%/evaluation.json: | $(INSTALLED)
 	$(BIN)/python -m training.demo $* --out $(BUILD)/checkpoints --cache $(BUILD)/cache
 
-$(STORE)/%/1/manifest.json: $(BUILD)/checkpoints/%/evaluation.json
+$(STORE)/%/1/manifest.json: $(BUILD)/checkpoints/%/evaluation.json | $(INSTALLED)
 	$(BIN)/python -m export $(BUILD)/checkpoints/$* --name $* --version 1 --store $(STORE) \
 	    --eval $(BUILD)/checkpoints/$*/eval.jsonl
 
@@ -48,7 +48,7 @@ demo: $(INSTALLED) $(STORE)/sentiment/1/manifest.json ## Install, make the model
 	fi; \
 	$(MAKE) serve
 
-test: $(INSTALLED) ## Run every test, the demo path on real models included
+test: $(INSTALLED) $(BUNDLES) ## Run every test, the demo path on real models included
 	$(BIN)/python -m pytest
 
 check: $(INSTALLED) ## Lint, formatting, types and import rules

@@ -16,6 +16,10 @@ SECONDS = (
 )
 COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
 TOKENS = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096)
+REJECTION_REASONS = (
+    *("overload", "deadline", "cancelled", "not_ready"),
+    *("invalid", "unauthorized", "failed"),
+)
 
 
 class Metrics:
@@ -99,11 +103,12 @@ class Metrics:
         )
         self.rejections = Counter(
             "classmark_rejections",
-            "Requests not answered, by reason: overload, deadline, cancelled, not_ready, invalid, "
-            "unauthorized, failed.",
+            f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",
             ["reason"],
             registry=registry,
         )
+        for reason in REJECTION_REASONS:
+            self.rejections.labels(reason)
         self.executors = Gauge(
             "classmark_executors",
             "Executors, by state: alive, busy, stuck.",

@@ -217,6 +217,8 @@ class Registry:
         if old is not None:
             self._metrics.model_info.remove(*self._info(old))
         self._metrics.model_info.labels(*self._info(servable)).set(1)
+        self._metrics.batch_failures.labels(servable.name)
+        self._metrics.truncated_inputs.labels(servable.name)
         logger.info(
             "model swapped",
             extra=servable.identity | {"previous_version": old.version if old else None},

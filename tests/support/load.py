@@ -1,6 +1,7 @@
 """Many keep-alive clients in one event loop, cheap enough to share two cores with the service."""
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -51,21 +52,21 @@ class Clients:
     def stop(self) -> None:
         self._stopped = True
 
-    async def run(self, clients: int) -> Tally:
-        """Run until stop(), or until the service asks every client to leave."""
+    async def run(self, clients: int, calls_each: int | None = None) -> Tally:
+        """Run until stop(), or a number of calls each, or the service asks clients to leave."""
         started = time.monotonic()
-        await asyncio.gather(*(self._client(number, clients) for number in range(clients)))
+        await asyncio.gather(*(self._client(n, clients, calls_each) for n in range(clients)))
         self.tally.seconds = time.monotonic() - started
         return self.tally
 
-    async def _client(self, first: int, step: int) -> None:
+    async def _client(self, first: int, step: int, count: int | None) -> None:
         reader, writer = await asyncio.open_connection(self._host, self._port)
+        numbers = itertools.islice(itertools.count(first, step), count)
         try:
-            number = first
-            while not self._stopped:
-                keep = await self._exchange(reader, writer, number % len(self._calls))
-                number += step
-                if not keep:
+            for number in numbers:
+                if self._stopped:
+                    return
+                if not await self._exchange(reader, writer, number % len(self._calls)):
                     return
         finally:
             writer.close()
