@@ -1,5 +1,6 @@
 """Bundles made once a session through the product's own export, and what every test may use."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+ROOT = Path(__file__).parents[1]
+DEMOS = ("sentiment", "topic", "ner")
 MEASURED: dict[str, str] = {}
 
 
@@ -57,3 +60,13 @@ def server(tiny_store: Path) -> Iterator[Server]:
     """One running service for all tests that only ask."""
     with serving(tiny_store, log_level="debug") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def demo_store() -> Path:
+    """The demo models, as `make models` leaves them."""
+    store = ROOT / os.environ.get("STORE", "models")
+    missing = [name for name in DEMOS if not (store / name / "1" / "manifest.json").exists()]
+    if missing:
+        pytest.fail(f"no bundle of {', '.join(missing)} in {store}: `make models` makes them")
+    return store

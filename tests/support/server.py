@@ -19,12 +19,12 @@ START_SECONDS = 120
 class Server:
     """`python -m app`, with its log at hand."""
 
-    def __init__(self, store: Path, **settings: object) -> None:
+    def __init__(self, store: Path, python: Path, settings: dict[str, object]) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
         settings = {"port": 0, "model_store": store} | settings
         environment |= {f"CLASSMARK_{key.upper()}": str(value) for key, value in settings.items()}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app"], env=environment, stderr=subprocess.PIPE, text=True
+            [python, "-m", "app"], env=environment, stderr=subprocess.PIPE, text=True
         )
         self.log: list[str] = []
         self._url: str | None = None
@@ -84,11 +84,13 @@ class Server:
 
 
 @contextmanager
-def serving(store: Path, *, models: bool = True, **settings: object) -> Iterator[Server]:
-    """Run a service until the block ends; with `models`, wait until they are loaded."""
-    server = Server(store, **settings)
+def serving(
+    store: Path, *, python: Path = Path(sys.executable), **settings: object
+) -> Iterator[Server]:
+    """Run a service, with its models loaded, until the block ends."""
+    server = Server(store, python, settings)
     try:
-        server.wait_for_log("started" if models else "listening")
+        server.wait_for_log("started")
         yield server
     finally:
         server.close()

@@ -1,0 +1,65 @@
+"""Docs tell of every setting, metric, route and module there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import Metric
+
+from app.main import create_app
+from app.metrics import Metrics
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+EVERYTHING = "\n".join(DOCS.values())
+
+
+def test_every_setting_is_described_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `CLASSMARK_(\w+)` \| (\S+)", DOCS["configuration.md"], re.M))
+    assert {name.lower() for name in rows} == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        default = "none" if field.default is None else f"`{str(field.default)}`"
+        if isinstance(field.default, bool):
+            default = default.lower()
+        assert rows[name.upper()] == default, name
+
+
+def test_no_setting_is_described_that_does_not_exist() -> None:
+    named = set(re.findall(r"CLASSMARK_([A-Z_]+[A-Z])", EVERYTHING))
+    compose_only = {"GPU_PORT", "PUBLISH_ADDRESS"}
+    assert {name.lower() for name in named - compose_only} <= set(Settings.model_fields)
+
+
+def test_every_metric_is_described() -> None:
+    families: list[Metric] = list(Metrics().registry.collect())
+    for family in families:
+        if family.name.startswith("classmark_"):
+            assert family.name in DOCS["operations.md"], family.name
+
+
+def test_every_route_is_described(tmp_path: Path) -> None:
+    routes = create_app(Settings(model_store=tmp_path)).openapi()["paths"]
+    for route in routes:
+        assert route in EVERYTHING, route
+
+
+@pytest.mark.parametrize("package", ["app", "export", "training"])
+def test_every_module_has_its_line_in_the_architecture(package: str) -> None:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        module = path.relative_to(ROOT).with_suffix("")
+        if path.name != "__init__.py":
+            assert f"`{module}`" in DOCS["architecture.md"], module
+
+
+def test_every_link_between_the_docs_leads_somewhere() -> None:
+    for name, text in DOCS.items():
+        folder = ROOT if name == "README.md" else ROOT / "docs"
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+            assert (folder / target).exists(), f"{name}: {target}"
+
+
+def test_the_changelog_knows_the_version() -> None:
+    from app import __version__
+
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
