@@ -1,6 +1,6 @@
 """What a batch costs on this device: measured at warm-up, used to batch and to admit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 # Batches whose throughput is within this share of the best count as equally fast; the smallest wins
 # because it answers sooner.
 NEAR_BEST = 0.95
+MIN_ROUNDS, MAX_ROUNDS, ROUNDS_SECONDS = 2, 6, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,27 @@ class Cost:
         return padded <= self.budget_tokens and padding <= self.overhead_tokens
 
 
-def measure_cost(
-    run: Callable[[int, int], float], shapes: list[tuple[int, int]], rounds: int = 2
-) -> Cost:
+def measure_cost(run: Callable[[int, int], float], shapes: Sequence[tuple[int, int]]) -> Cost:
     """Fit a cost to timed runs.
 
     Args:
         run: runs a batch of (count, tokens each) and returns the seconds it took.
-        shapes: the batches to time; each is timed `rounds` times and the fastest kept, because
-            other work on the machine only ever adds time.
+        shapes: the batches to time, again and again while that is cheap; the fastest time of each
+            counts, because other work on the machine only ever adds to it.
     """
-    best = {shape: min(run(*shape) for _ in range(rounds)) for shape in shapes}
+    best = dict.fromkeys(shapes, float("inf"))
+    spent, rounds = 0.0, 0
+    while rounds < MIN_ROUNDS or (rounds < MAX_ROUNDS and spent < ROUNDS_SECONDS):
+        for shape in shapes:
+            seconds = run(*shape)
+            best[shape] = min(best[shape], seconds)
+            spent += seconds
+        rounds += 1
     padded = np.array([count * tokens for count, tokens in best], dtype=np.float64)
-    seconds = np.array(list(best.values()))
+    times = np.array(list(best.values()))
     # Weighted so that every shape counts by its relative error, else the largest decides alone.
-    slope, intercept = np.polyfit(padded, seconds, 1, w=1.0 / seconds)
-    slope = max(float(slope), float(seconds.min() / padded.max()) * 1e-3)
-    rates = padded / seconds
+    slope, intercept = np.polyfit(padded, times, 1, w=1.0 / times)
+    slope = max(float(slope), float(times.min() / padded.max()) * 1e-3)
+    rates = padded / times
     fast_enough = padded[rates >= NEAR_BEST * rates.max()]
     return Cost(max(float(intercept), 0.0), slope, int(fast_enough.min()))

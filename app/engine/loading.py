@@ -11,12 +11,18 @@ from app.errors import BundleError, IncompleteBundle
 logger = logging.getLogger(__name__)
 
 
-def load_servable(folder: Path, backend: Backend, precision: Precision | None) -> Servable:
+def load_servable(
+    folder: Path,
+    backend: Backend,
+    precision: Precision | None,
+    predecessor: Servable | None = None,
+) -> Servable:
     """Verify, load, check and warm up a bundle; blocks for as long as that takes.
 
     Args:
         precision: the graph to take; None tries the device's preferred ones in turn until one
             answers the golden cases as the checkpoint did.
+        predecessor: the version that serves now, if any.
 
     Raises:
         BundleError: why no graph of the bundle can serve here.
@@ -28,7 +34,7 @@ def load_servable(folder: Path, backend: Backend, precision: Precision | None) -
         try:
             servable = Servable.load(bundle, backend, candidate)
             servable.check_golden()
-            servable.warm_up()
+            servable.warm_up(predecessor)
         except BundleError as exc:
             if isinstance(exc, IncompleteBundle) or candidate == wanted[-1]:
                 raise

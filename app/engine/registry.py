@@ -185,7 +185,7 @@ class Registry:
         try:
             folder = self._store / model.name / str(version)
             servable = await asyncio.to_thread(
-                load_servable, folder, self._backend, self._precision
+                load_servable, folder, self._backend, self._precision, model.servable
             )
         except ClassmarkError as exc:
             self._refuse(model, version, exc, signature)

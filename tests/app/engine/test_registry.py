@@ -223,3 +223,14 @@ async def test_a_model_is_found_by_name_or_by_task_alone(store: Path, tiny_store
     await alone.scan()
     with pytest.raises(AmbiguousModel, match="here do: none"):
         alone.resolve(None, "token-classification")
+
+
+async def test_a_new_version_of_the_same_kind_takes_over_the_measured_cost(
+    tiny_store: Path, store: Path
+) -> None:
+    registry, _ = make(store)
+    await registry.scan()
+    measured = registry.resolve("mood", "sequence-classification").cost
+    add_version(tiny_store, store)
+    await registry.scan()
+    assert registry.resolve("mood", "sequence-classification").cost is measured
