@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import Server, serving
-from tests.support.tiny import SEQUENCE_LABELS, TOKEN_LABELS, export_bundle, make_checkpoint
+from tests.support.tiny import SEQUENCE_LABELS, TOKEN_LABELS, export_bundles, make_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +39,9 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold `mood` (three labels, versions 1 and 2) and `names` (entities); not to be changed."""
     folder = tmp_path_factory.mktemp("tiny")
     store = folder / "store"
-    for version in (1, 2):
-        checkpoint = make_checkpoint(folder / f"mood-{version}", SEQUENCE_LABELS, seed=version)
-        export_bundle(checkpoint, store, "mood", version)
-    export_bundle(make_checkpoint(folder / "names", TOKEN_LABELS), store, "names")
+    one, two = (make_checkpoint(folder / f"mood-{n}", SEQUENCE_LABELS, seed=n) for n in (1, 2))
+    names = make_checkpoint(folder / "names", TOKEN_LABELS)
+    export_bundles(store, [(one, "mood", 1), (two, "mood", 2), (names, "names", 1)])
     return store
 
 

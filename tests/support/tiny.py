@@ -1,6 +1,9 @@
 """Tiny random BERT checkpoints, made on the spot: a real architecture and tokenizer."""
 
 import string
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +54,17 @@ def make_checkpoint(
     return folder
 
 
-def export_bundle(
-    checkpoint: Path, store: Path, name: str, version: int = 1, *precisions: str
-) -> Path:
-    """Export through the product's own command and return the bundle's folder."""
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-m", "export", str(checkpoint), "--name", name]
-    command += ["--store", str(store), "--version", str(version)]
-    for precision in precisions or ("fp32",):
-        command += ["--precision", precision]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def export_bundles(store: Path, bundles: Sequence[tuple[Path, str, int]]) -> None:
+    """Export (checkpoint, name, version) through the product's own command, in one process."""
+    commands = [
+        [str(checkpoint), "--name", name, "--version", str(version)]
+        + ["--store", str(store), "--precision", "fp32"]
+        for checkpoint, name, version in bundles
+    ]
+    code = (
+        "import sys; from export.__main__ import main; "
+        f"sys.exit(any(main(command) for command in {commands!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise AssertionError(f"export failed:\n{done.stdout}\n{done.stderr}")
-    return store / name / str(version)
