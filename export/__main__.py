@@ -1,0 +1,135 @@
+"""`python -m export`: checkpoints to bundles, and a look at the bundles of a store."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from app.bundle import Precision
+from app.errors import BundleError
+from export.errors import ExportError
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+STORE = Path("models")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 done, 1 a gate failed, 2 bad input."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = COMMANDS.get(given[0] if given else "")
+    try:
+        return command(given[1:]) if command else _export(given)
+    except (ExportError, BundleError) as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return exc.exit_code if isinstance(exc, ExportError) else 1
+
+
+def _export(arguments: Sequence[str]) -> int:
+    options = _export_parser().parse_args(arguments)
+    _work_offline()
+    # Imported here: torch and transformers take seconds that a wrong option need not wait for.
+    from export.exporter import Request, export_bundle
+    from export.gates import change_tolerances
+    from export.progress import Progress
+
+    console = Console()
+    request = Request(
+        checkpoint=options.checkpoint,
+        name=options.name,
+        store=options.store,
+        precisions=tuple(dict.fromkeys(options.precision or PRECISIONS)),
+        tolerances=change_tolerances(options.tolerance),
+        evaluation=options.eval,
+        version=options.version,
+        opset=options.opset,
+    )
+    target = export_bundle(request, Progress(console))
+    console.print(
+        f"Wrote {target} (see {target / 'report.md'}).\n"
+        f"Serve it: CLASSMARK_MODEL_STORE={request.store} python -m app",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _list(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m export list", description="List a store.")
+    parser.add_argument("store", type=Path, nargs="?", default=STORE)
+    from export.inspection import list_store
+
+    return list_store(parser.parse_args(arguments).store, Console())
+
+
+def _inspect(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m export inspect", description="Show the manifest of a bundle."
+    )
+    parser.add_argument("bundle", type=Path, help="STORE/NAME/VERSION")
+    from export.inspection import inspect_bundle
+
+    return inspect_bundle(parser.parse_args(arguments).bundle, Console())
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m export verify",
+        description="Check manifest, checksums, loading, golden cases and batch invariance.",
+    )
+    parser.add_argument("bundle", type=Path, help="STORE/NAME/VERSION")
+    options = parser.parse_args(arguments)
+    from export.recheck import recheck_bundle
+
+    return recheck_bundle(options.bundle, Console())
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "list": _list,
+    "inspect": _inspect,
+    "verify": _verify,
+}
+
+
+def _export_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Export a fine-tuned checkpoint as a verified bundle.",
+        epilog="Other commands: list [STORE], inspect BUNDLE, verify BUNDLE. A checkpoint folder "
+        "with such a name is given as ./list.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="folder that save_pretrained wrote")
+    parser.add_argument("--name", required=True, help="name of the model in the store")
+    parser.add_argument("--store", type=Path, default=STORE, help="default: %(default)s")
+    parser.add_argument(
+        "--precision",
+        action="append",
+        choices=PRECISIONS,
+        help="may be given several times; default: all",
+    )
+    parser.add_argument("--eval", type=Path, metavar="FILE", help="labelled JSON lines")
+    parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
+    parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
+    parser.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        metavar="PRECISION.FIGURE=NUMBER",
+        help="change a gate, e.g. int8.agreement=0.97 or int8.metric_loss=0.02",
+    )
+    return parser
+
+
+def _work_offline() -> None:
+    """Keep the Hugging Face libraries from asking a hub for what lies in a folder."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

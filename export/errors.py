@@ -1,0 +1,40 @@
+"""Everything that export refuses, as one tree; the message is one line that explains it all.
+
+ExportError            exit code 2
+├── CheckpointRefused  the checkpoint is not one that can be exported
+├── DataError          a line of the evaluation file cannot be used
+├── StoreError         a name, version or folder of the store is not what it must be
+└── GateFailed         exit code 1: answers are not the checkpoint's within the tolerance
+"""
+
+from pathlib import Path
+
+
+class ExportError(Exception):
+    """A failure that its message explains: what was found, what would work."""
+
+    exit_code = 2
+
+
+class CheckpointRefused(ExportError):
+    """A checkpoint that cannot be exported."""
+
+    def __init__(self, path: Path, found: str, remedy: str) -> None:
+        super().__init__(f"{path}: {found}; {remedy}")
+
+
+class DataError(ExportError):
+    """A line of an evaluation file that cannot be used."""
+
+    def __init__(self, file: Path, line: int, problem: str) -> None:
+        super().__init__(f"{file}, line {line}: {problem}")
+
+
+class StoreError(ExportError):
+    """A name, version or folder of the store that is not what it must be."""
+
+
+class GateFailed(ExportError):
+    """Figures outside their tolerance: nothing is written."""
+
+    exit_code = 1

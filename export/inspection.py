@@ -1,0 +1,58 @@
+"""A look at what a store holds."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from app.bundle import Manifest, open_bundle
+from app.errors import BundleError
+from app.store import list_models, list_versions
+from export.errors import StoreError
+
+
+def list_store(store: Path, console: Console) -> int:
+    """Show every bundle of a store, broken ones with their reason; return the exit code."""
+    if not store.is_dir():
+        raise StoreError(f"{store} is no folder; give the model store, e.g. models")
+    broken = 0
+    for name in list_models(store):
+        for version in list_versions(store, name):
+            try:
+                found = _summary(open_bundle(store / name / str(version)).manifest)
+            except BundleError as exc:
+                broken += 1
+                found = f"broken: {exc}"
+            _line(console, f"{name}/{version}  {found}")
+    return 1 if broken else 0
+
+
+def inspect_bundle(path: Path, console: Console) -> int:
+    """Show the manifest of a bundle, golden cases counted instead of shown."""
+    manifest = open_bundle(path.resolve()).manifest
+    content = manifest.model_dump(mode="json", exclude={"golden"}, exclude_none=True)
+    rows = [*_flatten("", content), ("golden", f"{len(manifest.golden)} cases")]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        _line(console, f"{name:<{width}}  {value}")
+    return 0
+
+
+def _summary(manifest: Manifest) -> str:
+    graphs = (f"{name} {graph.bytes / 1e6:.0f} MB" for name, graph in manifest.graphs.items())
+    return (
+        f"{manifest.task}, {len(manifest.labels)} labels, {', '.join(graphs)}, made "
+        f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _flatten(prefix: str, value: object) -> list[tuple[str, str]]:
+    """Return dotted names with their values; lists of plain values stay in one line."""
+    if isinstance(value, dict):
+        return [row for name, inner in value.items() for row in _flatten(f"{prefix}.{name}", inner)]
+    if isinstance(value, list):
+        return [(prefix.lstrip("."), ", ".join(map(str, value)))]
+    return [(prefix.lstrip("."), str(value))]

@@ -1,0 +1,38 @@
+"""Progress of a run: one line a step with its seconds, live on a terminal."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+
+class Progress:
+    """Shows what is being done, and what each step found and took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._outcome = ""
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Time a step; its line ends with what `found` was given inside."""
+        self._outcome = ""
+        started = time.perf_counter()
+        if self._console.is_terminal:
+            with self._console.status(title):
+                yield
+        else:
+            yield
+        seconds = self.seconds[title] = time.perf_counter() - started
+        outcome = f": {self._outcome}" if self._outcome else ""
+        self.line(f"{seconds:6.1f} s  {title}{outcome}")
+
+    def found(self, outcome: str) -> None:
+        """Say what the present step found; shown when it ends."""
+        self._outcome = outcome
+
+    def line(self, text: str) -> None:
+        """Write one line that is never wrapped, coloured or read as markup."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,100 @@
+"""report.md: the figures of a bundle for people."""
+
+from collections.abc import Iterable, Sequence
+
+from app.bundle import Manifest
+from export.gates import Tolerances
+from export.manifest import Verified
+
+
+def write_report(manifest: Manifest, verified: Sequence[Verified], tolerances: Tolerances) -> str:
+    """Return the Markdown report of a bundle."""
+    sections = [
+        [f"# {manifest.name}, version {manifest.version}", "", _summary(manifest)],
+        ["## Graphs", "", *_graphs(manifest, verified)],
+        ["## Parity with the checkpoint", "", *_parity(manifest, tolerances)],
+        ["## Recipes", "", *_recipes(manifest)],
+    ]
+    if manifest.evaluation is not None:
+        sections.append(["## Evaluation", "", *_evaluation(manifest, verified)])
+    sections.append(["## Tools", "", ", ".join(f"{k} {v}" for k, v in manifest.tools.items())])
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _summary(manifest: Manifest) -> str:
+    source = manifest.source
+    return (
+        f"{manifest.task} ({manifest.problem_type}) from the checkpoint `{source.checkpoint}`: "
+        f"{source.architecture}, {source.parameters / 1e6:.1f} M parameters, at most "
+        f"{manifest.max_length} tokens, {len(manifest.labels)} labels: "
+        f"{', '.join(manifest.labels)}. Made {manifest.created_at:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+def _graphs(manifest: Manifest, verified: Sequence[Verified]) -> list[str]:
+    speeds = {one.graph.precision: one.measured for one in verified}
+    rows = [
+        (
+            precision,
+            f"{graph.bytes / 1e6:.1f} MB",
+            f"{speeds[precision].texts_per_second:.0f}",
+            "yes" if graph.batch_invariant else "no: runs one text at a time",
+            str(graph.opset),
+        )
+        for precision, graph in manifest.graphs.items()
+    ]
+    callers = verified[0].measured.callers
+    return [
+        *_table(("precision", "size", "texts/s", "batch-invariant", "opset"), rows),
+        "",
+        "Texts/s: ONNX Runtime on the CPU of the machine that exported, each text alone, "
+        f"{callers} one-thread callers at once; {verified[0].measured.mean_tokens:.0f} tokens a "
+        "text on average.",
+    ]
+
+
+def _parity(manifest: Manifest, tolerances: Tolerances) -> list[str]:
+    rows = [
+        (
+            precision,
+            str(graph.parity.inputs),
+            f"{graph.parity.agreement:.4f}",
+            f"{graph.parity.max_score_difference:.5f}",
+            f"{graph.parity.batch_agreement:.4f}",
+            f"{graph.parity.batch_max_score_difference:.6f}",
+            f"{graph.parity.golden_max_score_difference:.5f}",
+            str(tolerances[precision]),
+        )
+        for precision, graph in manifest.graphs.items()
+    ]
+    titles = ("precision", "texts", "equal labels", "largest score difference")
+    batched = ("equal labels, batched against alone", "largest score difference, batched")
+    return _table((*titles, *batched, "golden cases", "tolerance"), rows)
+
+
+def _recipes(manifest: Manifest) -> list[str]:
+    return [f"- {precision}: {graph.recipe}" for precision, graph in manifest.graphs.items()]
+
+
+def _evaluation(manifest: Manifest, verified: Sequence[Verified]) -> list[str]:
+    """Show each graph beside the checkpoint on the same texts, which may be a sample of them."""
+    evaluation = manifest.evaluation
+    if evaluation is None:
+        return []
+    names = list(evaluation.checkpoint)
+    rows = [("checkpoint", str(evaluation.inputs), *_shares(evaluation.checkpoint), "")]
+    for one in verified:
+        measured = one.measured
+        figures = (str(measured.labelled), *_shares(measured.metrics))
+        rows.append((one.graph.precision, *figures, f"{measured.metric_loss:+.4f}"))
+    lost = f"{verified[0].measured.headline} lost on the same texts"
+    return _table(("", "labelled texts", *names, lost), rows)
+
+
+def _shares(metrics: dict[str, float]) -> list[str]:
+    return [f"{value:.4f}" for value in metrics.values()]
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]

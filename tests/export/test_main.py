@@ -1,0 +1,110 @@
+"""The command line: exit codes, one-line errors, and what it prints at the end."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export.__main__ import main
+
+
+def test_an_export_says_what_was_written_and_how_to_serve_it(
+    sentiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main([str(sentiment), "--name", "m", "--store", str(tmp_path), "--precision", "fp32"])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert f"Wrote {tmp_path / 'm' / '1'}" in out
+    assert f"CLASSMARK_MODEL_STORE={tmp_path} python -m app" in out
+
+
+def test_a_failed_gate_exits_1_with_figures_and_tolerance_in_one_line(
+    sentiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--precision", "fp32", "--tolerance", "fp32.score_difference=0"]
+    code = main([str(sentiment), "--name", "m", "--store", str(tmp_path), *options])
+    (error,) = capsys.readouterr().err.splitlines()
+    assert code == 1
+    assert "score difference 0.0000 where <= 0 is needed" in error
+    assert "nothing was written" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--name", "Bad Name"], "name 'Bad Name' cannot be used"),
+        (["--name", "m", "--version", "0"], "version 0 cannot be used; take 1 to"),
+        (["--name", "m", "--tolerance", "int9.agreement=1"], "PRECISION.FIGURE=NUMBER"),
+        (["--name", "m", "--tolerance", "int8.agreement=2"], "'2' is no number from 0 to 1"),
+        (["--name", "m", "--eval", "missing.jsonl"], "missing.jsonl, line 1: cannot be read"),
+    ],
+)
+def test_bad_input_exits_2_with_one_line(
+    sentiment: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    reason: str,
+) -> None:
+    assert main([str(sentiment), "--store", str(tmp_path), *options]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert reason in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_list_and_inspect_show_what_a_store_holds(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", str(store)]) == 0
+    listed = capsys.readouterr().out
+    assert "sentiment" in listed
+    assert "ner" in listed
+    assert main(["inspect", str(store / "ner" / "1")]) == 0
+    shown = capsys.readouterr().out
+    assert "graphs.int8.batch_invariant" in shown
+    assert "O, B-PER, I-PER, B-LOC, I-LOC" in shown
+
+
+def test_verify_accepts_a_fresh_bundle(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(store / "sentiment" / "1")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["fp32", "fp16", "int8"]
+    assert all("ok" in line for line in lines)
+
+
+def test_verify_notices_a_changed_byte(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = shutil.copytree(store / "sentiment" / "1", tmp_path / "sentiment" / "1")
+    graph = bundle / "model.int8.onnx"
+    data = bytearray(graph.read_bytes())
+    data[len(data) // 2] ^= 1
+    graph.write_bytes(data)
+    assert main(["verify", str(bundle)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "FAILED" in lines[2]
+    assert "sha256" in lines[2]
+    assert "ok" in lines[0]
+
+
+def test_verify_notices_a_false_claim_of_batch_invariance(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from onnxruntime.quantization import quantize_dynamic
+
+    from app.bundle import Manifest
+    from export.package import hash_file
+
+    bundle = shutil.copytree(store / "sentiment" / "1", tmp_path / "sentiment" / "1")
+    graph = bundle / "model.int8.onnx"
+    quantize_dynamic(bundle / "model.fp32.onnx", graph, extra_options={"DefaultTensorType": 1})
+    manifest = Manifest.model_validate_json((bundle / "manifest.json").read_bytes())
+    replaced = manifest.graphs["int8"].model_copy(
+        update={"sha256": hash_file(graph), "bytes": graph.stat().st_size}
+    )
+    graphs = {"int8": replaced}
+    forged = manifest.model_copy(update={"graphs": graphs})
+    (bundle / "manifest.json").write_text(forged.model_dump_json(exclude_none=True))
+    assert main(["verify", str(bundle)]) == 1
+    assert "the manifest says batch_invariant, but" in capsys.readouterr().out
