@@ -1,0 +1,108 @@
+"""A tiny random BERT, made on the spot, and files to train it on."""
+
+import json
+import string
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WORDS = (
+    "the a of film was good great fun bad dull poor anna smith paris rome lives in met ##s ##ton"
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: models this small wait for each other on more."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a two-layer BERT encoder with 32 dimensions and 64 positions."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("encoder")
+    letters = [*string.ascii_lowercase, *string.digits, *".,!?'-@我们在北京"]
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS.split(), *letters]
+    vocab += [f"##{letter}" for letter in string.ascii_lowercase]
+    vocab = list(dict.fromkeys(vocab))
+    (folder / "vocab.txt").write_text("\n".join(vocab), encoding="utf-8")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocab),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    return folder
+
+
+Write = Callable[[str, str | bytes], Path]
+WriteRows = Callable[[str, list[dict[str, Any]]], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a text, or bytes, into a file of this name."""
+
+    def write_file(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        path.write_bytes(raw)
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def write_rows(write: Write) -> WriteRows:
+    """Write objects as JSON lines into a file of this name."""
+
+    def write_objects(name: str, rows: list[dict[str, Any]]) -> Path:
+        return write(name, "".join(json.dumps(row) + "\n" for row in rows))
+
+    return write_objects
+
+
+@pytest.fixture
+def reviews() -> list[dict[str, Any]]:
+    """Forty different texts whose label stands in one of their words."""
+    names = ("anna", "smith", "paris", "rome", "a")
+    good = [f"the film of {n} was {w} {i}" for i, n in enumerate(names) for w in _GOOD]
+    bad = [f"the film of {n} was {w} {i}" for i, n in enumerate(names) for w in _BAD]
+    rows = [{"text": text, "label": "positive"} for text in good]
+    return rows + [{"text": text, "label": "negative"} for text in bad]
+
+
+_GOOD = ("good", "great", "fun", "good fun")
+_BAD = ("bad", "dull", "poor", "bad poor")
+
+
+@pytest.fixture
+def people() -> list[dict[str, Any]]:
+    """Forty texts with a person and a place."""
+    rows = []
+    for i in range(40):
+        person, place = ("Anna", "Anna Smith")[i % 2], ("Paris", "Rome", "Romeston")[i % 3]
+        text = f"{person} lives in {place} {i}."
+        spans = [
+            (0, len(person), "PER"),
+            (text.index(place), text.index(place) + len(place), "LOC"),
+        ]
+        rows.append(
+            {"text": text, "spans": [{"start": s, "end": e, "label": n} for s, e, n in spans]}
+        )
+    return rows

@@ -1,0 +1,166 @@
+"""The command, from data file to checkpoint."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    pipeline,
+)
+
+from training.__main__ import main
+
+
+@pytest.fixture
+def run(encoder, tmp_path, capsys):
+    """Run the command on a file; return its exit code, its output and its errors."""
+
+    def command(task, data, *options):
+        out = tmp_path / "checkpoint"
+        arguments = ["--task", task, "--data", str(data), "--base", str(encoder)]
+        arguments += ["--out", str(out), "--max-length", "32", *options]
+        code = main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
+
+
+FAST = ("--epochs", "15", "--learning-rate", "3e-3", "--eval-fraction", "0.25", "--patience", "9")
+
+
+def test_a_text_classifier_is_trained_and_loads_anywhere(run, write_rows, reviews, tmp_path):
+    code, out, _ = run("sequence-classification", write_rows("d.jsonl", reviews), *FAST)
+    assert code == 0
+    folder = tmp_path / "checkpoint"
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert model.config.id2label == {0: "negative", 1: "positive"}
+    assert model.config.label2id == {"negative": 0, "positive": 1}
+    assert model.config.problem_type == "single_label_classification"
+    assert tokenizer.model_max_length == 32
+    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["metrics"]["accuracy"] >= 0.8  # the label stands in the text
+    assert sum(map(sum, evaluation["confusion_matrix"])) == 10
+    assert out == (folder / "report.md").read_text(encoding="utf-8")
+    assert "| positive |" in out
+    assert "Confusion matrix" in out
+
+
+def test_the_reported_scores_are_those_of_the_checkpoint_on_its_eval_file(
+    run, write_rows, reviews, tmp_path
+):
+    run("sequence-classification", write_rows("d.jsonl", reviews), *FAST)
+    folder = tmp_path / "checkpoint"
+    rows = [json.loads(line) for line in (folder / "eval.jsonl").read_text().splitlines()]
+    trained_on = {row["text"] for row in reviews} - {row["text"] for row in rows}
+    assert (len(rows), len(trained_on)) == (10, 30)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    inputs = tokenizer(
+        [r["text"] for r in rows], padding=True, truncation=True, return_tensors="pt"
+    )
+    with torch.inference_mode():
+        best = model(**inputs).logits.argmax(dim=1).tolist()
+    right = sum(model.config.id2label[i] == row["label"] for i, row in zip(best, rows, strict=True))
+    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["metrics"]["accuracy"] == pytest.approx(right / 10)
+
+
+def test_lists_of_labels_train_a_multi_label_checkpoint(run, write_rows, reviews, tmp_path):
+    rows = [r | {"label": [r["label"], *(["fun"] if "fun" in r["text"] else [])]} for r in reviews]
+    code, _, _ = run("sequence-classification", write_rows("d.jsonl", rows), *FAST)
+    assert code == 0
+    folder = tmp_path / "checkpoint"
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    assert model.config.problem_type == "multi_label_classification"
+    assert set(model.config.label2id) == {"fun", "negative", "positive"}
+    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["headline"] == "macro_f1"
+    assert all(isinstance(json.loads(row)["label"], list) for row in open_rows(folder))
+
+
+def open_rows(folder):
+    return (folder / "eval.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def test_pairs_are_trained_and_kept_in_the_eval_file(run, write_rows, reviews, tmp_path):
+    rows = [row | {"text_pair": "was it fun"} for row in reviews]
+    code, _, _ = run("sequence-classification", write_rows("d.jsonl", rows), "--epochs", "1")
+    assert code == 0
+    kept = [json.loads(row) for row in open_rows(tmp_path / "checkpoint")]
+    assert {row["text_pair"] for row in kept} == {"was it fun"}
+
+
+def test_an_entity_tagger_is_trained_and_its_eval_spans_match_their_text(
+    run, write_rows, people, tmp_path
+):
+    options = ("--epochs", "12", "--learning-rate", "5e-3", "--eval-fraction", "0.25")
+    code, out, _ = run("token-classification", write_rows("d.jsonl", people), *options)
+    assert code == 0
+    folder = tmp_path / "checkpoint"
+    model = AutoModelForTokenClassification.from_pretrained(folder)
+    assert model.config.id2label == {0: "O", 1: "B-LOC", 2: "I-LOC", 3: "B-PER", 4: "I-PER"}
+    assert "| LOC |" in out
+    names = {"Anna", "Anna Smith", "Paris", "Rome", "Romeston"}
+    for row in map(json.loads, open_rows(folder)):
+        assert {row["text"][s["start"] : s["end"]] for s in row["spans"]} <= names
+    find = pipeline("token-classification", str(folder), aggregation_strategy="first")
+    found = {(e["word"], e["entity_group"]) for e in find("Anna Smith lives in Romeston 7.")}
+    assert found == {("anna smith", "PER"), ("romeston", "LOC")}
+
+
+def test_conll_columns_train_with_a_given_evaluation_file(run, write, tmp_path):
+    sentence = "Anna B-PER\nlives O\nin O\nParis B-LOC\n{} O\n\n"
+    data = write("d.conll", "".join(sentence.format(i) for i in range(9)))
+    given = write("e.conll", sentence.format(3) + sentence.format(99))
+    code, _, _ = run("token-classification", data, "--eval-data", str(given), "--epochs", "1")
+    assert code == 0
+    evaluation = json.loads((tmp_path / "checkpoint/evaluation.json").read_text())
+    assert evaluation["facts"]["training examples"] == 8
+    assert evaluation["facts"]["held-out examples"] == 2
+
+
+def test_bad_data_ends_in_one_line_and_exit_code_2(run, write, tmp_path):
+    path = write("d.csv", "text,label\none,\n")
+    code, out, err = run("sequence-classification", path)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"error: {path}, line 2, column 'label': '' is not a label.*\n", err)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_folder_that_is_no_checkpoint_is_never_replaced(run, write_rows, reviews, tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "thesis.txt").write_text("years of work")
+    code, _, err = run("sequence-classification", write_rows("d.jsonl", reviews))
+    assert code == 2
+    assert "exists and is no checkpoint" in err
+    assert (tmp_path / "checkpoint" / "thesis.txt").exists()
+
+
+def test_a_length_beyond_the_encoder_is_refused(run, write_rows, reviews):
+    data = write_rows("d.jsonl", reviews)
+    code, _, err = run("sequence-classification", data, "--max-length", "65")
+    assert code == 2
+    assert "--max-length 65 is more than the 64 tokens" in err
+
+
+def test_a_base_that_is_no_model_folder_is_refused(run, write_rows, reviews, tmp_path):
+    data = write_rows("d.jsonl", reviews)
+    code, _, err = run("sequence-classification", data, "--base", str(tmp_path))
+    assert code == 2
+    assert "has no config.json; name a Hugging Face model folder" in err
+
+
+def test_help_answers_without_importing_torch():
+    code = (
+        "import sys; from training.__main__ import parser; parser(); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

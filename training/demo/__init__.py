@@ -1,0 +1,1 @@
+"""The three demo checkpoints: sentiment, topic and named entities of English sentences."""

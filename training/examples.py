@@ -1,0 +1,98 @@
+"""Labelled examples: what the readers produce and everything else consumes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Task = Literal["sequence-classification", "token-classification"]
+TASKS: tuple[Task, ...] = ("sequence-classification", "token-classification")
+
+
+def normalise(text: str) -> str:
+    """Fold case and white space: an uncased encoder reads such texts as the same one."""
+    return " ".join(text.casefold().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An entity: characters start (included) to end (excluded), in Unicode code points."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextExample:
+    """A text, or a pair, with its label; a tuple of labels makes it multi-label."""
+
+    text: str
+    label: str | tuple[str, ...]
+    text_pair: str | None = None
+    line: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return normalise(self.text), normalise(self.text_pair or "")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+    @property
+    def target(self) -> object:
+        return frozenset(self.labels)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the row as `eval.jsonl` holds it."""
+        row: dict[str, Any] = {"text": self.text}
+        if self.text_pair is not None:
+            row["text_pair"] = self.text_pair
+        row["label"] = self.label if isinstance(self.label, str) else list(self.label)
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedExample:
+    """A text with its entities, sorted and free of overlaps."""
+
+    text: str
+    spans: tuple[Span, ...]
+    line: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return normalise(self.text), ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(span.label for span in self.spans)
+
+    @property
+    def target(self) -> object:
+        return tuple((self.text[span.start : span.end], span.label) for span in self.spans)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the row as `eval.jsonl` holds it."""
+        spans = [{"start": s.start, "end": s.end, "label": s.label} for s in self.spans]
+        return {"text": self.text, "spans": spans}
+
+
+Example = TextExample | TaggedExample
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The examples of one file, in its order."""
+
+    file: Path
+    examples: tuple[Example, ...]
+
+    @property
+    def labels(self) -> list[str]:
+        return sorted({label for example in self.examples for label in example.labels})
+
+    @property
+    def is_multi_label(self) -> bool:
+        first = self.examples[0]
+        return isinstance(first, TextExample) and not isinstance(first.label, str)

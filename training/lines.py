@@ -1,0 +1,51 @@
+"""Text files as lines, with the place of every byte that is not UTF-8."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.errors import DataError
+
+
+def read_text(path: Path) -> str:
+    """Return a whole file; raise DataError if it is missing, empty or not UTF-8."""
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise DataError(f"cannot be read: {exc.strerror}", file=path) from exc
+    if not raw.strip():
+        raise DataError("the file is empty; it needs at least two labelled rows", file=path)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        before = raw[: exc.start]
+        raise DataError(
+            f"byte 0x{raw[exc.start]:02x} is not UTF-8; save the file as UTF-8",
+            file=path,
+            line=before.count(b"\n") + 1,
+            column=exc.start - before.rfind(b"\n"),
+        ) from exc
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) for every line that is not blank."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as exc:
+            raise DataError(
+                f"not JSON ({exc.msg}); write one object a line",
+                file=path,
+                line=number,
+                column=exc.colno,
+            ) from exc
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{type(row).__name__} instead of an object; write one object a line",
+                file=path,
+                line=number,
+            )
+        yield number, row

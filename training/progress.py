@@ -1,0 +1,45 @@
+"""Progress of a run: a bar on a terminal, a line now and then in a log."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+logger = logging.getLogger(__name__)
+
+
+def is_interactive() -> bool:
+    """Tell whether somebody watches a terminal."""
+    return sys.stderr.isatty()
+
+
+class ProgressLog(TrainerCallback):
+    """Writes steps, loss and time as log lines, readable where a bar is not."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Report the training loss, or the scores of an evaluation."""
+        values = logs or {}
+        shown = [f"{name} {values[name]:.4f}" for name in values if name.startswith("eval_")]
+        if "loss" in values:
+            shown.append(f"loss {values['loss']:.4f}")
+        if shown:
+            seconds = time.monotonic() - self._started
+            logger.info(
+                "step %d of %d, %s, %.0f s",
+                state.global_step,
+                state.max_steps,
+                ", ".join(shown),
+                seconds,
+            )

@@ -1,0 +1,82 @@
+"""One training run: split, fine-tune, evaluate, write the checkpoint."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from transformers import set_seed
+
+from training.checkpoint import check_writable, load_model, load_tokenizer, write_checkpoint
+from training.examples import Task
+from training.finetune import finetune, use_bf16
+from training.predict import predict
+from training.problems import make_problem
+from training.report import render
+from training.scores import Scores
+from training.settings import Settings
+from training.split import Split
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A task, where its encoder comes from, where its checkpoint goes, and how to train."""
+
+    task: Task
+    base: Path
+    out: Path
+    settings: Settings
+    facts: Mapping[str, object] = field(default_factory=dict)  # what the report should say
+
+
+def train(run: Run, split: Split) -> Scores:
+    """Fine-tune on the split, write the checkpoint and return its held-out scores."""
+    started = time.monotonic()
+    settings = run.settings
+    check_writable(run.out)
+    set_seed(settings.seed)
+    tokenizer = load_tokenizer(run.base, settings.max_length)
+    problem = make_problem(run.task, split, tokenizer, settings.max_length)
+    model = load_model(run.base, problem, settings.max_length, settings.dropout)
+    features = problem.encode(split.train)
+    held_out = problem.encode(split.evaluation)
+
+    def score() -> Scores:
+        logits = predict(model, held_out, problem.collator)
+        return problem.score(split.evaluation, logits)
+
+    logger.info(
+        "training on %d examples, %d tokens; %d held out; %s",
+        len(features),
+        sum(features.lengths()),
+        len(held_out),
+        "bf16" if use_bf16(settings.precision) else "fp32",
+    )
+    headline = "f1" if run.task == "token-classification" else "macro_f1"
+    finetune(model, features, problem.collator, settings, lambda: score().metrics, headline)
+    scores = score()
+    facts = _facts(run, split, time.monotonic() - started)
+    evaluation = {"task": run.task, "labels": list(problem.classes), **problem.config}
+    evaluation |= scores.as_dict() | {"facts": facts, "settings": asdict(settings)}
+    report = render(f"Evaluation of {run.out.name}", scores, problem.classes, facts)
+    write_checkpoint(run.out, model, tokenizer, evaluation, report, split.evaluation)
+    logger.info("%s %.4f on held-out data; wrote %s", scores.headline, scores.value, run.out)
+    return scores
+
+
+def _facts(run: Run, split: Split, seconds: float) -> dict[str, object]:
+    return {
+        "task": run.task,
+        "base encoder": run.base.name,
+        "training examples": len(split.train),
+        "held-out examples": len(split.evaluation),
+        "duplicates dropped": split.duplicates,
+        "contradicting rows dropped": split.contradictions,
+        "greatest length in tokens": run.settings.max_length,
+        "seed": run.settings.seed,
+        "seconds": round(seconds),
+        **run.facts,
+    }

@@ -1,0 +1,37 @@
+"""The process around a run: offline libraries, quiet warnings, log lines, exit codes."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from training.errors import TrainingError
+
+EXIT_BAD_INPUT = 2
+
+
+def prepare() -> None:
+    """Set up logging and keep the libraries offline; call it before they are imported."""
+    # A base encoder is a folder. Whoever wants the hub sets these to 0.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Bars of weight loading and mapping say nothing that our own lines do not.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    for library in ("accelerate", "datasets", "httpx", "transformers"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+
+def exit_code(command: Callable[[], None]) -> int:
+    """Run a command; a TrainingError becomes one line on stderr and exit code 2."""
+    try:
+        command()
+    except TrainingError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+    return 0
