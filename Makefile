@@ -43,7 +43,7 @@ serve: $(INSTALLED) ## Serve the model store on http://127.0.0.1:8000
 demo: $(INSTALLED) $(STORE)/sentiment/1/manifest.json ## Install, make the models, and serve them
 	@echo "the other models appear in the service as they finish: tail -f $(BUILD)/models.log"
 	@$(MAKE) models > $(BUILD)/models.log 2>&1 & making=$$!; \
-	trap 'kill $$making 2> /dev/null' EXIT; \
+	trap 'kill $$making 2> /dev/null || true' EXIT; \
 	$(BIN)/python -m app --model-store $(STORE)
 
 test: $(INSTALLED) $(BUNDLES) ## Run every test, the demo path on real models included

@@ -69,6 +69,8 @@ def finetune(
             # Two epochs within a second: the Trainer then orders its folders by number, rightly.
             warnings.filterwarnings("ignore", "mtime may not be reliable")
             trainer.train()
+        # In bf16 the Trainer leaves the model's forward wrapped in it; scores are of the weights.
+        trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     model.requires_grad_(True)
 
 

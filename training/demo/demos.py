@@ -49,7 +49,7 @@ DEMOS = {
                 patience=0,
                 freeze_embeddings=True,
                 dropout=0.0,
-                limit=4500,
+                limit=5500,
             ),
             metric="accuracy",
             minimum=0.84,
