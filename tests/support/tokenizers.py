@@ -30,20 +30,18 @@ def byte_level_checkpoint(folder: Path) -> Path:
 
 def unigram_checkpoint(folder: Path) -> Path:
     """Save an XLM-RoBERTa with a Unigram tokenizer."""
-    from tokenizers import (
-        Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers,
-    )  # fmt: skip
+    import tokenizers as library
     from transformers import XLMRobertaConfig, XLMRobertaForTokenClassification
 
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
+    tokenizer = library.Tokenizer(library.models.Unigram())
+    tokenizer.normalizer = library.normalizers.NFKC()
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Metaspace()
+    tokenizer.decoder = library.decoders.Metaspace()
+    trainer = library.trainers.UnigramTrainer(
         vocab_size=400, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False
     )
     tokenizer.train_from_iterator(_corpus(), trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
+    tokenizer.post_processor = library.processors.TemplateProcessing(
         "<s> $A </s>", "<s> $A </s> $B </s>", [("<s>", 0), ("</s>", 2)]
     )
     return _save(folder, tokenizer, XLMRobertaForTokenClassification, XLMRobertaConfig)
