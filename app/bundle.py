@@ -24,7 +24,7 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 Task = Literal["sequence-classification", "token-classification"]
 ProblemType = Literal["single_label", "multi_label"]
 Precision = Literal["fp32", "fp16", "int8"]
-TagScheme = Literal["IO", "BIO"]
+TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.bundle import ProblemType, TagScheme, Task
+from app.engine.tags import Tag, read_tags
 from export.errors import CheckpointRefused
 from export.tags import tag_scheme
 
@@ -34,6 +35,10 @@ class ModelConfig:
     problem_type: ProblemType
     labels: tuple[str, ...]
     tag_scheme: TagScheme | None
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        return read_tags(self.labels, self.tag_scheme)
 
 
 def read_config(path: Path) -> ModelConfig:

@@ -7,7 +7,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from app.bundle import AggregationStrategy, ScoreReference
 from app.engine.decoding import Logits, label_scores, stitch_windows
-from app.engine.entities import OUTSIDE, Entity, decode_entities, split_tag
+from app.engine.entities import Entity, decode_entities
+from app.engine.tags import groups
 from export.config import ModelConfig
 from export.examples import Span
 from export.workload import Workload
@@ -87,8 +88,7 @@ def _names(config: ModelConfig) -> list[str]:
     """Return what can be answered: labels, or the groups of entities."""
     if config.task == "sequence-classification":
         return list(config.labels)
-    groups = (split_tag(label)[1] for label in config.labels if label != OUTSIDE)
-    return list(dict.fromkeys(groups))
+    return groups(config.tags)
 
 
 def _entity_metrics(
@@ -110,4 +110,4 @@ def _entity_metrics(
 def _entities(config: ModelConfig, workload: Workload, index: int, logits: Logits) -> list[Entity]:
     encoded = workload.encoded[index]
     tokens = stitch_windows(encoded, [logits])
-    return decode_entities(encoded.source.text, tokens, config.labels, STRATEGY)
+    return decode_entities(encoded.source.text, tokens, config.tags, STRATEGY)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.engine.entities import OUTSIDE, split_tag
+from app.engine.tags import groups
 from app.engine.tokenization import TextInput
 from export.config import ModelConfig
 from export.errors import DataError
@@ -62,7 +62,7 @@ def read_examples(file: Path, config: ModelConfig) -> list[Example]:
 
 
 def _groups(config: ModelConfig) -> set[str]:
-    return {split_tag(label)[1] for label in config.labels if label != OUTSIDE}
+    return set(groups(config.tags))
 
 
 def _rows(file: Path) -> Iterator[tuple[_Place, dict[str, Any]]]:

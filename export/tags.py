@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.bundle import TagScheme
-from app.engine.entities import OUTSIDE
+from app.engine.tags import OUTSIDE
 from export.errors import CheckpointRefused
 
-REMEDY = "labels must be O with B-X and I-X (BIO), or O with bare groups (IO)"
+REMEDY = (
+    "labels must be O with B-X and I-X (BIO), with E-X and S-X too (BIOES), with L-X and U-X too "
+    "(BILOU), or O with bare groups (IO)"
+)
+PREFIXES: dict[str, TagScheme] = {"BI": "BIO", "BIES": "BIOES", "BILU": "BILOU"}
 
 
 def tag_scheme(path: Path, labels: Sequence[str]) -> TagScheme:
@@ -18,12 +22,12 @@ def tag_scheme(path: Path, labels: Sequence[str]) -> TagScheme:
     if unnamed:
         found = f"the tags have no names ({', '.join(unnamed[:3])}, ...)"
         raise CheckpointRefused(path, found, f"set id2label in config.json; {REMEDY}")
-    foreign = [tag for tag in tags if re.match(r"[SELUM]-.", tag)]
-    if foreign:
-        found = f"the tags {', '.join(foreign[:3])} belong to BIOES or BILOU"
-        raise CheckpointRefused(path, found, REMEDY)
-    prefixed = [tag for tag in tags if re.match(r"[BI]-.", tag)]
-    if not tags or (prefixed and (len(prefixed) < len(tags) or OUTSIDE not in labels)):
+    prefixed = [tag for tag in tags if re.match(r"[A-Z]-.", tag)]
+    if not prefixed and tags:
+        return "IO"
+    used = {tag[0] for tag in prefixed}
+    fitting = [scheme for prefixes, scheme in PREFIXES.items() if used <= set(prefixes)]
+    if not fitting or len(prefixed) < len(tags) or OUTSIDE not in labels:
         found = f"the labels {', '.join(labels[:6])} are no tag scheme"
         raise CheckpointRefused(path, found, REMEDY)
-    return "BIO" if any(tag.startswith("B-") for tag in tags) else "IO"
+    return "IO" if used == {"I"} else fitting[0]

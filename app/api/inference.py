@@ -14,8 +14,9 @@ from app.api.disconnect import until_disconnected
 from app.api.examples import CLASSIFY_EXAMPLES, CLASSIFY_RESPONSES, NER_EXAMPLES, NER_RESPONSES
 from app.bundle import LongText, Task
 from app.engine.decoding import Logits, label_scores, pool_windows, rank_labels, stitch_windows
-from app.engine.entities import OUTSIDE, decode_entities, keep_entities, split_tag
+from app.engine.entities import decode_entities, keep_entities
 from app.engine.servable import Servable
+from app.engine.tags import groups
 from app.engine.tokenization import EncodedInput, TextInput
 from app.errors import InvalidRequest
 from app.schemas import (
@@ -80,12 +81,13 @@ async def ner(
     answered = await answer(service, request, body, "token-classification", deadline)
     manifest = answered.servable.manifest
     strategy = body.aggregation_strategy or manifest.defaults.aggregation_strategy
-    _check_groups(body.labels or (), manifest.labels)
+    tags = answered.servable.tags
+    _check_groups(body.labels or (), groups(tags))
     threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> NerResult:
         tokens = stitch_windows(encoded, logits)
-        found = decode_entities(encoded.source.text, tokens, manifest.labels, strategy)
+        found = decode_entities(encoded.source.text, tokens, tags, strategy)
         kept = keep_entities(found, body.labels, threshold)
         entities = [
             Entity(
@@ -172,10 +174,8 @@ def _reading(encoded: EncodedInput) -> dict[str, Any]:
     }
 
 
-def _check_groups(asked: Sequence[str], labels: Sequence[str]) -> None:
-    known = {split_tag(label)[1] for label in labels} - {OUTSIDE}
-    if unknown := sorted(set(asked) - known):
+def _check_groups(asked: Sequence[str], known: Sequence[str]) -> None:
+    if unknown := sorted(set(asked) - set(known)):
         raise InvalidRequest(
-            f"labels: the model has no entity group {', '.join(unknown)}; it has "
-            f"{', '.join(sorted(known))}"
+            f"labels: the model has no entity group {', '.join(unknown)}; it has {', '.join(known)}"
         )

@@ -1,19 +1,20 @@
 """Token labels to entities, as transformers' token-classification pipeline aggregates them.
 
 The five strategies, how sub-words are joined and how B- and I- tags open and continue an entity
-follow `TokenClassificationPipeline` of transformers 4.57; `word` alone differs on purpose: it is
-the text itself between `start` and `end`, never re-joined tokens.
+follow `TokenClassificationPipeline` of transformers 4.57. Two things differ on purpose: `word` is
+the text itself between `start` and `end`, never re-joined tokens; and a span neither begins nor
+ends with a blank, as tokenizers that keep blanks would have it, nor is it one.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
 from app.bundle import AggregationStrategy
 from app.engine.decoding import Scores, TokenLogits, softmax
-
-OUTSIDE = "O"
+from app.engine.tags import Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,37 +32,42 @@ class Entity:
 class _Tagged:
     """A token or a word with its one tag."""
 
-    tag: str
+    tag: Tag
     score: float
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Token:
+    """A token with its scores [tags], the best of them and where it stands among the tags."""
+
     scores: Scores
+    best: int
+    score: float
     start: int
     end: int
     subword: bool
 
 
 def decode_entities(
-    text: str, tokens: TokenLogits, labels: Sequence[str], strategy: AggregationStrategy
+    text: str, tokens: TokenLogits, tags: Sequence[Tag], strategy: AggregationStrategy
 ) -> list[Entity]:
     """Return the entities of a text in reading order, scores averaged over their parts."""
-    scores = softmax(tokens.logits) if len(tokens.offsets) else np.zeros((0, len(labels)))
-    pieces = [
-        _Token(row, start, end, subword)
-        for row, (start, end), subword in zip(scores, tokens.offsets, tokens.subwords, strict=True)
-    ]
+    scores = softmax(tokens.logits) if len(tokens.offsets) else np.zeros((0, len(tags)))
+    pieces = _tokens(scores, tokens)
     if strategy in ("none", "simple"):
-        tagged = [_tag(piece.scores, labels, piece.start, piece.end) for piece in pieces]
+        tagged = [_Tagged(tags[one.best], one.score, one.start, one.end) for one in pieces]
     else:
-        tagged = [_WORD_RULES[strategy](word, labels) for word in _words(pieces)]
+        rule = _WORD_RULES[strategy]
+        tagged = [rule(word, tags) for word in _words(pieces)]
     if strategy == "none":
-        return [_entity(text, [one], one.tag) for one in tagged if one.tag != OUTSIDE]
-    named = ((split_tag(group[0].tag)[1], group) for group in _groups(tagged))
-    return [_entity(text, group, name) for name, group in named if name != OUTSIDE]
+        named = [(one.tag.label, [one]) for one in tagged if not one.tag.outside]
+    else:
+        parts = (group for group in _groups(tagged) if not group[0].tag.outside)
+        named = [(group[0].tag.group, group) for group in parts]
+    entities = (_entity(text, group, name) for name, group in named)
+    return [entity for entity in entities if entity.word]
 
 
 def keep_entities(
@@ -75,15 +81,14 @@ def keep_entities(
     ]
 
 
-def split_tag(tag: str) -> tuple[str, str]:
-    """Return prefix and group of a tag; a tag without prefix counts as inside."""
-    prefix, dash, group = tag.partition("-")
-    return (prefix, group) if dash and prefix in ("B", "I") else ("I", tag)
-
-
-def _tag(scores: Scores, labels: Sequence[str], start: int, end: int) -> _Tagged:
-    best = int(scores.argmax())
-    return _Tagged(labels[best], float(scores[best]), start, end)
+def _tokens(scores: Scores, tokens: TokenLogits) -> list[_Token]:
+    best, highest = scores.argmax(axis=1).tolist(), scores.max(axis=1, initial=0.0).tolist()
+    return [
+        _Token(row, number, score, start, end, subword)
+        for row, number, score, (start, end), subword in zip(
+            scores, best, highest, tokens.offsets, tokens.subwords, strict=True
+        )
+    ]
 
 
 def _words(tokens: Sequence[_Token]) -> Iterator[list[_Token]]:
@@ -97,21 +102,24 @@ def _words(tokens: Sequence[_Token]) -> Iterator[list[_Token]]:
         yield word
 
 
-def _first(word: Sequence[_Token], labels: Sequence[str]) -> _Tagged:
-    return _tag(word[0].scores, labels, word[0].start, word[-1].end)
+def _first(word: Sequence[_Token], tags: Sequence[Tag]) -> _Tagged:
+    return _Tagged(tags[word[0].best], word[0].score, word[0].start, word[-1].end)
 
 
-def _average(word: Sequence[_Token], labels: Sequence[str]) -> _Tagged:
+def _average(word: Sequence[_Token], tags: Sequence[Tag]) -> _Tagged:
+    if len(word) == 1:
+        return _first(word, tags)
     mean = np.mean([token.scores for token in word], axis=0)
-    return _tag(mean, labels, word[0].start, word[-1].end)
+    best = int(mean.argmax())
+    return _Tagged(tags[best], float(mean[best]), word[0].start, word[-1].end)
 
 
-def _max(word: Sequence[_Token], labels: Sequence[str]) -> _Tagged:
-    best = max(word, key=lambda token: float(token.scores.max()))
-    return _tag(best.scores, labels, word[0].start, word[-1].end)
+def _max(word: Sequence[_Token], tags: Sequence[Tag]) -> _Tagged:
+    surest = max(word, key=lambda token: token.score)
+    return _Tagged(tags[surest.best], surest.score, word[0].start, word[-1].end)
 
 
-_WORD_RULES: dict[str, Callable[[Sequence[_Token], Sequence[str]], _Tagged]] = {
+_WORD_RULES: dict[str, Callable[[Sequence[_Token], Sequence[Tag]], _Tagged]] = {
     "first": _first,
     "average": _average,
     "max": _max,
@@ -119,11 +127,10 @@ _WORD_RULES: dict[str, Callable[[Sequence[_Token], Sequence[str]], _Tagged]] = {
 
 
 def _groups(tagged: Sequence[_Tagged]) -> Iterator[list[_Tagged]]:
-    """Join neighbours of one group; only B- opens a new entity of the group before it."""
+    """Join neighbours of one group, unless a tag closes the entity or opens another."""
     group: list[_Tagged] = []
     for current in tagged:
-        prefix, name = split_tag(current.tag)
-        if group and (prefix == "B" or name != split_tag(group[-1].tag)[1]):
+        if group and _parts(group[-1].tag, current.tag):
             yield group
             group = []
         group.append(current)
@@ -131,7 +138,13 @@ def _groups(tagged: Sequence[_Tagged]) -> Iterator[list[_Tagged]]:
         yield group
 
 
+def _parts(before: Tag, after: Tag) -> bool:
+    return before.closes or after.opens or before.group != after.group
+
+
 def _entity(text: str, parts: Sequence[_Tagged], name: str) -> Entity:
-    start, end = parts[0].start, parts[-1].end
-    score = float(np.mean([part.score for part in parts]))
-    return Entity(name, round(score, 6), text[start:end], start, end)
+    covered = text[parts[0].start : parts[-1].end]
+    word = covered.strip()
+    start = parts[0].start + len(covered) - len(covered.lstrip())
+    score = fmean(part.score for part in parts)
+    return Entity(name, round(score, 6), word, start, start + len(word))

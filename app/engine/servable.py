@@ -11,6 +11,7 @@ from app.bundle import Bundle, GoldenCase, GraphFile, LongText, Manifest, Precis
 from app.engine.backends.base import Backend, Session
 from app.engine.cost import Cost, measure_cost
 from app.engine.decoding import Logits, label_scores
+from app.engine.tags import read_tags
 from app.engine.tokenization import EncodedInput, Encoding, TextInput, Tokenizer
 from app.errors import BundleError
 
@@ -36,6 +37,7 @@ class Servable:
         self.bundle = bundle
         self.precision = precision
         self.tokenizer = tokenizer
+        self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
         self.cost = Cost(0.0, 1e-6, tokenizer.max_length)
         self._session = session
         weakref.finalize(self, logger.info, "model closed", extra=self.identity)

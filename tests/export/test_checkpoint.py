@@ -104,7 +104,7 @@ def test_a_bad_checkpoint_is_refused_with_its_reason(copy: Path, case: str) -> N
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        (("O", "S-PER", "B-PER", "E-PER"), "BIOES or BILOU"),
+        (("O", "S-PER", "B-PER", "L-PER"), "no tag scheme"),
         (("O", "B-PER", "LOC"), "no tag scheme"),
         (("B-PER", "I-PER"), "no tag scheme"),
         (("O", "LABEL_1"), "no names"),

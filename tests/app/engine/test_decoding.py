@@ -1,12 +1,11 @@
-"""Decoding equals transformers' pipelines on the same checkpoint; pure functions beyond that."""
+"""Logits to answers: scores, ranking, tag schemes, and the joining of windows."""
 
-from pathlib import Path
-from typing import Any
+import string
 
 import numpy as np
 import pytest
 
-from app.bundle import AggregationStrategy
+from app.bundle import AggregationStrategy, TagScheme
 from app.engine.decoding import (
     TokenLogits,
     label_scores,
@@ -16,9 +15,9 @@ from app.engine.decoding import (
     softmax,
     stitch_windows,
 )
-from app.engine.entities import Entity, decode_entities, keep_entities, split_tag
+from app.engine.entities import Entity, decode_entities, keep_entities
+from app.engine.tags import groups, read_tags
 from app.engine.tokenization import TextInput, Tokenizer
-from tests.support.texts import random_texts
 from tests.support.tiny import TOKEN_LABELS, make_checkpoint
 
 STRATEGIES: list[AggregationStrategy] = ["none", "simple", "first", "average", "max"]
@@ -51,64 +50,10 @@ def test_equal_scores_keep_the_order_of_the_labels() -> None:
     assert [x.label for x in rank_labels(np.array([0.5, 0.5]), ["a", "b"], 1, 0.0)] == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("tag", "parts"),
-    [("B-PER", ("B", "PER")), ("I-A-B", ("I", "A-B")), ("O", ("I", "O")), ("E-X", ("I", "E-X"))],
-)
-def test_a_tag_is_split_as_transformers_splits_it(tag: str, parts: tuple[str, str]) -> None:
-    assert split_tag(tag) == parts
-
-
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from transformers import pipeline
-
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     folder = make_checkpoint(tmp_path_factory.mktemp("tiny") / "ner", TOKEN_LABELS)
-    return pipeline("token-classification", model=str(folder), device="cpu")
-
-
-@pytest.fixture(scope="module")
-def tokenizer(pipeline: Any) -> Tokenizer:
-    folder = Path(pipeline.model.config._name_or_path)
     return Tokenizer((folder / "tokenizer.json").read_bytes(), 64, stride_tokens=8)
-
-
-def token_logits(pipeline: Any, tokenizer: Tokenizer, text: str) -> TokenLogits:
-    """Run the checkpoint itself on the service's encoding."""
-    import torch
-
-    encoded = tokenizer.encode(TextInput(text), "truncate", 1)
-    with torch.inference_mode():
-        rows = [
-            pipeline.model(
-                torch.from_numpy(window.ids)[None],
-                token_type_ids=torch.from_numpy(window.type_ids)[None],
-            )
-            .logits[0]
-            .numpy()
-            for window in encoded.windows
-        ]
-    return stitch_windows(encoded, rows)
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_entities_equal_those_of_transformers_pipeline(
-    pipeline: Any, tokenizer: Tokenizer, strategy: AggregationStrategy
-) -> None:
-    compared = 0
-    for text in random_texts(200, seed=7, longest=12):
-        expected = pipeline(text, aggregation_strategy=strategy)
-        tokens = token_logits(pipeline, tokenizer, text)
-        found = decode_entities(text, tokens, TOKEN_LABELS, strategy)
-        key = "entity" if strategy == "none" else "entity_group"
-        assert [(e.entity_group, e.start, e.end) for e in found] == [
-            (e[key], e["start"], e["end"]) for e in expected
-        ], text
-        for ours, theirs in zip(found, expected, strict=True):
-            assert ours.score == pytest.approx(float(theirs["score"]), abs=1e-4)
-            assert ours.word == text[ours.start : ours.end]
-        compared += len(found)
-    assert compared > 200
 
 
 def test_entities_are_kept_by_group_and_threshold() -> None:
@@ -118,9 +63,49 @@ def test_entities_are_kept_by_group_and_threshold() -> None:
     assert keep_entities([person, place], None, 0.5) == [person]
 
 
-def test_a_text_without_tokens_has_no_entities(pipeline: Any, tokenizer: Tokenizer) -> None:
-    tokens = token_logits(pipeline, tokenizer, " ")
-    assert [decode_entities(" ", tokens, TOKEN_LABELS, s) for s in STRATEGIES] == [[]] * 5
+def entities(
+    labels: list[str], scheme: TagScheme, told: list[str], strategy: AggregationStrategy = "simple"
+) -> list[tuple[str, str]]:
+    """Decode one-letter words a b c ... whose tokens were told these labels."""
+    text = " ".join(string.ascii_lowercase[: len(told)])
+    rows = [[9.0 if label == one else 0.0 for label in labels] for one in told]
+    logits = np.array(rows, dtype=np.float32).reshape(-1, len(labels))
+    offsets = [(2 * i, 2 * i + 1) for i in range(len(told))]
+    tokens = TokenLogits(logits, offsets, [False] * len(told))
+    found = decode_entities(text, tokens, read_tags(labels, scheme), strategy)
+    return [(entity.entity_group, entity.word) for entity in found]
+
+
+def test_a_text_without_tokens_has_no_entities() -> None:
+    assert [entities(["O", "B-X"], "BIO", [], strategy) for strategy in STRATEGIES] == [[]] * 5
+
+
+@pytest.mark.parametrize(
+    ("scheme", "labels", "told", "expected"),
+    [
+        ("IO", "O P Q", "P P O Q P", "P:ab Q:d P:e"),
+        ("BIO", "O B-P I-P", "B-P I-P B-P O I-P", "P:ab P:c P:e"),
+        ("BIO", "O B-P I-P B-Q I-Q", "B-P I-Q I-Q", "P:a Q:bc"),
+        ("BIOES", "O B-P I-P E-P S-P", "S-P S-P B-P E-P", "P:a P:b P:cd"),
+        ("BIOES", "O B-P I-P E-P S-P", "B-P E-P I-P E-P", "P:ab P:cd"),
+        ("BILOU", "O B-P I-P L-P U-P", "U-P B-P I-P L-P I-P", "P:a P:bcd P:e"),
+        ("IO", "O E-P", "E-P E-P", "E-P:ab"),
+    ],
+)
+def test_entities_begin_and_end_as_their_scheme_says(
+    scheme: TagScheme, labels: str, told: str, expected: str
+) -> None:
+    found = entities(labels.split(), scheme, told.split())
+    assert " ".join(f"{group}:{word.replace(' ', '')}" for group, word in found) == expected
+
+
+def test_without_aggregation_each_token_keeps_its_label() -> None:
+    found = entities(["O", "B-P", "E-P"], "BIOES", ["B-P", "E-P"], "none")
+    assert found == [("B-P", "a"), ("E-P", "b")]
+
+
+def test_the_groups_of_a_tagger_are_named_without_prefixes() -> None:
+    assert groups(read_tags(["O", "B-P", "S-P", "I-Q"], "BIOES")) == ["P", "Q"]
 
 
 def test_stitched_windows_hold_every_token_once_and_in_order(tokenizer: Tokenizer) -> None:

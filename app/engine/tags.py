@@ -1,0 +1,53 @@
+"""The labels of a tagger, read once: which group each belongs to, and what it opens and closes.
+
+B- and I- follow transformers' pipeline, which joins neighbours of one group unless the second is
+B-; so IO, BIO and the older IOB1 need no telling apart. That pipeline knows no further prefix and
+would take E-PER for a group of its own; here BIOES and BILOU are read as what they mean.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.bundle import TagScheme
+
+OUTSIDE = "O"
+# What a prefix does to the entity: (opens a new one, closes it).
+_IOB = {"B": (True, False), "I": (False, False)}
+_EFFECTS: dict[TagScheme, dict[str, tuple[bool, bool]]] = {
+    "IO": _IOB,
+    "BIO": _IOB,
+    "BIOES": _IOB | {"E": (False, True), "S": (True, True)},
+    "BILOU": _IOB | {"L": (False, True), "U": (True, True)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One label of a tagger."""
+
+    label: str
+    group: str
+    opens: bool
+    closes: bool
+
+    @property
+    def outside(self) -> bool:
+        return self.group == OUTSIDE
+
+
+def read_tags(labels: Sequence[str], scheme: TagScheme | None) -> tuple[Tag, ...]:
+    """Return the tags in the labels' order; a label without a known prefix is its own group."""
+    effects = _EFFECTS[scheme or "IO"]
+    tags = []
+    for label in labels:
+        prefix, dash, group = label.partition("-")
+        if dash and prefix in effects:
+            tags.append(Tag(label, group, *effects[prefix]))
+        else:
+            tags.append(Tag(label, label, opens=False, closes=False))
+    return tuple(tags)
+
+
+def groups(tags: Sequence[Tag]) -> list[str]:
+    """Return the entity groups the tags name, sorted."""
+    return sorted({tag.group for tag in tags if not tag.outside})
