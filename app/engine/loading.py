@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from app.bundle import Precision, open_bundle
+from app.bundle import Bundle, Precision, open_bundle
 from app.engine.backends.base import Backend
 from app.engine.servable import Servable
 from app.errors import BundleError, IncompleteBundle
@@ -32,9 +32,7 @@ def load_servable(
     wanted = [precision] if precision else offered
     for candidate in wanted:
         try:
-            servable = Servable.load(bundle, backend, candidate)
-            servable.check_golden()
-            servable.warm_up(predecessor)
+            return _prove(bundle, backend, candidate, predecessor)
         except BundleError as exc:
             if isinstance(exc, IncompleteBundle) or candidate == wanted[-1]:
                 raise
@@ -42,6 +40,23 @@ def load_servable(
                 "precision refused, trying the next",
                 extra={"path": str(folder), "precision": candidate, "reason": str(exc)},
             )
-        else:
-            return servable
     raise BundleError(f"{folder} has no graph that {backend.provider} can run; export one")
+
+
+def _prove(
+    bundle: Bundle, backend: Backend, precision: Precision, predecessor: Servable | None
+) -> Servable:
+    """Load one graph and let it answer; whatever goes wrong is the bundle's fault, and says so."""
+    try:
+        servable = Servable.load(bundle, backend, precision)
+        servable.check_golden()
+        servable.warm_up(predecessor)
+    except BundleError:
+        raise
+    except Exception as exc:  # runtimes raise many unrelated types
+        reason = str(exc).strip().split("\n")[0][:500]
+        raise BundleError(
+            f"the {precision} graph of {bundle.path} loads but fails when it runs "
+            f"({type(exc).__name__}: {reason}); export the checkpoint again"
+        ) from exc
+    return servable

@@ -128,7 +128,14 @@ class Registry:
 
     async def scan(self) -> None:
         """Bring every model to its desired version; failures are kept, logged and counted."""
-        for name in await asyncio.to_thread(list_models, self._store):
+        try:
+            names = await asyncio.to_thread(list_models, self._store)
+        except OSError as exc:  # gone or unreadable: what serves, serves on
+            logger.error(
+                "store cannot be read", extra={"path": str(self._store), "reason": str(exc)}
+            )
+            return
+        for name in names:
             async with self._loading:
                 await self._reconcile(self._models.setdefault(name, Model(name)))
 

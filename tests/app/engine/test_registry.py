@@ -135,6 +135,25 @@ async def test_a_graph_that_does_not_load_is_refused(store: Path, damage: bytes)
     assert [s.name for s in registry.serving] == ["names"]
 
 
+async def test_a_graph_that_loads_but_fails_when_it_runs_is_refused(store: Path) -> None:
+    path = store / "mood" / "1" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token_id": 100_000}))
+    registry, _ = make(store)
+    await registry.scan()
+    failure = registry.model("mood").last_failure
+    assert failure is not None
+    assert "loads but fails when it runs" in failure.reason
+    assert [s.name for s in registry.serving] == ["names"]
+
+
+async def test_a_store_that_goes_away_leaves_what_serves(store: Path) -> None:
+    registry, _ = make(store)
+    await registry.scan()
+    shutil.rmtree(store)
+    await registry.scan()
+    assert [s.name for s in registry.serving] == ["mood", "names"]
+
+
 async def test_a_graph_that_answers_the_golden_cases_otherwise_is_refused(store: Path) -> None:
     folder = store / "mood" / "1"
     manifest = json.loads((folder / "manifest.json").read_text())
