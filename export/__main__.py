@@ -5,16 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
 
 from rich.console import Console
 
-from app.bundle import Precision
 from app.errors import BundleError
 from export.errors import ExportError
-
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-STORE = Path("models")
+from export.options import PRECISIONS, STORE, compare_parser, export_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _export(arguments: Sequence[str]) -> int:
-    options = _export_parser().parse_args(arguments)
+    options = export_parser().parse_args(arguments)
     _work_offline()
     # Imported here: torch and transformers take seconds that a wrong option need not wait for.
     from export.exporter import Request, export_bundle
@@ -88,40 +84,51 @@ def _verify(arguments: Sequence[str]) -> int:
     return recheck_bundle(options.bundle, Console())
 
 
+def _support(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m export support",
+        description="Export and compare tiny random checkpoints of every encoder family.",
+    )
+    parser.add_argument(
+        "--family", action="extend", nargs="+", default=[], metavar="NAME", help="default: all"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    options = parser.parse_args(arguments)
+    _work_offline()
+    from export.support.run import write_support
+
+    return write_support(options.family, options.out)
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    options = compare_parser().parse_args(arguments)
+    _work_offline()
+    from export.compare import CompareRequest, compare_versions
+    from export.gates import Tolerance, read_share
+    from export.progress import Progress
+
+    request = CompareRequest(
+        a=options.a,
+        b=options.b,
+        data=options.data,
+        tolerance=Tolerance(
+            agreement=read_share("--agreement", options.agreement),
+            metric_loss=read_share("--metric-loss", options.metric_loss),
+        ),
+        precision=options.precision,
+        show=options.show,
+        figures=options.json,
+    )
+    return compare_versions(request, Progress(Console()))
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": _list,
     "inspect": _inspect,
     "verify": _verify,
+    "compare": _compare,
+    "support": _support,
 }
-
-
-def _export_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m export",
-        description="Export a fine-tuned checkpoint as a verified bundle.",
-        epilog="Other commands: list [STORE], inspect BUNDLE, verify BUNDLE. A checkpoint folder "
-        "with such a name is given as ./list.",
-    )
-    parser.add_argument("checkpoint", type=Path, help="folder that save_pretrained wrote")
-    parser.add_argument("--name", required=True, help="name of the model in the store")
-    parser.add_argument("--store", type=Path, default=STORE, help="default: %(default)s")
-    parser.add_argument(
-        "--precision",
-        action="append",
-        choices=PRECISIONS,
-        help="may be given several times; default: all",
-    )
-    parser.add_argument("--eval", type=Path, metavar="FILE", help="labelled JSON lines")
-    parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
-    parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
-    parser.add_argument(
-        "--tolerance",
-        action="append",
-        default=[],
-        metavar="PRECISION.FIGURE=NUMBER",
-        help="change a gate, e.g. int8.agreement=0.97 or int8.metric_loss=0.02",
-    )
-    return parser
 
 
 def _work_offline() -> None:

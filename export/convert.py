@@ -96,9 +96,35 @@ def halve_graph(source: Graph, target: Path) -> Graph:
     """Convert a graph to fp16 inside; its inputs stay int64 and its logits fp32."""
     with _quiet():
         model = OnnxModel(onnx.load(source.path))
-        model.convert_float_to_float16(keep_io_types=True)
+        model.convert_float_to_float16(
+            keep_io_types=True, node_block_list=_nodes_behind_integers(model)
+        )
         model.save_model_to_file(str(target))
     return describe(target, "fp16", f"{source.recipe}; weights and activations in fp16")
+
+
+def _nodes_behind_integers(model: OnnxModel) -> list[str]:
+    """Name the float nodes from which integers are made, such as buckets of relative positions.
+
+    They stay in fp32: a position that fp16 rounds into the next bucket is another position.
+    """
+    makers = {output: node for node in model.nodes() for output in node.output}
+    pending = [node for node in model.nodes() if _casts_to_integer(node)]
+    named = set()
+    while pending:
+        for source in pending.pop().input:
+            maker = makers.get(source)
+            if maker is None or maker.name in named or maker.op_type == "Shape":
+                continue
+            named.add(maker.name)
+            if maker.op_type != "Cast":
+                pending.append(maker)
+    return sorted(named)
+
+
+def _casts_to_integer(node: onnx.NodeProto) -> bool:
+    wholes = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+    return node.op_type == "Cast" and any(one.i in wholes for one in node.attribute)
 
 
 def _fuse(checkpoint: Checkpoint, source: Path, *, separate_layers: bool) -> OnnxModel:

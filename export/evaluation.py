@@ -77,7 +77,7 @@ def score_reference(config: ModelConfig, workload: Workload) -> ScoreReference |
 def _answers(config: ModelConfig, workload: Workload, index: int) -> list[tuple[str, float]]:
     logits = workload.logits[index]
     if config.task == "token-classification":
-        found = _entities(config, workload, index, logits)
+        found = find_entities(config, workload, index, logits)
         return [(entity.entity_group, entity.score) for entity in found]
     scores = label_scores(logits, config.problem_type)
     chosen = choose(config, logits)
@@ -97,7 +97,7 @@ def _entity_metrics(
     """Count entities whose start, end and group are all right, as seqeval does for tags."""
     right = found = wanted = 0
     for index, example in enumerate(workload.examples):
-        entities = _entities(config, workload, index, logits[index])
+        entities = find_entities(config, workload, index, logits[index])
         spans = {Span(e.start, e.end, e.entity_group) for e in entities}
         right += len(spans & example.spans)
         found += len(spans)
@@ -107,7 +107,10 @@ def _entity_metrics(
     return {"f1": f1, "precision": precision, "recall": recall}
 
 
-def _entities(config: ModelConfig, workload: Workload, index: int, logits: Logits) -> list[Entity]:
+def find_entities(
+    config: ModelConfig, workload: Workload, index: int, logits: Logits
+) -> list[Entity]:
+    """Return the entities that some logits of an input mean, as the service would find them."""
     encoded = workload.encoded[index]
     tokens = stitch_windows(encoded, [logits])
     return decode_entities(encoded.source.text, tokens, config.tags, STRATEGY)

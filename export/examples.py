@@ -47,18 +47,32 @@ def read_examples(file: Path, config: ModelConfig) -> list[Example]:
     Rows are `{"text", "label"}` (a list of labels where several hold), with an optional
     `text_pair`, or `{"text", "spans": [{"start", "end", "label"}]}` for NER.
     """
-    known = _groups(config) if config.task == "token-classification" else set(config.labels)
-    examples = []
-    for place, row in _rows(file):
-        source = _source(place, row)
-        if config.task == "token-classification":
-            examples.append(Example(source, spans=_spans(place, row, known)))
-        else:
-            many = config.problem_type == "multi_label"
-            examples.append(Example(source, labels=_labels(place, row, known, many=many)))
+    examples = [_example(place, row, config) for place, row in _rows(file)]
     if not examples:
         raise DataError(file, 1, "the file has no rows; give at least one labelled example")
     return examples
+
+
+def read_inputs(file: Path, config: ModelConfig) -> tuple[list[TextInput], list[Example]]:
+    """Read a file whose rows may lack labels; return all inputs, the labelled ones first."""
+    truth = "spans" if config.task == "token-classification" else "label"
+    unlabelled, examples = [], []
+    for place, row in _rows(file):
+        if row.get(truth) is None:
+            unlabelled.append(_source(place, row))
+        else:
+            examples.append(_example(place, row, config))
+    if not (unlabelled or examples):
+        raise DataError(file, 1, "the file has no rows; give at least one text")
+    return [example.source for example in examples] + unlabelled, examples
+
+
+def _example(place: _Place, row: dict[str, Any], config: ModelConfig) -> Example:
+    source = _source(place, row)
+    if config.task == "token-classification":
+        return Example(source, spans=_spans(place, row, _groups(config)))
+    many = config.problem_type == "multi_label"
+    return Example(source, labels=_labels(place, row, config.labels, many=many))
 
 
 def _groups(config: ModelConfig) -> set[str]:

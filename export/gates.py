@@ -60,17 +60,26 @@ def change_tolerances(settings: Iterable[str]) -> Tolerances:
                 f"tolerance {setting!r} is not PRECISION.FIGURE=NUMBER with a precision of "
                 f"{', '.join(TOLERANCES)} and a figure of {', '.join(figures)}"
             )
-        changed[match] = dataclasses.replace(changed[match], **{figure: _share(setting, value)})
+        changed[match] = dataclasses.replace(
+            changed[match], **{figure: read_share(f"tolerance {setting!r}", value)}
+        )
     return MappingProxyType(changed)
 
 
 def failures(measured: Measurement, tolerance: Tolerance) -> list[str]:
     """Name each figure that misses its tolerance; empty when the gate is passed."""
     parity = measured.parity
+    return missed(tolerance, parity.agreement, parity.max_score_difference, measured.metric_loss)
+
+
+def missed(
+    tolerance: Tolerance, agreement: float, score_difference: float, metric_loss: float
+) -> list[str]:
+    """Name each of the figures that misses its limit."""
     checks = [
-        ("agreement", parity.agreement, ">=", tolerance.agreement),
-        ("score difference", parity.max_score_difference, "<=", tolerance.score_difference),
-        ("metric loss", measured.metric_loss, "<=", tolerance.metric_loss),
+        ("agreement", agreement, ">=", tolerance.agreement),
+        ("score difference", score_difference, "<=", tolerance.score_difference),
+        ("metric loss", metric_loss, "<=", tolerance.metric_loss),
     ]
     return [
         f"{name} {value:.4f} where {sign} {limit:g} is needed"
@@ -79,11 +88,12 @@ def failures(measured: Measurement, tolerance: Tolerance) -> list[str]:
     ]
 
 
-def _share(setting: str, value: str) -> float:
+def read_share(setting: str, value: str) -> float:
+    """Return a share that was given as text; raise ExportError naming the setting."""
     try:
         number = float(value)
     except ValueError:
         number = -1.0
     if not 0.0 <= number <= 1.0:
-        raise ExportError(f"tolerance {setting!r}: {value!r} is no number from 0 to 1")
+        raise ExportError(f"{setting}: {value!r} is no number from 0 to 1")
     return number

@@ -70,7 +70,7 @@ def describe_bundle(
             architecture=config.architecture,
             parameters=checkpoint.parameters,
         ),
-        tools=_tools(),
+        tools=tool_versions(),
         created_at=datetime.now(UTC).replace(microsecond=0),
         evaluation=_evaluation(workload, expected, verified),
         score_reference=score_reference(config, workload),
@@ -100,7 +100,8 @@ def _tokenizer_file(checkpoint: Checkpoint, folder: Path) -> TokenizerFile:
     return TokenizerFile(file=path.name, sha256=hash_file(path), bytes=path.stat().st_size)
 
 
-def _tools() -> dict[str, str]:
+def tool_versions() -> dict[str, str]:
+    """Return the versions of what exports and measures."""
     return {"python": platform.python_version()} | {name: installed_version(name) for name in TOOLS}
 
 

@@ -53,6 +53,7 @@ class _Rewriter:
         self._keep = keep
         self._opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
         self._weights = {item.name: item for item in model.graph.initializer}
+        self._elsewise = _rows_of_no_token(model)
         self._constants: dict[str, onnx.TensorProto] = {}
         self._nodes: list[NodeProto] = []
         self._made: set[str] = set()
@@ -81,6 +82,8 @@ class _Rewriter:
 
     def _is_layer(self, node: NodeProto) -> bool:
         if node.op_type != "MatMul" or node.input[1] not in self._weights:
+            return False
+        if node.input[0] in self._elsewise:
             return False
         shape = tuple(self._weights[node.input[1]].dims)
         return len(shape) == 2 and min(shape) >= MIN_WIDTH and not self._keep(shape)
@@ -197,3 +200,20 @@ class _Rewriter:
             helper.make_node(operator, inputs, [output], f"{output}_{operator}", **attributes)
         )
         return output
+
+
+def _rows_of_no_token(model: onnx.ModelProto) -> set[str]:
+    """Name the values known to be no [batch, tokens, width].
+
+    Such as one row a text, which a head reads, or one a relative position, as in DeBERTa.
+    """
+    shapes = {
+        item.name: item.type.tensor_type.shape.dim
+        for item in onnx.shape_inference.infer_shapes(model).graph.value_info
+        if item.type.tensor_type.HasField("shape")
+    }
+    return {
+        name
+        for name, shape in shapes.items()
+        if len(shape) != 3 or any(size.HasField("dim_value") for size in shape[:2])
+    }

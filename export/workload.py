@@ -85,6 +85,17 @@ def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Wor
         inputs = sources + long_texts(sources, checkpoint.max_length)
     else:
         inputs = built_in_texts(checkpoint.max_length)
+    return answer_inputs(checkpoint, inputs, examples)
+
+
+def answer_inputs(
+    checkpoint: Checkpoint, inputs: Sequence[TextInput], examples: Sequence[Example]
+) -> Workload:
+    """Let the checkpoint answer the inputs, of which the labelled ones come first.
+
+    Raises:
+        GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
+    """
     tokenizer = Tokenizer(checkpoint.tokenizer_json, checkpoint.max_length, WINDOW_STRIDE_TOKENS)
     encoded = tuple(tokenizer.encode(source, "truncate", 1) for source in inputs)
     features = [_features(checkpoint, source) for source in inputs]

@@ -115,6 +115,11 @@ def write_labelled(tmp_path: Path) -> Callable[[Sequence[dict[str, Any]]], Path]
     return write
 
 
+@pytest.fixture
+def unlabelled(texts: list[str], write_labelled: Callable[..., Path]) -> Path:
+    return write_labelled([{"text": text} for text in texts])
+
+
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path

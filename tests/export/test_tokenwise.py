@@ -64,3 +64,30 @@ def test_layers_to_keep_stay_in_fp32(plain: Path, tmp_path: Path) -> None:
     target = tmp_path / "kept.onnx"
     assert quantize_tokenwise(plain, target, lambda shape: shape == (WIDTH, OUT)) == 0
     assert "MatMul" in [node.op_type for node in onnx.load(target).graph.node]
+
+
+def test_layers_that_read_no_tokens_stay_in_fp32(plain: Path, tmp_path: Path) -> None:
+    """Add a layer over relative positions, as many rows for any text, and a head over one row."""
+    model = onnx.load(plain)
+    lot = np.random.default_rng(4)
+    arrays = {
+        "positions": lot.normal(size=(1, 7, WIDTH)),
+        "inner": lot.normal(size=(WIDTH, OUT)),
+        "head": lot.normal(size=(WIDTH, OUT)),
+    }
+    added = [numpy_helper.from_array(v.astype(np.float32), k) for k, v in arrays.items()]
+    model.graph.initializer.extend([*added, numpy_helper.from_array(np.array(0), "first")])
+    model.graph.node.extend(
+        [
+            helper.make_node("Identity", ["positions"], ["near"]),
+            helper.make_node("MatMul", ["near", "inner"], ["near_out"]),
+            helper.make_node("Gather", ["rows", "first"], ["pooled"], axis=1),
+            helper.make_node("MatMul", ["pooled", "head"], ["head_out"]),
+        ]
+    )
+    for name in ("near_out", "head_out"):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    onnx.save(model, tmp_path / "more.onnx")
+    target = tmp_path / "int8.onnx"
+    assert quantize_tokenwise(tmp_path / "more.onnx", target, lambda shape: False) == 1
+    assert run(target, np.arange(24, dtype=np.int64).reshape(2, 12)).shape == (2, 12, OUT)

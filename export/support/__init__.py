@@ -1,0 +1,1 @@
+"""Which encoder families can be exported: tiny random checkpoints of each, exported, compared."""

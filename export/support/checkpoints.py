@@ -1,0 +1,85 @@
+"""Tiny random checkpoints: a family's real architecture with weights that give varied answers."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, PreTrainedModel
+
+from app.bundle import Task
+from export.checkpoint import LOADERS
+from export.support.families import Family
+from export.support.vocabularies import train_tokenizer
+from export.texts import SENTENCES
+
+LABELS: dict[Task, tuple[str, ...]] = {
+    "sequence-classification": ("negative", "neutral", "positive"),
+    "token-classification": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
+}
+SEED = 7
+# Times what would keep the variance of activations from layer to layer.
+GAIN = 1.5
+BIAS_SPREAD = 0.1
+LOGIT_SPREAD = 2.0
+
+
+def make_checkpoint(family: Family, task: Task, folder: Path) -> Path:
+    """Save a random classifier of the family with a tokenizer of its kind."""
+    trained = train_tokenizer(family.vocabulary, SENTENCES)
+    wrap: Any = getattr(transformers, family.tokenizer)
+    tokenizer = wrap(tokenizer_object=trained, **family.vocabulary.roles)
+    labels = LABELS[task]
+    config = AutoConfig.for_model(
+        family.name,
+        **family.sizes,
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.sep_token_id,
+        cls_token_id=tokenizer.cls_token_id,
+        sep_token_id=tokenizer.sep_token_id,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+    )
+    model: PreTrainedModel = LOADERS[task].from_config(config)
+    _spread_weights(model)
+    model.train(False)
+    _spread_answers(model, tokenizer)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _spread_weights(model: PreTrainedModel) -> None:
+    """Draw weights wide enough for answers that differ from text to text, biases and norms too."""
+    lot = torch.Generator().manual_seed(SEED)
+    with torch.no_grad():
+        for module in model.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                drawn = torch.randn(parameter.shape, generator=lot)
+                if isinstance(module, nn.Embedding):
+                    parameter.copy_(drawn)
+                elif parameter.ndim > 1:
+                    parameter.copy_(drawn * GAIN / parameter.shape[-1] ** 0.5)
+                else:
+                    middle = 1.0 if isinstance(module, nn.LayerNorm) and name == "weight" else 0.0
+                    parameter.copy_(middle + drawn * BIAS_SPREAD)
+
+
+def _spread_answers(model: PreTrainedModel, tokenizer: Any) -> None:
+    """Shift and scale the head until its logits, over all texts, have the mean 0 and one spread."""
+    head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.inference_mode():
+        answers = [model(**_features(model, tokenizer, text)).logits for text in SENTENCES]
+        logits = torch.cat([answer.reshape(-1, head.out_features) for answer in answers])
+        mean, scale = logits.mean(dim=0), LOGIT_SPREAD / logits.std(dim=0)
+        head.bias.copy_((head.bias - mean) * scale)
+        head.weight.mul_(scale[:, None])
+
+
+def _features(model: PreTrainedModel, tokenizer: Any, text: str) -> dict[str, torch.Tensor]:
+    known = inspect.signature(model.forward).parameters
+    return {k: v for k, v in tokenizer(text, return_tensors="pt").items() if k in known}
