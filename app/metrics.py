@@ -31,6 +31,11 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        self._observe_requests(registry)
+        self._observe_batches(registry)
+        self._observe_models(registry)
+
+    def _observe_requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "classmark_requests",
             "Requests answered, by route, model and HTTP status.",
@@ -67,6 +72,16 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self.rejections = Counter(
+            "classmark_rejections",
+            f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in REJECTION_REASONS:
+            self.rejections.labels(reason)
+
+    def _observe_batches(self, registry: CollectorRegistry) -> None:
         self.batch_entries = Histogram(
             "classmark_batch_entries",
             "Entries in a batch.",
@@ -101,14 +116,6 @@ class Metrics:
             "What admission expects a new request to wait.",
             registry=registry,
         )
-        self.rejections = Counter(
-            "classmark_rejections",
-            f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",
-            ["reason"],
-            registry=registry,
-        )
-        for reason in REJECTION_REASONS:
-            self.rejections.labels(reason)
         self.executors = Gauge(
             "classmark_executors",
             "Executors, by state: alive, busy, stuck.",
@@ -120,6 +127,8 @@ class Metrics:
             "Executors that died and were replaced.",
             registry=registry,
         )
+
+    def _observe_models(self, registry: CollectorRegistry) -> None:
         self.ready = Gauge(
             "classmark_ready",
             "1 while the service can answer, as /health/ready says.",
