@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.api.deps import Deadline, Service, ServiceDep, require
 from app.api.disconnect import until_disconnected
 from app.api.examples import CLASSIFY_EXAMPLES, CLASSIFY_RESPONSES, NER_EXAMPLES, NER_RESPONSES
-from app.bundle import LongText, Task
+from app.bundle import LongText
 from app.engine.decoding import Logits, label_scores, pool_windows, rank_labels, stitch_windows
 from app.engine.entities import decode_entities, keep_entities
 from app.engine.servable import Servable
@@ -57,8 +57,9 @@ async def classify(
     deadline: Deadline,
 ) -> Response:
     """Label texts: sentiment, topic, intent. Every label with its score, the best first."""
-    answered = await answer(service, request, body, "sequence-classification", deadline)
-    manifest = answered.servable.manifest
+    servable = service.registry.resolve(body.model, "sequence-classification")
+    answered = await answer(service, request, body, servable, deadline)
+    manifest = servable.manifest
     threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> ClassifyResult:
@@ -78,11 +79,11 @@ async def ner(
     deadline: Deadline,
 ) -> Response:
     """Find named entities, each with the exact span of the text it stands in."""
-    answered = await answer(service, request, body, "token-classification", deadline)
-    manifest = answered.servable.manifest
-    strategy = body.aggregation_strategy or manifest.defaults.aggregation_strategy
-    tags = answered.servable.tags
+    servable = service.registry.resolve(body.model, "token-classification")
+    manifest, tags = servable.manifest, servable.tags
     _check_groups(body.labels or (), groups(tags))
+    answered = await answer(service, request, body, servable, deadline)
+    strategy = body.aggregation_strategy or manifest.defaults.aggregation_strategy
     threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> NerResult:
@@ -101,16 +102,19 @@ async def ner(
 
 
 async def answer(
-    service: Service, request: Request, body: InferenceRequest, task: Task, deadline: float
+    service: Service,
+    request: Request,
+    body: InferenceRequest,
+    servable: Servable,
+    deadline: float,
 ) -> Answered:
-    """Find the model, encode the inputs, run them all, and sort the logits back to the inputs."""
+    """Encode the inputs, run them all, and sort the logits back to the inputs."""
     limit = service.settings.max_inputs
     if len(body.inputs) > limit:
         raise InvalidRequest(
             f"inputs: {len(body.inputs)} inputs, the limit is {limit}; send them in several "
             "requests, or raise CLASSMARK_MAX_INPUTS"
         )
-    servable = service.registry.resolve(body.model, task)
     request.state.model = servable.name
     started = time.perf_counter()
     encoded = await encode(service, servable, body)

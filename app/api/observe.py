@@ -1,4 +1,4 @@
-"""The one middleware: request ids, metrics, and telling clients to leave while draining."""
+"""Around every request: its id, its metrics, and telling clients to leave while draining."""
 
 import logging
 import re

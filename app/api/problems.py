@@ -111,7 +111,7 @@ async def on_bug(request: Request, exc: Exception) -> Response:
 
 def _field(loc: Sequence[str | int]) -> str:
     """Name a field as the caller wrote it: without the union branches pydantic adds."""
-    parts = [part for part in loc[1:] if part not in ("text[tag]", "pair[tag]")]
+    parts = loc[1:]
     kept = [part for i, part in enumerate(parts) if not _is_branch(parts, i)]
     return ".".join(map(str, kept)) or str(loc[0])
 

@@ -32,6 +32,16 @@ class Demo:
     minimum: float
 
 
+# Fast learning of the head on frozen word embeddings: what two cores can wait for.
+QUICK = Settings(
+    epochs=1,
+    learning_rate=1e-4,
+    head_learning_rate=1e-3,
+    batch_size=32,
+    patience=0,
+    freeze_embeddings=True,
+    dropout=0.0,
+)
 DEMOS = {
     demo.name: demo
     for demo in (
@@ -40,17 +50,7 @@ DEMOS = {
             task="sequence-classification",
             load=sentiment.load,
             package=SNIPPETS,
-            settings=Settings(
-                epochs=1,
-                learning_rate=1e-4,
-                head_learning_rate=1e-3,
-                batch_size=32,
-                max_length=64,
-                patience=0,
-                freeze_embeddings=True,
-                dropout=0.0,
-                limit=5500,
-            ),
+            settings=replace(QUICK, max_length=64, limit=5500),
             metric="accuracy",
             minimum=0.84,
         ),
@@ -59,17 +59,7 @@ DEMOS = {
             task="sequence-classification",
             load=topic.load,
             package=BBC_NEWS,
-            settings=Settings(
-                epochs=1,
-                learning_rate=1e-4,
-                head_learning_rate=1e-3,
-                batch_size=16,
-                max_length=96,
-                patience=0,
-                freeze_embeddings=True,
-                dropout=0.0,
-                eval_fraction=0.2,
-            ),
+            settings=replace(QUICK, batch_size=16, max_length=96, eval_fraction=0.2),
             metric="accuracy",
             minimum=0.96,
         ),
@@ -78,16 +68,8 @@ DEMOS = {
             task="token-classification",
             load=ner.load,
             package=TWEETS,
-            settings=Settings(
-                epochs=3,
-                learning_rate=2e-4,
-                head_learning_rate=1e-3,
-                batch_size=16,
-                max_length=96,
-                patience=0,
-                freeze_embeddings=True,
-                dropout=0.0,
-                eval_fraction=0.2,
+            settings=replace(
+                QUICK, epochs=3, learning_rate=2e-4, batch_size=16, max_length=96, eval_fraction=0.2
             ),
             metric="f1",
             minimum=0.52,
