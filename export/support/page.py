@@ -6,7 +6,7 @@ from typing import get_args
 
 from app.bundle import Task
 from export.errors import ExportError
-from export.quantize import LADDER
+from export.int8.quantize import LADDER
 from export.support.checkpoints import LABELS, LOGIT_SPREAD
 from export.support.families import HEADS, LAYERS, TOKENS, WIDTH
 from export.support.trial import Trial

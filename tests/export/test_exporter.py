@@ -13,6 +13,7 @@ from transformers import (
 )
 
 import export.exporter
+import export.graphs
 from app.bundle import Precision, open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.servable import Servable
@@ -162,7 +163,7 @@ def test_when_an_int8_recipe_misses_its_gate_the_next_one_is_tried(
     sentiment: Path, quiet: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdicts = iter([["agreement 0.1 where >= 0.98 is needed"], []])
-    monkeypatch.setattr(export.exporter, "failures", lambda *_: next(verdicts))
+    monkeypatch.setattr(export.graphs, "failures", lambda *_: next(verdicts))
     target = export_bundle(Request(sentiment, "m", tmp_path, ("int8",), TOLERANCES), quiet)
     recipe = open_bundle(target).manifest.graphs["int8"].recipe
     assert recipe.endswith("fp32 kept in the head and the feed-forward output layers")

@@ -8,7 +8,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.tokenwise import quantize_tokenwise
+from export.int8.tokenwise import quantize_tokenwise
 
 WIDTH, OUT, ROWS = 64, 48, 300
 

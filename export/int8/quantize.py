@@ -5,7 +5,7 @@ from pathlib import Path
 
 from export.checkpoint import Checkpoint
 from export.convert import Graph, describe, fuse_for_int8
-from export.tokenwise import quantize_tokenwise
+from export.int8.tokenwise import quantize_tokenwise
 
 
 @dataclass(frozen=True, slots=True)
