@@ -49,6 +49,14 @@ class Parity(Record):
     golden_max_score_difference: float = Field(ge=0.0, description="over the golden cases")
 
 
+class Gate(Record):
+    """The limits a graph was held against when it was exported."""
+
+    agreement: Share = Field(description="least share of equal labels")
+    score_difference: float = Field(ge=0.0, description="greatest difference of any score")
+    metric_loss: float = Field(description="most that may be lost of the metric, 0.01 is a point")
+
+
 class GraphFile(Record):
     """One ONNX file of a bundle."""
 
@@ -60,6 +68,10 @@ class GraphFile(Record):
     batch_invariant: bool = Field(description="an answer does not depend on its neighbours")
     recipe: str = Field(description="how the graph was made, e.g. what was kept in fp32")
     parity: Parity
+    metric_loss: float | None = Field(
+        None, description="what the metric lost against the checkpoint; null without labelled texts"
+    )
+    gate: Gate | None = Field(None, description="what the figures were held against at export")
 
 
 class TokenizerFile(Record):
@@ -93,12 +105,30 @@ class ScoreReference(Record):
     histogram_counts: tuple[int, ...]
 
 
+class Calibration(Record):
+    """Temperature scaling fitted on the evaluation set: scores are those of logits / temperature.
+
+    ECE is the expected calibration error, over 15 equal bins of the score: the mean distance
+    between a score and how often it is right.
+    """
+
+    temperature: float = Field(gt=0.0, allow_inf_nan=False, description="1: scores as they were")
+    ece_before: Share = Field(description="of the checkpoint's own scores")
+    ece_after: Share = Field(description="of the served scores, each half by the other's fit")
+    examples: int = Field(ge=1, description="labelled inputs")
+    observations: int = Field(ge=0, description="scores counted: texts, text labels, or tokens")
+    reason: str | None = Field(None, description="why the temperature stays 1")
+
+
 class Defaults(Record):
     """What a request gets when it does not ask."""
 
     long_text: LongText = "truncate"
     aggregation_strategy: AggregationStrategy = "first"
     threshold: Share = 0.0
+    label_thresholds: dict[str, Share] | None = Field(
+        None, description="one for each label of a multi-label model; goes before threshold"
+    )
 
 
 class GoldenCase(Record):
@@ -128,6 +158,7 @@ class Manifest(Record):
     created_at: datetime
     evaluation: Evaluation | None = None
     score_reference: ScoreReference | None = None
+    calibration: Calibration | None = None
     defaults: Defaults = Defaults()
     golden: tuple[GoldenCase, ...] = Field(min_length=1)
 
@@ -138,6 +169,28 @@ class Manifest(Record):
         if (self.task == "token-classification") != (self.tag_scheme is not None):
             raise ValueError("tag_scheme goes with token-classification, and only with it")
         return self
+
+    @model_validator(mode="after")
+    def _thresholds_fit_labels(self) -> Self:
+        tuned = self.defaults.label_thresholds
+        if tuned is None:
+            return self
+        if self.task != "sequence-classification" or self.problem_type != "multi_label":
+            raise ValueError(
+                f"label_thresholds go with multi_label sequence-classification, this is "
+                f"{self.problem_type} {self.task}; remove them"
+            )
+        if set(tuned) != set(self.labels):
+            unlike = ", ".join(sorted(set(tuned) ^ set(self.labels)))
+            raise ValueError(
+                f"label_thresholds and labels differ in {unlike}; give every label one threshold"
+            )
+        return self
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become scores; 1 without a calibration."""
+        return self.calibration.temperature if self.calibration else 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def export_bundle(request: Request, progress: Progress) -> Path:
             manifest = describe_bundle(
                 checkpoint, (request.name, version), workload, expected, verified, folder
             )
-            report = write_report(manifest, verified, request.tolerances)
+            report = write_report(manifest, verified)
             target = request.store / request.name / str(version)
             write_bundle(folder, target, manifest, report)
             progress.found(str(target))

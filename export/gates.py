@@ -38,7 +38,7 @@ TOLERANCES: Tolerances = MappingProxyType(
     {
         "fp32": Tolerance(agreement=1.0, score_difference=1e-3),
         "fp16": Tolerance(agreement=0.995, metric_loss=0.01),
-        "int8": Tolerance(agreement=0.98, metric_loss=0.01),
+        "int8": Tolerance(agreement=0.985, metric_loss=0.005),
     }
 )
 

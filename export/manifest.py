@@ -1,9 +1,9 @@
 """What was measured, as the manifest that goes with the bundle."""
 
+import dataclasses
 import platform
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -11,17 +11,17 @@ from pathlib import Path
 from app.bundle import (
     Defaults,
     Evaluation,
+    Gate,
     GoldenCase,
     GraphFile,
     Manifest,
     Source,
     TokenizerFile,
 )
+from export.attempt import Attempt
 from export.checkpoint import Checkpoint
-from export.convert import Graph
 from export.evaluation import STRATEGY, score_reference
 from export.package import hash_file, write_tokenizer
-from export.verify import Measurement
 from export.workload import Workload
 
 TOOLS = ("classmark", "torch", "transformers", "optimum", "optimum-onnx", "onnx", "onnxruntime")
@@ -29,20 +29,12 @@ TOOLS = ("classmark", "torch", "transformers", "optimum", "optimum-onnx", "onnx"
 LOGIT_DECIMALS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """A graph that passed its gate, with the figures."""
-
-    graph: Graph
-    measured: Measurement
-
-
 def describe_bundle(
     checkpoint: Checkpoint,
     identity: tuple[str, int],
     workload: Workload,
     expected: dict[str, float],
-    verified: Sequence[Verified],
+    verified: Sequence[Attempt],
     folder: Path,
 ) -> Manifest:
     """Copy graphs and tokenizer into `folder` and return the manifest that describes them.
@@ -79,7 +71,7 @@ def describe_bundle(
     )
 
 
-def _graph_file(one: Verified, folder: Path) -> GraphFile:
+def _graph_file(one: Attempt, folder: Path) -> GraphFile:
     graph, measured = one.graph, one.measured
     target = folder / f"model.{graph.precision}.onnx"
     shutil.copyfile(graph.path, target)
@@ -92,6 +84,8 @@ def _graph_file(one: Verified, folder: Path) -> GraphFile:
         batch_invariant=measured.batch_invariant,
         recipe=graph.recipe,
         parity=measured.parity,
+        metric_loss=measured.metric_loss if measured.metrics else None,
+        gate=Gate(**dataclasses.asdict(one.tolerance)),
     )
 
 
@@ -106,7 +100,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def _evaluation(
-    workload: Workload, expected: dict[str, float], verified: Sequence[Verified]
+    workload: Workload, expected: dict[str, float], verified: Sequence[Attempt]
 ) -> Evaluation | None:
     if not workload.examples:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.status import Status
 
 
 class Progress:
@@ -13,6 +14,7 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._outcome = ""
+        self._status: Status | None = None
         self.seconds: dict[str, float] = {}
 
     @contextmanager
@@ -21,8 +23,9 @@ class Progress:
         self._outcome = ""
         started = time.perf_counter()
         if self._console.is_terminal:
-            with self._console.status(title):
+            with self._console.status(title) as self._status:
                 yield
+            self._status = None
         else:
             yield
         seconds = self.seconds[title] = time.perf_counter() - started
@@ -32,6 +35,11 @@ class Progress:
     def found(self, outcome: str) -> None:
         """Say what the present step found; shown when it ends."""
         self._outcome = outcome
+
+    def now(self, doing: str) -> None:
+        """Show what a long step is at; only on a terminal, where it is overwritten."""
+        if self._status is not None:
+            self._status.update(doing)
 
     def line(self, text: str) -> None:
         """Write one line that is never wrapped, coloured or read as markup."""

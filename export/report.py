@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Sequence
 
 from app.bundle import Manifest
-from export.gates import Tolerances
-from export.manifest import Verified
+from export.attempt import Attempt
 
 
-def write_report(manifest: Manifest, verified: Sequence[Verified], tolerances: Tolerances) -> str:
+def write_report(manifest: Manifest, verified: Sequence[Attempt]) -> str:
     """Return the Markdown report of a bundle."""
     sections = [
         [f"# {manifest.name}, version {manifest.version}", "", _summary(manifest)],
         ["## Graphs", "", *_graphs(manifest, verified)],
-        ["## Parity with the checkpoint", "", *_parity(manifest, tolerances)],
-        ["## Recipes", "", *_recipes(manifest)],
+        ["## Parity with the checkpoint", "", *_parity(verified)],
+        ["## Recipes", "", *_recipes(verified)],
     ]
     if manifest.evaluation is not None:
         sections.append(["## Evaluation", "", *_evaluation(manifest, verified)])
@@ -31,7 +30,7 @@ def _summary(manifest: Manifest) -> str:
     )
 
 
-def _graphs(manifest: Manifest, verified: Sequence[Verified]) -> list[str]:
+def _graphs(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
     speeds = {one.graph.precision: one.measured for one in verified}
     rows = [
         (
@@ -53,30 +52,37 @@ def _graphs(manifest: Manifest, verified: Sequence[Verified]) -> list[str]:
     ]
 
 
-def _parity(manifest: Manifest, tolerances: Tolerances) -> list[str]:
-    rows = [
-        (
-            precision,
-            str(graph.parity.inputs),
-            f"{graph.parity.agreement:.4f}",
-            f"{graph.parity.max_score_difference:.5f}",
-            f"{graph.parity.batch_agreement:.4f}",
-            f"{graph.parity.batch_max_score_difference:.6f}",
-            f"{graph.parity.golden_max_score_difference:.5f}",
-            str(tolerances[precision]),
+def _parity(verified: Sequence[Attempt]) -> list[str]:
+    rows = []
+    for one in verified:
+        parity = one.measured.parity
+        rows.append(
+            (
+                one.graph.precision,
+                str(parity.inputs),
+                f"{parity.agreement:.4f}",
+                f"{parity.max_score_difference:.5f}",
+                f"{parity.batch_agreement:.4f}",
+                f"{parity.batch_max_score_difference:.6f}",
+                f"{parity.golden_max_score_difference:.5f}",
+                str(one.tolerance),
+            )
         )
-        for precision, graph in manifest.graphs.items()
-    ]
     titles = ("precision", "texts", "equal labels", "largest score difference")
     batched = ("equal labels, batched against alone", "largest score difference, batched")
-    return _table((*titles, *batched, "golden cases", "tolerance"), rows)
+    return _table((*titles, *batched, "golden cases", "gate"), rows)
 
 
-def _recipes(manifest: Manifest) -> list[str]:
-    return [f"- {precision}: {graph.recipe}" for precision, graph in manifest.graphs.items()]
+def _recipes(verified: Sequence[Attempt]) -> list[str]:
+    lines = []
+    for one in verified:
+        lines.append(f"- {one.graph.precision}: {one.graph.recipe}")
+        if one.note:
+            lines.append(f"  - {one.note}")
+    return lines
 
 
-def _evaluation(manifest: Manifest, verified: Sequence[Verified]) -> list[str]:
+def _evaluation(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
     """Show each graph beside the checkpoint on the same texts, which may be a sample of them."""
     evaluation = manifest.evaluation
     if evaluation is None:

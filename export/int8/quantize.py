@@ -1,52 +1,59 @@
-"""Int8 graphs for CPU: an ordered ladder of recipes, the fastest first."""
+"""A checkpoint's graph with its linear layers apart, and the int8 graphs made from it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from export.checkpoint import Checkpoint
 from export.convert import Graph, describe, fuse_for_int8
-from export.int8.tokenwise import quantize_tokenwise
+from export.int8.tokenwise import list_layers, quantize_tokenwise
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What an int8 graph keeps in fp32 besides its head.
+class Quantizer:
+    """Makes int8 graphs that differ in the layers they keep in fp32.
 
     Attributes:
-        kept: for people, e.g. `the feed-forward output layers`.
+        plain: the fp32 graph whose linear layers are nodes of their own.
+        fused: what was fused in it, for the recipe.
+        layers: names of the linear layers that can be quantized; the head is none of them.
     """
 
-    kept: str
-    keeps_narrowing: bool = False
-    keeps_widening: bool = False
+    plain: Path
+    fused: str
+    layers: tuple[str, ...]
 
-    def keep(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether a layer with a weight of (inputs, outputs) stays in fp32."""
-        inputs, outputs = shape
-        narrows, widens = inputs > outputs, inputs < outputs
-        return (self.keeps_narrowing and narrows) or (self.keeps_widening and widens)
+    @classmethod
+    def prepare(cls, checkpoint: Checkpoint, source: Path, folder: Path) -> "Quantizer":
+        """Fuse what can be fused around the linear layers.
+
+        Args:
+            source: the unfused fp32 graph.
+            folder: where the graphs are written.
+        """
+        plain = folder / "separate.onnx"
+        fused = fuse_for_int8(checkpoint, source, plain)
+        return cls(plain, fused, list_layers(plain))
+
+    def quantize(self, kept: Collection[str] = ()) -> Graph:
+        """Return the int8 graph with these layers in fp32; raise ValueError for one unknown."""
+        if unknown := sorted(set(kept) - set(self.layers)):
+            raise ValueError(f"no layers of this graph: {', '.join(unknown)}")
+        target = self.plain.with_name(f"int8-{len(self.layers) - len(kept)}.onnx")
+        quantize_tokenwise(self.plain, target, kept)
+        names = [layer_name(name) for name in self.layers if name in kept]
+        count = (
+            f"{len(self.layers) - len(names)} of {len(self.layers)}" if names else len(self.layers)
+        )
+        spared = f", kept in fp32: {', '.join(names)}" if names else ""
+        return describe(
+            target,
+            "int8",
+            f"{self.fused}; int8 embedding rows, the head in fp32; int8 weights a channel and "
+            f"activations a token in {count} linear layers{spared}",
+        )
 
 
-# The feed-forward output layers read GELU's outliers, so they are the first to be spared.
-LADDER = (
-    Recipe("the head"),
-    Recipe("the head and the feed-forward output layers", keeps_narrowing=True),
-    Recipe("the head and all feed-forward layers", keeps_narrowing=True, keeps_widening=True),
-)
-
-
-def quantize_graph(checkpoint: Checkpoint, source: Path, folder: Path, recipe: Recipe) -> Graph:
-    """Make an int8 graph by one recipe.
-
-    Args:
-        source: the unfused fp32 graph.
-    """
-    plain, target = folder / "separate.onnx", folder / "int8.onnx"
-    fused = fuse_for_int8(checkpoint, source, plain)
-    layers = quantize_tokenwise(plain, target, recipe.keep)
-    return describe(
-        target,
-        "int8",
-        f"{fused}; int8 weights a channel and activations a token in {layers} linear layers, "
-        f"int8 embedding rows; fp32 kept in {recipe.kept}",
-    )
+def layer_name(node: str) -> str:
+    """Return the name of a linear layer as PyTorch has it, e.g. `encoder.layer.3.output.dense`."""
+    return node.strip("/").removesuffix("/MatMul").replace("/", ".")

@@ -12,7 +12,7 @@ The product runs in ONNX Runtime's int8 kernel (MatMulIntegerToFloat). Layers th
 activations share their quantization. Embedding rows are stored as int8 with a scale each.
 """
 
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 Array = npt.NDArray[np.generic]
-Keep = Callable[[tuple[int, ...]], bool]
 
 LARGEST = 127
 ZERO_POINT = 128
@@ -33,24 +32,30 @@ LAYER_NORM_OPSET = 17
 REDUCE_AXES_AS_INPUT_OPSET = 18
 
 
-def quantize_tokenwise(source: Path, target: Path, keep: Keep) -> int:
-    """Write the graph with int8 weights and return how many layers were quantized.
+def list_layers(source: Path) -> tuple[str, ...]:
+    """Return the names of the linear layers that can be quantized, in the graph's order."""
+    model = onnx.load(source)
+    rewriter = _Rewriter(model, kept=())
+    return tuple(node.name for node in model.graph.node if rewriter.is_layer(node))
+
+
+def quantize_tokenwise(source: Path, target: Path, kept: Collection[str] = ()) -> None:
+    """Write the graph with its linear layers and embeddings in int8.
 
     Args:
-        keep: told a weight's shape (inputs, outputs), says whether the layer stays in fp32.
+        kept: names of the layers that stay in fp32.
     """
     model = onnx.load(source)
-    quantized = _Rewriter(model, keep).rewrite()
+    _Rewriter(model, kept).rewrite()
     onnx.save(model, target)
-    return quantized
 
 
 class _Rewriter:
     """Rebuilds a graph's node list, replacing linear layers and embeddings."""
 
-    def __init__(self, model: onnx.ModelProto, keep: Keep) -> None:
+    def __init__(self, model: onnx.ModelProto, kept: Collection[str]) -> None:
         self._graph = model.graph
-        self._keep = keep
+        self._kept = frozenset(kept)
         self._opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
         self._weights = {item.name: item for item in model.graph.initializer}
         self._elsewise = _rows_of_no_token(model)
@@ -61,12 +66,10 @@ class _Rewriter:
         if all(o.domain != "com.microsoft" for o in model.opset_import):
             model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
 
-    def rewrite(self) -> int:
-        quantized = 0
+    def rewrite(self) -> None:
         for node in list(self._graph.node):
-            if self._is_layer(node):
+            if node.name not in self._kept and self.is_layer(node):
                 self._replace_layer(node)
-                quantized += 1
             elif self._is_embedding(node):
                 self._replace_embedding(node)
             elif self._is_slow_norm(node):
@@ -78,15 +81,14 @@ class _Rewriter:
         del self._graph.node[:], self._graph.initializer[:]
         self._graph.node.extend(self._nodes)
         self._graph.initializer.extend([*weights, *self._constants.values()])
-        return quantized
 
-    def _is_layer(self, node: NodeProto) -> bool:
+    def is_layer(self, node: NodeProto) -> bool:
         if node.op_type != "MatMul" or node.input[1] not in self._weights:
             return False
         if node.input[0] in self._elsewise:
             return False
         shape = tuple(self._weights[node.input[1]].dims)
-        return len(shape) == 2 and min(shape) >= MIN_WIDTH and not self._keep(shape)
+        return len(shape) == 2 and min(shape) >= MIN_WIDTH
 
     def _is_embedding(self, node: NodeProto) -> bool:
         table = self._weights.get(node.input[0]) if node.op_type == "Gather" else None

@@ -6,7 +6,6 @@ from typing import get_args
 
 from app.bundle import Task
 from export.errors import ExportError
-from export.int8.quantize import LADDER
 from export.support.checkpoints import LABELS, LOGIT_SPREAD
 from export.support.families import HEADS, LAYERS, TOKENS, WIDTH
 from export.support.trial import Trial
@@ -123,6 +122,6 @@ def _explanation() -> list[str]:
         "shape to the next.\n"
         "- **fused nodes**: what ONNX Runtime's BERT fusions merged. `nothing` means export does "
         "not apply them to this family: ONNX Runtime merges what it can when it loads the graph.\n"
-        f"- **int8**: the first recipe that export tries, with {LADDER[0].kept} kept in fp32. "
-        "Where its gate is missed, export tries others.",
+        "- **int8 layers**: linear layers in int8, one scale a token; the head stays in fp32. Where "
+        "that misses its gate, export searches the fewest layers to keep in fp32 as well.",
     ]

@@ -11,7 +11,7 @@ from typing import get_args
 from app.bundle import Precision, Task
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.convert import Graph, export_graph, fuse_graph, halve_graph
-from export.int8.quantize import LADDER, quantize_graph
+from export.int8.quantize import Quantizer
 from export.support.checkpoints import make_checkpoint
 from export.support.families import Family
 from export.verify import Measurement, measure
@@ -76,7 +76,7 @@ def _makers(
     return {
         "fp32": fuse,
         "fp16": lambda: halve_graph(fuse(), folder / "fp16.onnx"),
-        "int8": partial(quantize_graph, checkpoint, source, folder, LADDER[0]),
+        "int8": lambda: Quantizer.prepare(checkpoint, source, folder).quantize(),
     }
 
 

@@ -1,0 +1,59 @@
+"""The int8 graphs that are tried, the fastest kind first, until one passes its gate."""
+
+from functools import partial
+from pathlib import Path
+
+from export.attempt import Attempt, Gate, best
+from export.int8.quantize import Quantizer, layer_name
+from export.int8.sensitivity import LayerError, fewest, measure_layers
+
+# With more than half of its layers in fp32 a graph has lost most of what int8 gains.
+MOST_KEPT = 0.5
+
+
+def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
+    """Return what was tried: one scale a token everywhere, then with the fewest layers spared.
+
+    Args:
+        source: the unfused fp32 graph.
+        folder: where the graphs are written.
+    """
+    quantizer = Quantizer.prepare(gate.checkpoint, source, folder)
+    whole = gate.try_graph("int8", quantizer.quantize)
+    if best([whole]) or not quantizer.layers:
+        return [whole]
+    return [whole, *_spare_layers(gate, quantizer, whole)]
+
+
+def _spare_layers(gate: Gate, quantizer: Quantizer, whole: Attempt) -> list[Attempt]:
+    """Search the fewest layers to keep in fp32; return that graph, or all that failed."""
+    with gate.progress.step("int8: measure each layer's share of the error"):
+        ranked = measure_layers(gate.checkpoint, quantizer, gate.workload, gate.progress.now)
+        gate.progress.found(_show(ranked[:3]))
+    tried: dict[int, Attempt] = {}
+
+    def passes(count: int) -> bool:
+        kept = [one.layer for one in ranked[:count]]
+        title = f"int8 with {count} of {len(ranked)} layers in fp32"
+        attempt = gate.try_graph(title, partial(quantizer.quantize, kept))
+        tried[count] = _note(attempt, whole, ranked[:count])
+        return best([attempt]) is not None
+
+    count = fewest(max(1, int(len(ranked) * MOST_KEPT)), passes)
+    return list(tried.values()) if count is None else [tried[count]]
+
+
+def _note(attempt: Attempt, whole: Attempt, kept: list[LayerError]) -> Attempt:
+    """Say what was kept, why, and what that costs."""
+    size, before = attempt.graph.bytes / 1e6, whole.graph.bytes / 1e6
+    speed, full = attempt.measured.texts_per_second, whole.measured.texts_per_second
+    note = (
+        f"with every layer in int8: {', '.join(whole.problems)}. Kept in fp32, with each layer's "
+        f"share of the error: {_show(kept)}. That cost {size - before:.1f} MB ({before:.1f} to "
+        f"{size:.1f}) and changed the speed from {full:.0f} to {speed:.0f} texts/s"
+    )
+    return Attempt(attempt.graph, attempt.measured, attempt.tolerance, note)
+
+
+def _show(layers: list[LayerError]) -> str:
+    return ", ".join(f"{layer_name(one.layer)} {one.share:.0%}" for one in layers)
