@@ -95,6 +95,9 @@ class Evaluation(Record):
     inputs: int = Field(ge=1)
     checkpoint: dict[str, float]
     graphs: dict[Precision, dict[str, float]]
+    strategies: dict[AggregationStrategy, float] = Field(
+        {}, description="F1 of the checkpoint's entities by aggregation strategy"
+    )
 
 
 class ScoreReference(Record):
@@ -112,7 +115,7 @@ class Calibration(Record):
     between a score and how often it is right.
     """
 
-    temperature: float = Field(gt=0.0, allow_inf_nan=False, description="1: scores as they were")
+    temperature: float = Field(ge=0.01, le=100.0, description="1: scores as they were")
     ece_before: Share = Field(description="of the checkpoint's own scores")
     ece_after: Share = Field(description="of the served scores, each half by the other's fit")
     examples: int = Field(ge=1, description="labelled inputs")

@@ -42,6 +42,8 @@ def _export(arguments: Sequence[str]) -> int:
         evaluation=options.eval,
         version=options.version,
         opset=options.opset,
+        problem_type=options.problem_type,
+        aggregation=options.aggregation,
     )
     target = export_bundle(request, Progress(console))
     console.print(

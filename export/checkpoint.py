@@ -15,7 +15,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from app.bundle import Task
+from app.bundle import ProblemType, Task
 from export.config import ModelConfig, read_config
 from export.errors import CheckpointRefused
 
@@ -54,9 +54,13 @@ class Checkpoint:
         return text.encode()
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Load a checkpoint folder; raise CheckpointRefused with what was found and what would work."""
-    config = read_config(path)
+def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Checkpoint:
+    """Load a checkpoint folder; raise CheckpointRefused with what was found and what would work.
+
+    Args:
+        problem_type: in the place of the config's own.
+    """
+    config = read_config(path, problem_type)
     weights_sha256 = _hash_weights(path)
     tokenizer = _load_tokenizer(path)
     model = _load_model(path, config)

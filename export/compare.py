@@ -47,10 +47,11 @@ def compare_versions(request: CompareRequest, progress: Progress) -> int:
         remedy = f"leave --precision {request.precision} out"
         raise ExportError(f"{a.path} and {b.path} are checkpoints, without graphs; {remedy}")
     inputs, examples = read_inputs(request.data, a.config)
+    strategy = b.strategy or a.strategy or "first"
     sides = []
     for name, source in (("A", a), ("B", b)):
         with progress.step(f"{name}: answer {len(inputs)} texts with {source.path}"):
-            sides.append(answer(source, a.config.labels, inputs, examples))
+            sides.append(answer(source, a.config.labels, inputs, examples, strategy))
             progress.found(sides[-1].served)
     found = compare_sides(*sides)
     problems = missed(

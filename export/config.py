@@ -41,8 +41,12 @@ class ModelConfig:
         return read_tags(self.labels, self.tag_scheme)
 
 
-def read_config(path: Path) -> ModelConfig:
-    """Read config.json of a checkpoint folder; raise CheckpointRefused saying what would work."""
+def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelConfig:
+    """Read config.json of a checkpoint folder; raise CheckpointRefused saying what would work.
+
+    Args:
+        problem_type: in the place of the config's own, which not every training sets.
+    """
     if not path.is_dir():
         raise CheckpointRefused(
             path, "no such folder", "give the folder that save_pretrained wrote"
@@ -55,7 +59,7 @@ def read_config(path: Path) -> ModelConfig:
         architecture=architecture,
         family=str(raw.get("model_type", "")),
         task=task,
-        problem_type=_problem_type(path, raw, task),
+        problem_type=_override(path, problem_type, task) or _problem_type(path, raw, task),
         labels=labels,
         tag_scheme=tag_scheme(path, labels) if task == "token-classification" else None,
     )
@@ -123,6 +127,16 @@ def _labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
             "give every id a name of its own",
         )
     return labels
+
+
+def _override(path: Path, asked: ProblemType | None, task: Task) -> ProblemType | None:
+    if asked == "multi_label" and task == "token-classification":
+        raise CheckpointRefused(
+            path,
+            "it labels tokens, each with one tag",
+            "leave out --problem-type; it is for classifiers of whole texts",
+        )
+    return asked
 
 
 def _problem_type(path: Path, raw: dict[str, Any], task: Task) -> ProblemType:

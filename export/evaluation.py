@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
-from app.bundle import AggregationStrategy, ScoreReference
+from app.bundle import ScoreReference
 from app.engine.decoding import Logits, label_scores, stitch_windows
 from app.engine.entities import Entity, decode_entities
 from app.engine.tags import groups
@@ -13,7 +13,6 @@ from export.config import ModelConfig
 from export.examples import Span
 from export.workload import Workload
 
-STRATEGY: AggregationStrategy = "first"
 HISTOGRAM_BINS = 20
 MULTI_LABEL_THRESHOLD = 0.5
 
@@ -113,4 +112,4 @@ def find_entities(
     """Return the entities that some logits of an input mean, as the service would find them."""
     encoded = workload.encoded[index]
     tokens = stitch_windows(encoded, [logits])
-    return decode_entities(encoded.source.text, tokens, config.tags, STRATEGY)
+    return decode_entities(encoded.source.text, tokens, config.tags, workload.strategy)

@@ -1,10 +1,12 @@
 """The way from a checkpoint to a bundle, one step after the other."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.bundle import Precision
+from app.bundle import AggregationStrategy, Precision, ProblemType
+from export.aggregation import choose_strategy, measure_strategies
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.evaluation import evaluate, headline
 from export.examples import Example, read_examples
@@ -19,7 +21,12 @@ from export.workload import Workload, prepare_workload
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for."""
+    """What the user asked for.
+
+    Attributes:
+        problem_type: in the place of what config.json says, or does not say.
+        aggregation: the default strategy for entities; None for the one that is measured best.
+    """
 
     checkpoint: Path
     name: str
@@ -29,6 +36,8 @@ class Request:
     evaluation: Path | None = None
     version: int | None = None
     opset: int | None = None
+    problem_type: ProblemType | None = None
+    aggregation: AggregationStrategy | None = None
 
 
 def export_bundle(request: Request, progress: Progress) -> Path:
@@ -40,11 +49,11 @@ def export_bundle(request: Request, progress: Progress) -> Path:
     """
     version = choose_version(request.store, request.name, request.version)
     with progress.step("load the checkpoint"):
-        checkpoint = load_checkpoint(request.checkpoint)
+        checkpoint = load_checkpoint(request.checkpoint, request.problem_type)
         examples = _read_evaluation(request, checkpoint)
         progress.found(_describe(checkpoint))
     with progress.step("answer with the checkpoint"):
-        workload = prepare_workload(checkpoint, examples)
+        workload = _answer(request, checkpoint, examples)
         expected = evaluate(checkpoint.config, workload, workload.logits)
         progress.found(_show_metrics(checkpoint, workload, expected))
     with TemporaryDirectory(prefix="classmark-export-") as scratch:
@@ -67,6 +76,14 @@ def _read_evaluation(request: Request, checkpoint: Checkpoint) -> list[Example]:
     if request.evaluation is None:
         return []
     return read_examples(request.evaluation, checkpoint.config)
+
+
+def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -> Workload:
+    """Let the checkpoint answer, and choose how its entities are read."""
+    workload = prepare_workload(checkpoint, examples)
+    strategies = measure_strategies(checkpoint.config, workload)
+    strategy = request.aggregation or choose_strategy(strategies)
+    return dataclasses.replace(workload, strategy=strategy)
 
 
 def _describe(checkpoint: Checkpoint) -> str:

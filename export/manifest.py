@@ -18,9 +18,11 @@ from app.bundle import (
     Source,
     TokenizerFile,
 )
+from export.aggregation import measure_strategies
 from export.attempt import Attempt
 from export.checkpoint import Checkpoint
-from export.evaluation import STRATEGY, score_reference
+from export.config import ModelConfig
+from export.evaluation import score_reference
 from export.package import hash_file, write_tokenizer
 from export.workload import Workload
 
@@ -64,9 +66,9 @@ def describe_bundle(
         ),
         tools=tool_versions(),
         created_at=datetime.now(UTC).replace(microsecond=0),
-        evaluation=_evaluation(workload, expected, verified),
+        evaluation=_evaluation(config, workload, expected, verified),
         score_reference=score_reference(config, workload),
-        defaults=Defaults(aggregation_strategy=STRATEGY),
+        defaults=Defaults(aggregation_strategy=workload.strategy),
         golden=tuple(_golden(workload, index) for index in workload.golden),
     )
 
@@ -100,7 +102,10 @@ def tool_versions() -> dict[str, str]:
 
 
 def _evaluation(
-    workload: Workload, expected: dict[str, float], verified: Sequence[Attempt]
+    config: ModelConfig,
+    workload: Workload,
+    expected: dict[str, float],
+    verified: Sequence[Attempt],
 ) -> Evaluation | None:
     if not workload.examples:
         return None
@@ -112,6 +117,7 @@ def _evaluation(
             for one in verified
             if one.measured.labelled == len(workload.examples)
         },
+        strategies=dict(measure_strategies(config, workload)),
     )
 
 

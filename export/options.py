@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from app.bundle import Precision
+from app.bundle import AggregationStrategy, Precision, ProblemType
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 STORE = Path("models")
@@ -28,6 +28,17 @@ def export_parser() -> argparse.ArgumentParser:
         help="may be given several times; default: all",
     )
     parser.add_argument("--eval", type=Path, metavar="FILE", help="labelled JSON lines")
+    parser.add_argument(
+        "--problem-type",
+        choices=get_args(ProblemType),
+        help="default: what config.json says, else single_label",
+    )
+    parser.add_argument(
+        "--aggregation",
+        choices=get_args(AggregationStrategy),
+        help="how entities are read unless a request says; default: first, or what finds clearly "
+        "more of --eval",
+    )
     parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
     parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
     parser.add_argument(

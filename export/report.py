@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from app.bundle import Manifest
+from app.bundle import Evaluation, Manifest
 from export.attempt import Attempt
 
 
@@ -94,7 +94,20 @@ def _evaluation(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
         figures = (str(measured.labelled), *_shares(measured.metrics))
         rows.append((one.graph.precision, *figures, f"{measured.metric_loss:+.4f}"))
     lost = f"{verified[0].measured.headline} lost on the same texts"
-    return _table(("", "labelled texts", *names, lost), rows)
+    table = _table(("", "labelled texts", *names, lost), rows)
+    return [*table, *_strategies(manifest, evaluation)]
+
+
+def _strategies(manifest: Manifest, evaluation: Evaluation) -> list[str]:
+    if not evaluation.strategies:
+        return []
+    figures = (f"`{name}` {f1:.4f}" for name, f1 in evaluation.strategies.items())
+    chosen = manifest.defaults.aggregation_strategy
+    return [
+        "",
+        f"Entities are read with the aggregation strategy `{chosen}` unless a request says "
+        f"otherwise. The checkpoint's F1 by strategy: {', '.join(figures)}.",
+    ]
 
 
 def _shares(metrics: dict[str, float]) -> list[str]:

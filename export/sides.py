@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.bundle import MANIFEST, Precision, open_bundle
+from app.bundle import MANIFEST, AggregationStrategy, Precision, open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.executor import available_cpus
 from app.engine.loading import load_servable
@@ -29,12 +29,14 @@ class Source:
 
     Attributes:
         precision: the graph that was asked for; None for what the CPU would serve.
+        strategy: how a bundle reads entities unless a request says; None for a checkpoint.
     """
 
     path: Path
     config: ModelConfig
     is_bundle: bool
     precision: Precision | None = None
+    strategy: AggregationStrategy | None = None
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,17 @@ def check_alike(a: Source, b: Source) -> None:
 
 
 def answer(
-    source: Source, labels: Sequence[str], inputs: Sequence[TextInput], examples: Sequence[Example]
+    source: Source,
+    labels: Sequence[str],
+    inputs: Sequence[TextInput],
+    examples: Sequence[Example],
+    strategy: AggregationStrategy = "first",
 ) -> Side:
     """Load one side and answer every input, of which the labelled ones come first.
 
     Args:
         labels: the order in which the logits are wanted.
+        strategy: how entities are read from them.
 
     Raises:
         ExportError: the bundle cannot be served here, or the checkpoint cannot be exported.
@@ -106,7 +113,7 @@ def answer(
         path=source.path,
         served=served,
         config=dataclasses.replace(source.config, labels=tuple(labels)),
-        workload=dataclasses.replace(workload, logits=ordered),
+        workload=dataclasses.replace(workload, logits=ordered, strategy=strategy),
     )
 
 
@@ -126,7 +133,8 @@ def _read_bundle(path: Path, precision: Precision | None) -> Source:
         labels=manifest.labels,
         tag_scheme=manifest.tag_scheme,
     )
-    return Source(path, config, is_bundle=True, precision=precision)
+    strategy = manifest.defaults.aggregation_strategy
+    return Source(path, config, is_bundle=True, precision=precision, strategy=strategy)
 
 
 def _serve(

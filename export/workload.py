@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from app.bundle import AggregationStrategy
 from app.engine.decoding import Logits
 from app.engine.executor import available_cpus
 from app.engine.servable import WINDOW_STRIDE_TOKENS
@@ -30,6 +31,7 @@ class Workload:
         examples: the labelled rows; they are the first of the inputs.
         logits: one array an input: [labels], or [tokens, labels] for NER.
         golden: positions of the golden cases, from the shortest input to the longest.
+        strategy: how entities are read from the logits of tokens.
     """
 
     inputs: tuple[TextInput, ...]
@@ -37,6 +39,7 @@ class Workload:
     encoded: tuple[EncodedInput, ...]
     logits: tuple[Logits, ...]
     golden: tuple[int, ...]
+    strategy: AggregationStrategy = "first"
 
     @cached_property
     def encodings(self) -> list[Encoding]:
@@ -57,6 +60,7 @@ class Workload:
             encoded=tuple(self.encoded[i] for i in kept),
             logits=tuple(self.logits[i] for i in kept),
             golden=tuple(place[i] for i in self.golden),
+            strategy=self.strategy,
         )
 
 

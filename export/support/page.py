@@ -122,6 +122,6 @@ def _explanation() -> list[str]:
         "shape to the next.\n"
         "- **fused nodes**: what ONNX Runtime's BERT fusions merged. `nothing` means export does "
         "not apply them to this family: ONNX Runtime merges what it can when it loads the graph.\n"
-        "- **int8 layers**: linear layers in int8, one scale a token; the head stays in fp32. Where "
-        "that misses its gate, export searches the fewest layers to keep in fp32 as well.",
+        "- **int8 layers**: linear layers in int8, one scale a token; the head stays in fp32. "
+        "Where that misses its gate, export searches the fewest layers to keep in fp32 as well.",
     ]

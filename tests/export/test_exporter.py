@@ -111,6 +111,22 @@ def test_problem_types_are_kept_or_inferred(
     assert (manifest.problem_type, manifest.labels) == (expected, labels)
 
 
+def test_a_problem_type_can_be_given_where_the_config_has_none(
+    make_checkpoint: Any, quiet: Progress, tmp_path: Path
+) -> None:
+    checkpoint = make_checkpoint(("a", "b", "c"))
+    request = Request(checkpoint, "m", tmp_path, ("fp32",), TOLERANCES, problem_type="multi_label")
+    assert open_bundle(export_bundle(request, quiet)).manifest.problem_type == "multi_label"
+
+
+def test_a_checkpoint_that_labels_tokens_takes_no_several_labels_a_text(
+    ner: Path, quiet: Progress, tmp_path: Path
+) -> None:
+    request = Request(ner, "m", tmp_path, ("fp32",), TOLERANCES, problem_type="multi_label")
+    with pytest.raises(CheckpointRefused, match="labels tokens, each with one tag; leave out"):
+        export_bundle(request, quiet)
+
+
 def test_versions_count_up_and_an_existing_one_is_refused(
     sentiment: Path, quiet: Progress, tmp_path: Path
 ) -> None:
