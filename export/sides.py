@@ -55,6 +55,15 @@ class Side:
 
 def read_source(path: Path, precision: Precision | None) -> Source:
     """Tell a bundle from a checkpoint and read its description; raise ExportError if it is none."""
+    try:
+        return _read_source(path, precision)
+    except OSError as exc:
+        raise StoreError(
+            f"{path} cannot be read ({exc.strerror}: {exc.filename}); give this user the right to"
+        ) from exc
+
+
+def _read_source(path: Path, precision: Precision | None) -> Source:
     if (path / MANIFEST).exists():
         return _read_bundle(path, precision)
     if (path / "config.json").exists():

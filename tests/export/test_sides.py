@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from export.__main__ import main
+from export.errors import StoreError
 from export.exporter import Request, export_bundle
 from export.gates import TOLERANCES
 from export.progress import Progress
+from export.sides import read_source
 from export.workload import Workload, answer_inputs
 
 Write = Callable[[Sequence[dict[str, Any]]], Path]
@@ -58,6 +60,17 @@ def test_what_cannot_be_compared_exits_2_with_what_was_found_and_what_would_work
         assert error.startswith("error: ")
         for part in reason.split(".*"):
             assert part in error
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", forbid)  # root, as tests may run, can read everything
+    with pytest.raises(StoreError, match=r"cannot be read \(Permission denied: .*give this user"):
+        read_source(tmp_path, None)
 
 
 def test_a_precision_that_the_bundle_lacks_is_told_with_those_it_has(
