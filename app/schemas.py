@@ -90,7 +90,9 @@ class InferenceRequest(Schema):
     )
     inputs: Inputs = Field(description="One text, one pair, or a list of these.")
     threshold: FiniteShare | None = Field(
-        None, description="Lowest score to answer with; the bundle's default if left out."
+        None,
+        description="Lowest score to answer with; if left out, the bundle's default, or each "
+        "label's own threshold where the bundle has such.",
     )
     long_text: LongText | None = Field(
         None,
@@ -175,6 +177,12 @@ class ModelStatus(Schema):
     batch_invariant: bool | None = None
     recipe: str | None = None
     agreement: float | None = Field(None, description="Label agreement with the checkpoint.")
+    temperature: float | None = Field(
+        None, description="Scores are of logits divided by it; null: not calibrated."
+    )
+    label_thresholds: dict[str, float] | None = Field(
+        None, description="Lowest score of each label where a request gives no threshold."
+    )
     metrics: dict[str, float] = Field({}, description="Of this graph, on the evaluation set.")
     last_failure: LoadFailure | None = None
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from app.errors import BundleError
 from export.errors import ExportError
-from export.options import PRECISIONS, STORE, compare_parser, export_parser
+from export.options import PRECISIONS, STORE, compare_parser, export_parser, schemes_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +44,8 @@ def _export(arguments: Sequence[str]) -> int:
         opset=options.opset,
         problem_type=options.problem_type,
         aggregation=options.aggregation,
+        calibrate=not options.no_calibration,
+        tune_thresholds=options.tune_thresholds,
     )
     target = export_bundle(request, Progress(console))
     console.print(
@@ -102,6 +104,14 @@ def _support(arguments: Sequence[str]) -> int:
     return write_support(options.family, options.out)
 
 
+def _schemes(arguments: Sequence[str]) -> int:
+    options = schemes_parser().parse_args(arguments)
+    _work_offline()
+    from export.schemes.run import write_schemes
+
+    return write_schemes(options.checkpoint, options.out)
+
+
 def _compare(arguments: Sequence[str]) -> int:
     options = compare_parser().parse_args(arguments)
     _work_offline()
@@ -129,6 +139,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "inspect": _inspect,
     "verify": _verify,
     "compare": _compare,
+    "schemes": _schemes,
     "support": _support,
 }
 

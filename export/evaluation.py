@@ -1,6 +1,6 @@
 """Metrics on labelled examples and the score reference, from logits alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
@@ -51,17 +51,22 @@ def choose(config: ModelConfig, logits: Logits) -> list[bool]:
     return [index == best for index in range(len(scores))]
 
 
-def score_reference(config: ModelConfig, workload: Workload) -> ScoreReference | None:
+def score_reference(
+    config: ModelConfig,
+    workload: Workload,
+    temperature: float = 1.0,
+    label_thresholds: Mapping[str, float] | None = None,
+) -> ScoreReference | None:
     """Return the checkpoint's answers on the labelled inputs as the baseline for drift.
 
     Counted is every label given to a text, or every entity found; the histogram is of their
-    scores.
+    scores, as they are served.
     """
     if not workload.examples:
         return None
     answers: list[tuple[str, float]] = []
     for index in range(len(workload.examples)):
-        answers += _answers(config, workload, index)
+        answers += _answers(config, workload, index, temperature, label_thresholds)
     counts, edges = np.histogram(
         [score for _, score in answers], bins=HISTOGRAM_BINS, range=(0.0, 1.0)
     )
@@ -73,13 +78,21 @@ def score_reference(config: ModelConfig, workload: Workload) -> ScoreReference |
     )
 
 
-def _answers(config: ModelConfig, workload: Workload, index: int) -> list[tuple[str, float]]:
+def _answers(
+    config: ModelConfig,
+    workload: Workload,
+    index: int,
+    temperature: float,
+    label_thresholds: Mapping[str, float] | None,
+) -> list[tuple[str, float]]:
     logits = workload.logits[index]
     if config.task == "token-classification":
-        found = find_entities(config, workload, index, logits)
+        found = find_entities(config, workload, index, logits, temperature)
         return [(entity.entity_group, entity.score) for entity in found]
-    scores = label_scores(logits, config.problem_type)
+    scores = label_scores(logits, config.problem_type, temperature)
     chosen = choose(config, logits)
+    if label_thresholds is not None:
+        chosen = [scores[i] >= label_thresholds[label] for i, label in enumerate(config.labels)]
     return [(config.labels[i], float(scores[i])) for i, given in enumerate(chosen) if given]
 
 
@@ -107,9 +120,9 @@ def _entity_metrics(
 
 
 def find_entities(
-    config: ModelConfig, workload: Workload, index: int, logits: Logits
+    config: ModelConfig, workload: Workload, index: int, logits: Logits, temperature: float = 1.0
 ) -> list[Entity]:
     """Return the entities that some logits of an input mean, as the service would find them."""
     encoded = workload.encoded[index]
     tokens = stitch_windows(encoded, [logits])
-    return decode_entities(encoded.source.text, tokens, config.tags, workload.strategy)
+    return decode_entities(encoded.source.text, tokens, config.tags, workload.strategy, temperature)

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from app.bundle import AggregationStrategy, Precision, ProblemType
 from export.aggregation import choose_strategy, measure_strategies
 from export.checkpoint import Checkpoint, load_checkpoint
+from export.diagram import DIAGRAM, draw_reliability
 from export.evaluation import evaluate, headline
 from export.examples import Example, read_examples
 from export.gates import Tolerances
@@ -16,6 +17,7 @@ from export.manifest import describe_bundle
 from export.package import choose_version, staging, write_bundle
 from export.progress import Progress
 from export.report import write_report
+from export.scoring import Scoring, check_tunable, fit_scoring
 from export.workload import Workload, prepare_workload
 
 
@@ -26,6 +28,8 @@ class Request:
     Attributes:
         problem_type: in the place of what config.json says, or does not say.
         aggregation: the default strategy for entities; None for the one that is measured best.
+        calibrate: fit a temperature where there are labelled examples.
+        tune_thresholds: fit a threshold for each label of a multi-label model.
     """
 
     checkpoint: Path
@@ -38,6 +42,8 @@ class Request:
     opset: int | None = None
     problem_type: ProblemType | None = None
     aggregation: AggregationStrategy | None = None
+    calibrate: bool = True
+    tune_thresholds: bool = False
 
 
 def export_bundle(request: Request, progress: Progress) -> Path:
@@ -50,12 +56,15 @@ def export_bundle(request: Request, progress: Progress) -> Path:
     version = choose_version(request.store, request.name, request.version)
     with progress.step("load the checkpoint"):
         checkpoint = load_checkpoint(request.checkpoint, request.problem_type)
+        if request.tune_thresholds:
+            check_tunable(checkpoint.config, evaluated=request.evaluation is not None)
         examples = _read_evaluation(request, checkpoint)
         progress.found(_describe(checkpoint))
     with progress.step("answer with the checkpoint"):
         workload = _answer(request, checkpoint, examples)
         expected = evaluate(checkpoint.config, workload, workload.logits)
         progress.found(_show_metrics(checkpoint, workload, expected))
+    scoring = _fit_scoring(request, checkpoint, workload, progress)
     with TemporaryDirectory(prefix="classmark-export-") as scratch:
         maker = GraphMaker(
             checkpoint, workload, request.tolerances, request.opset, progress, Path(scratch)
@@ -63,9 +72,11 @@ def export_bundle(request: Request, progress: Progress) -> Path:
         verified = maker.make_all(request.precisions)
         with progress.step("package"), staging(request.store, request.name, version) as folder:
             manifest = describe_bundle(
-                checkpoint, (request.name, version), workload, expected, verified, folder
+                checkpoint, (request.name, version), workload, expected, verified, scoring, folder
             )
-            report = write_report(manifest, verified)
+            report = write_report(manifest, verified, scoring)
+            if scoring.fit is not None:
+                draw_reliability(scoring.fit, folder / DIAGRAM)
             target = request.store / request.name / str(version)
             write_bundle(folder, target, manifest, report)
             progress.found(str(target))
@@ -84,6 +95,22 @@ def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -
     strategies = measure_strategies(checkpoint.config, workload)
     strategy = request.aggregation or choose_strategy(strategies)
     return dataclasses.replace(workload, strategy=strategy)
+
+
+def _fit_scoring(
+    request: Request, checkpoint: Checkpoint, workload: Workload, progress: Progress
+) -> Scoring:
+    if not workload.examples or not (request.calibrate or request.tune_thresholds):
+        return Scoring()
+    with progress.step("calibrate" if request.calibrate else "tune thresholds"):
+        scoring = fit_scoring(
+            checkpoint.config,
+            workload,
+            calibrated=request.calibrate,
+            tuned=request.tune_thresholds,
+        )
+        progress.found(str(scoring))
+    return scoring
 
 
 def _describe(checkpoint: Checkpoint) -> str:

@@ -24,6 +24,7 @@ from export.checkpoint import Checkpoint
 from export.config import ModelConfig
 from export.evaluation import score_reference
 from export.package import hash_file, write_tokenizer
+from export.scoring import Scoring
 from export.workload import Workload
 
 TOOLS = ("classmark", "torch", "transformers", "optimum", "optimum-onnx", "onnx", "onnxruntime")
@@ -37,6 +38,7 @@ def describe_bundle(
     workload: Workload,
     expected: dict[str, float],
     verified: Sequence[Attempt],
+    scoring: Scoring,
     folder: Path,
 ) -> Manifest:
     """Copy graphs and tokenizer into `folder` and return the manifest that describes them.
@@ -67,8 +69,13 @@ def describe_bundle(
         tools=tool_versions(),
         created_at=datetime.now(UTC).replace(microsecond=0),
         evaluation=_evaluation(config, workload, expected, verified),
-        score_reference=score_reference(config, workload),
-        defaults=Defaults(aggregation_strategy=workload.strategy),
+        score_reference=score_reference(
+            config, workload, scoring.temperature, scoring.label_thresholds
+        ),
+        calibration=scoring.fit.record if scoring.fit else None,
+        defaults=Defaults(
+            aggregation_strategy=workload.strategy, label_thresholds=scoring.label_thresholds
+        ),
         golden=tuple(_golden(workload, index) for index in workload.golden),
     )
 

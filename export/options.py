@@ -15,8 +15,8 @@ def export_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m export",
         description="Export a fine-tuned checkpoint as a verified bundle.",
-        epilog="Other commands: list [STORE], inspect BUNDLE, verify BUNDLE, compare A B, support. "
-        "A checkpoint folder with such a name is given as ./list.",
+        epilog="Other commands: list [STORE], inspect BUNDLE, verify BUNDLE, compare A B, "
+        "schemes CHECKPOINT, support. A checkpoint folder with such a name is given as ./list.",
     )
     parser.add_argument("checkpoint", type=Path, help="folder that save_pretrained wrote")
     parser.add_argument("--name", required=True, help="name of the model in the store")
@@ -38,6 +38,14 @@ def export_parser() -> argparse.ArgumentParser:
         choices=get_args(AggregationStrategy),
         help="how entities are read unless a request says; default: first, or what finds clearly "
         "more of --eval",
+    )
+    parser.add_argument(
+        "--no-calibration", action="store_true", help="leave the checkpoint's scores as they are"
+    )
+    parser.add_argument(
+        "--tune-thresholds",
+        action="store_true",
+        help="multi-label only: a threshold a label, where its F1 on --eval is best",
     )
     parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
     parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
@@ -84,4 +92,20 @@ def compare_parser() -> argparse.ArgumentParser:
         "--show", type=int, default=20, metavar="N", help="changed answers to list; default: 20"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, for CI")
+    return parser
+
+
+def schemes_parser() -> argparse.ArgumentParser:
+    """Return the options of a measurement of all int8 schemes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export schemes",
+        description="Measure every scheme of int8 on trained checkpoints: size, speed, agreement, "
+        "batch invariance.",
+        epilog="A checkpoint's labelled texts are its eval.jsonl, as training writes it; without "
+        "one, the built-in texts are taken.",
+    )
+    parser.add_argument(
+        "checkpoint", type=Path, nargs="+", help="folder that save_pretrained wrote"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     return parser

@@ -1,12 +1,15 @@
 """report.md: the figures of a bundle for people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from app.bundle import Evaluation, Manifest
 from export.attempt import Attempt
+from export.calibration_report import scoring_sections
+from export.markdown import table
+from export.scoring import Scoring
 
 
-def write_report(manifest: Manifest, verified: Sequence[Attempt]) -> str:
+def write_report(manifest: Manifest, verified: Sequence[Attempt], scoring: Scoring) -> str:
     """Return the Markdown report of a bundle."""
     sections = [
         [f"# {manifest.name}, version {manifest.version}", "", _summary(manifest)],
@@ -16,6 +19,7 @@ def write_report(manifest: Manifest, verified: Sequence[Attempt]) -> str:
     ]
     if manifest.evaluation is not None:
         sections.append(["## Evaluation", "", *_evaluation(manifest, verified)])
+    sections += scoring_sections(manifest, scoring)
     sections.append(["## Tools", "", ", ".join(f"{k} {v}" for k, v in manifest.tools.items())])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
@@ -44,7 +48,7 @@ def _graphs(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
     ]
     callers = verified[0].measured.callers
     return [
-        *_table(("precision", "size", "texts/s", "batch-invariant", "opset"), rows),
+        *table(("precision", "size", "texts/s", "batch-invariant", "opset"), rows),
         "",
         "Texts/s: ONNX Runtime on the CPU of the machine that exported, each text alone, "
         f"{callers} one-thread callers at once; {verified[0].measured.mean_tokens:.0f} tokens a "
@@ -70,7 +74,7 @@ def _parity(verified: Sequence[Attempt]) -> list[str]:
         )
     titles = ("precision", "texts", "equal labels", "largest score difference")
     batched = ("equal labels, batched against alone", "largest score difference, batched")
-    return _table((*titles, *batched, "golden cases", "gate"), rows)
+    return table((*titles, *batched, "golden cases", "gate"), rows)
 
 
 def _recipes(verified: Sequence[Attempt]) -> list[str]:
@@ -94,8 +98,8 @@ def _evaluation(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
         figures = (str(measured.labelled), *_shares(measured.metrics))
         rows.append((one.graph.precision, *figures, f"{measured.metric_loss:+.4f}"))
     lost = f"{verified[0].measured.headline} lost on the same texts"
-    table = _table(("", "labelled texts", *names, lost), rows)
-    return [*table, *_strategies(manifest, evaluation)]
+    metrics = table(("", "labelled texts", *names, lost), rows)
+    return [*metrics, *_strategies(manifest, evaluation)]
 
 
 def _strategies(manifest: Manifest, evaluation: Evaluation) -> list[str]:
@@ -112,8 +116,3 @@ def _strategies(manifest: Manifest, evaluation: Evaluation) -> list[str]:
 
 def _shares(metrics: dict[str, float]) -> list[str]:
     return [f"{value:.4f}" for value in metrics.values()]
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]

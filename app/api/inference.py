@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.api.deps import Deadline, Service, ServiceDep, require
 from app.api.disconnect import until_disconnected
 from app.api.examples import CLASSIFY_EXAMPLES, CLASSIFY_RESPONSES, NER_EXAMPLES, NER_RESPONSES
-from app.bundle import LongText
+from app.bundle import LongText, Manifest
 from app.engine.decoding import Logits, label_scores, pool_windows, rank_labels, stitch_windows
 from app.engine.entities import decode_entities, keep_entities
 from app.engine.servable import Servable
@@ -60,10 +60,11 @@ async def classify(
     servable = service.registry.resolve(body.model, "sequence-classification")
     answered = await answer(service, request, body, servable, deadline)
     manifest = servable.manifest
-    threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
+    threshold = _label_thresholds(manifest) if body.threshold is None else body.threshold
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> ClassifyResult:
-        scores = label_scores(pool_windows(encoded, logits), manifest.problem_type)
+        pooled = pool_windows(encoded, logits)
+        scores = label_scores(pooled, manifest.problem_type, manifest.temperature)
         ranked = rank_labels(scores, manifest.labels, body.top_k, threshold)
         labels = [Label(label=item.label, score=item.score) for item in ranked]
         return ClassifyResult(labels=labels, **_reading(encoded))
@@ -88,7 +89,7 @@ async def ner(
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> NerResult:
         tokens = stitch_windows(encoded, logits)
-        found = decode_entities(encoded.source.text, tokens, tags, strategy)
+        found = decode_entities(encoded.source.text, tokens, tags, strategy, manifest.temperature)
         kept = keep_entities(found, body.labels, threshold)
         entities = [
             Entity(
@@ -176,6 +177,14 @@ def _reading(encoded: EncodedInput) -> dict[str, Any]:
         "windows": len(encoded.windows),
         "truncated": encoded.truncated,
     }
+
+
+def _label_thresholds(manifest: Manifest) -> float | list[float]:
+    """Return what labels must reach where the request does not say: one for all, or one a label."""
+    tuned = manifest.defaults.label_thresholds
+    if tuned is None:
+        return manifest.defaults.threshold
+    return [tuned[label] for label in manifest.labels]
 
 
 def _check_groups(asked: Sequence[str], known: Sequence[str]) -> None:

@@ -105,5 +105,7 @@ def _description(servable: Servable, provider: str) -> dict[str, object]:
         "batch_invariant": servable.batch_invariant,
         "recipe": graph.recipe,
         "agreement": graph.parity.agreement,
+        "temperature": manifest.calibration and manifest.calibration.temperature,
+        "label_thresholds": manifest.defaults.label_thresholds,
         "metrics": evaluation.graphs.get(servable.precision, {}) if evaluation else {},
     }

@@ -35,22 +35,39 @@ def sigmoid(logits: npt.ArrayLike) -> Scores:
     return shares
 
 
-def label_scores(logits: npt.ArrayLike, problem_type: ProblemType) -> Scores:
-    """Return one score a label; a one-logit model is a sigmoid, as in transformers' pipeline."""
-    values = np.asarray(logits)
+def temper(logits: npt.ArrayLike, temperature: float) -> Scores:
+    """Return logits / temperature, in float64 so that no two labels become equal by rounding.
+
+    Over 1 it makes scores less sure, under 1 surer; the order of a text's labels stays.
+    """
+    return np.asarray(logits, dtype=np.float64) / temperature
+
+
+def label_scores(
+    logits: npt.ArrayLike, problem_type: ProblemType, temperature: float = 1.0
+) -> Scores:
+    """Return one score a label; a one-logit model is a sigmoid, as in transformers' pipeline.
+
+    Args:
+        temperature: of the bundle's calibration; 1 gives the checkpoint's own scores.
+    """
+    values = temper(logits, temperature)
     if problem_type == "multi_label" or values.shape[-1] == 1:
         return sigmoid(values)
     return softmax(values)
 
 
 def rank_labels(
-    scores: Scores, labels: Sequence[str], top_k: int | None, threshold: float
+    scores: Scores, labels: Sequence[str], top_k: int | None, threshold: float | Sequence[float]
 ) -> list[LabelScore]:
-    """Return the labels from the highest score down, at most `top_k`, none under `threshold`."""
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    return [
-        LabelScore(labels[i], round(float(scores[i]), 6)) for i in order if scores[i] >= threshold
-    ]
+    """Return the labels from the highest score down, at most `top_k`, none under its threshold.
+
+    Args:
+        threshold: one for all labels, or one a label.
+    """
+    order = np.argsort(-scores, kind="stable")
+    kept = order[(scores >= np.asarray(threshold))[order]][:top_k]
+    return [LabelScore(labels[i], round(float(scores[i]), 6)) for i in kept]
 
 
 def pool_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> Logits:

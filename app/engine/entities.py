@@ -13,7 +13,7 @@ from statistics import fmean
 import numpy as np
 
 from app.bundle import AggregationStrategy
-from app.engine.decoding import Scores, TokenLogits, softmax
+from app.engine.decoding import Scores, TokenLogits, softmax, temper
 from app.engine.tags import Tag
 
 
@@ -51,10 +51,19 @@ class _Token:
 
 
 def decode_entities(
-    text: str, tokens: TokenLogits, tags: Sequence[Tag], strategy: AggregationStrategy
+    text: str,
+    tokens: TokenLogits,
+    tags: Sequence[Tag],
+    strategy: AggregationStrategy,
+    temperature: float = 1.0,
 ) -> list[Entity]:
-    """Return the entities of a text in reading order, scores averaged over their parts."""
-    scores = softmax(tokens.logits) if len(tokens.offsets) else np.zeros((0, len(tags)))
+    """Return the entities of a text in reading order, scores averaged over their parts.
+
+    Args:
+        temperature: of the bundle's calibration; 1 gives the checkpoint's own scores.
+    """
+    known = len(tokens.offsets) > 0
+    scores = softmax(temper(tokens.logits, temperature)) if known else np.zeros((0, len(tags)))
     pieces = _tokens(scores, tokens)
     if strategy in ("none", "simple"):
         tagged = [_Tagged(tags[one.best], one.score, one.start, one.end) for one in pieces]

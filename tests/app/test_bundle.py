@@ -52,6 +52,55 @@ def test_a_manifest_that_breaks_the_contract_is_refused_by_name(
         open_bundle(folder)
 
 
+CALIBRATION = {
+    "temperature": 1.5,
+    "ece_before": 0.1,
+    "ece_after": 0.02,
+    "examples": 200,
+    "observations": 200,
+}
+
+
+def test_a_manifest_without_calibration_divides_by_one(folder: Path) -> None:
+    assert open_bundle(folder).manifest.temperature == 1.0
+    edit(folder, calibration=CALIBRATION)
+    assert open_bundle(folder).manifest.temperature == 1.5
+
+
+@pytest.mark.parametrize("temperature", [0, -1, 0.001, 1000, "Infinity", "NaN", None])
+def test_a_temperature_that_would_spoil_every_score_is_refused(
+    folder: Path, temperature: object
+) -> None:
+    edit(folder, calibration=CALIBRATION | {"temperature": temperature})
+    with pytest.raises(BundleError, match=r"calibration\.temperature"):
+        open_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ({"negative": 0.5}, "differ in neutral, positive; give every label one threshold"),
+        ({"negative": 0.5, "neutral": 0.5, "positive": 0.5, "odd": 0.5}, "differ in odd"),
+        ({"negative": 0.5, "neutral": 0.5, "positive": 1.5}, r"label_thresholds\.positive"),
+    ],
+)
+def test_label_thresholds_that_do_not_fit_the_labels_are_refused(
+    folder: Path, thresholds: dict[str, float], message: str
+) -> None:
+    edit(folder, problem_type="multi_label", defaults={"label_thresholds": thresholds})
+    with pytest.raises(BundleError, match=message):
+        open_bundle(folder)
+
+
+def test_label_thresholds_belong_to_multi_label_models_only(folder: Path) -> None:
+    thresholds = {"negative": 0.5, "neutral": 0.5, "positive": 0.5}
+    edit(folder, defaults={"label_thresholds": thresholds})
+    with pytest.raises(BundleError, match="this is single_label sequence-classification"):
+        open_bundle(folder)
+    edit(folder, problem_type="multi_label")
+    assert open_bundle(folder).manifest.defaults.label_thresholds == thresholds
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\0"])
 def test_a_manifest_that_is_no_json_object_is_refused(folder: Path, text: str) -> None:
     (folder / "manifest.json").write_text(text)

@@ -1,11 +1,13 @@
 """Logits to answers: scores, ranking, tag schemes, and the joining of windows."""
 
+import math
 import string
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from app.bundle import AggregationStrategy, TagScheme
+from app.bundle import AggregationStrategy, ProblemType, TagScheme
 from app.engine.decoding import (
     TokenLogits,
     label_scores,
@@ -20,6 +22,7 @@ from app.engine.tags import groups, read_tags
 from app.engine.tokenization import TextInput, Tokenizer
 from tests.support.tiny import TOKEN_LABELS, make_checkpoint
 
+PROBLEM_TYPES: tuple[ProblemType, ...] = get_args(ProblemType)
 STRATEGIES: list[AggregationStrategy] = ["none", "simple", "first", "average", "max"]
 
 
@@ -48,6 +51,32 @@ def test_labels_are_ranked_cut_and_kept_over_the_threshold() -> None:
 
 def test_equal_scores_keep_the_order_of_the_labels() -> None:
     assert [x.label for x in rank_labels(np.array([0.5, 0.5]), ["a", "b"], 1, 0.0)] == ["a"]
+
+
+def test_a_temperature_divides_the_logits_and_keeps_the_order() -> None:
+    logits = np.array([2.0, 0.5, 1.9999999], dtype=np.float32)
+    for kind in PROBLEM_TYPES:
+        plain, scaled = label_scores(logits, kind), label_scores(logits, kind, 20.0)
+        assert scaled.tolist() == label_scores(logits.astype(float) / 20.0, kind).tolist()
+        assert scaled.argsort().tolist() == plain.argsort().tolist() == [1, 2, 0]
+        assert scaled.max() < plain.max()
+        assert label_scores(logits, kind, 1.0).tolist() == plain.tolist()
+
+
+def test_a_label_under_its_own_threshold_takes_no_place_among_the_top_k() -> None:
+    scores = np.array([0.45, 0.4, 0.2])
+    found = rank_labels(scores, ["a", "b", "c"], top_k=1, threshold=[0.6, 0.4, 0.1])
+    assert [x.label for x in found] == ["b"]
+    found = rank_labels(scores, ["a", "b", "c"], top_k=None, threshold=[0.6, 0.4, 0.1])
+    assert [x.label for x in found] == ["b", "c"]
+
+
+def test_entities_are_scored_at_the_temperature() -> None:
+    tokens = TokenLogits(np.array([[0.0, 3.0]], dtype=np.float32), [(0, 3)], [False])
+    tags = read_tags(["O", "X"], "IO")
+    for temperature in (1.0, 2.5):
+        (entity,) = decode_entities("abc", tokens, tags, "first", temperature)
+        assert entity.score == pytest.approx(1 / (1 + math.exp(-3 / temperature)), abs=1e-6)
 
 
 @pytest.fixture(scope="module")
