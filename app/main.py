@@ -13,6 +13,7 @@ from app import __version__
 from app.api import inference, operations
 from app.api.body_limit import BodyLimit
 from app.api.deps import Lifecycle, Service
+from app.api.fast_lane import FastLane
 from app.api.observe import Observe
 from app.api.problems import install_handlers
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, choose_provider
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.add_middleware(FastLane, service=service)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(Observe, service=service)
     install_handlers(app)

@@ -97,7 +97,8 @@ def observe_tokens(config: ModelConfig, workload: Workload) -> Observations:
 def _tokens_read(encoding: Encoding, strategy: AggregationStrategy) -> list[int]:
     if strategy != "first":
         return list(encoding.content)
-    return [i for i in encoding.content if not encoding.subwords[i]]
+    continues = encoding.subwords
+    return [i for i in encoding.content if not continues[i]]
 
 
 def _true_tags(

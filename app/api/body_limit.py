@@ -4,9 +4,10 @@ The framework's own limit answers in plain text; this one raises where the body 
 answer is a problem like every other.
 """
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.headers import header
 
 
 class BodyLimit:
@@ -20,8 +21,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        promised = Headers(scope=scope).get("content-length", "")
-        promised_bytes = int(promised) if promised.isdecimal() else 0
+        promised = header(scope, b"content-length")
+        promised_bytes = int(promised) if promised.isdigit() else 0
         received_bytes = 0
 
         async def receive_limited() -> Message:

@@ -50,7 +50,7 @@ class Service:
         return None
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -70,7 +70,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[None]]:
     return check
 
 
-def _deadline(
+async def _deadline(
     service: ServiceDep,
     x_request_timeout_seconds: Annotated[
         float | None,

@@ -1,19 +1,23 @@
 """Around every request: its id, its metrics, and telling clients to leave while draining."""
 
+import itertools
 import logging
 import re
 import secrets
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deps import Service
+from app.api.headers import header
 
 logger = logging.getLogger(__name__)
 
 UNROUTED = "unrouted"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}")
+# Random once a process, counted from there: an id for each request without asking the system.
+_PROCESS = secrets.token_hex(4)
+_COUNT = itertools.count(1)
 
 
 class Observe:
@@ -36,10 +40,10 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
+                added = [(b"x-request-id", request_id.encode())]
                 if self._service.lifecycle.draining:
-                    headers["Connection"] = "close"
+                    added.append((b"connection", b"close"))
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         self._service.metrics.requests_in_flight.inc()
@@ -75,5 +79,5 @@ class Observe:
 
 def _request_id(scope: Scope) -> str:
     """Take the caller's id where it is harmless in a log line, else make one."""
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    given = header(scope, b"x-request-id").decode("latin-1")
+    return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_COUNT):x}"

@@ -103,7 +103,8 @@ def stitch_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> TokenLogi
         kept = _positions_kept(window, encoded.overlap_tokens, first=index == 0, last=index == last)
         parts.append(rows[kept])
         offsets += [window.offsets[i] for i in kept]
-        subwords += [window.subwords[i] for i in kept]
+        continues = window.subwords
+        subwords += [continues[i] for i in kept]
     return TokenLogits(np.concatenate(parts), offsets, subwords)
 
 

@@ -111,7 +111,8 @@ class Engine:
         submission = Submission(servable, encodings, deadline)
         self.scheduler.submit(submission.entries)
         try:
-            await asyncio.wait_for(submission.done, deadline - self.clock())
+            async with asyncio.timeout(deadline - self.clock()):
+                await submission.done
             return submission.result()
         except TimeoutError:
             raise DeadlineExceeded(

@@ -151,4 +151,4 @@ class Servable:
 
     def _blank(self, tokens: int) -> Encoding:
         ids = np.full(tokens, self.manifest.pad_token_id, dtype=np.int64)
-        return Encoding(ids, np.zeros_like(ids), [(0, 0)] * tokens, [], [False] * tokens)
+        return Encoding(ids, np.zeros_like(ids), [(0, 0)] * tokens, [], list)

@@ -1,7 +1,8 @@
 """Text to token ids: the only place that knows the `tokenizers` library."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -33,14 +34,19 @@ class Encoding:
         ids, type_ids: int64 arrays [tokens].
         offsets: start and end of each token in `text`, in Unicode code points.
         content: positions of the tokens that belong to `text`: no special token, not the pair's.
-        subwords: for each position, whether the token continues the word before it.
+        read_subwords: what `subwords` gives; called only where tokens are labelled.
     """
 
     ids: Ids
     type_ids: Ids
     offsets: Sequence[tuple[int, int]] = field(repr=False)
     content: Sequence[int] = field(repr=False)
-    subwords: Sequence[bool] = field(repr=False)
+    read_subwords: Callable[[], Sequence[bool]] = field(repr=False)
+
+    @property
+    def subwords(self) -> Sequence[bool]:
+        """For each position, whether the token continues the word before it."""
+        return self.read_subwords()
 
     @property
     def tokens(self) -> int:
@@ -115,7 +121,7 @@ class Tokenizer:
             type_ids=np.array(encoding.type_ids, dtype=np.int64),
             offsets=encoding.offsets,
             content=[i for i, sequence in enumerate(sequence_ids) if sequence == 0],
-            subwords=self._subwords(encoding, text),
+            read_subwords=partial(self._subwords, encoding, text),
         )
 
     def _subwords(self, encoding: tokenizers.Encoding, text: str) -> list[bool]:

@@ -22,7 +22,7 @@ def words(text: str) -> EncodedInput:
     offsets = [(0, 0), *((i, i + len(text[i:].split()[0])) for i in starts), (0, 0)]
     ids = np.arange(len(offsets))
     content = range(1, len(offsets) - 1)
-    encoding = Encoding(ids, ids * 0, offsets, content, [False] * len(offsets))
+    encoding = Encoding(ids, ids * 0, offsets, content, lambda: [False] * len(offsets))
     return EncodedInput(TextInput(text), (encoding,), False, 0)
 
 

@@ -24,7 +24,7 @@ class FakeClock:
 def encoding(tokens: int, first_id: int = 1) -> Encoding:
     ids = np.full(tokens, first_id, dtype=np.int64)
     return Encoding(
-        ids, np.zeros_like(ids), [(0, 0)] * tokens, list(range(tokens)), [False] * tokens
+        ids, np.zeros_like(ids), [(0, 0)] * tokens, list(range(tokens)), lambda: [False] * tokens
     )
 
 

@@ -29,7 +29,7 @@ def words(text: str) -> EncodedInput:
     offsets = [(0, 0), *((i, i + len(text[i:].split()[0])) for i in starts), (0, 0)]
     subwords = [False, *(text[i] == "#" for i in starts), False]
     ids = np.arange(len(offsets))
-    encoding = Encoding(ids, ids * 0, offsets, range(1, len(offsets) - 1), subwords)
+    encoding = Encoding(ids, ids * 0, offsets, range(1, len(offsets) - 1), lambda: subwords)
     return EncodedInput(TextInput(text), (encoding,), False, 0)
 
 

@@ -1,5 +1,6 @@
 """The two inference endpoints over a real socket."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,7 +112,10 @@ def test_a_request_id_is_echoed_or_made(client: httpx.Client) -> None:
     given = client.post("/v1/classify", json=body, headers={"X-Request-Id": "abc-1"})
     assert given.headers["x-request-id"] == "abc-1"
     made = client.post("/v1/classify", json=body, headers={"X-Request-Id": "a b\u00e9".encode()})
-    assert len(made.headers["x-request-id"]) == 16
+    again = client.post("/v1/classify", json=body)
+    ids = [answer.headers["x-request-id"] for answer in (made, again)]
+    assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]+", one) for one in ids)
+    assert len(set(ids)) == 2
 
 
 BAD_BODIES: list[tuple[str, int, str]] = [

@@ -1,0 +1,100 @@
+"""A short way for plain valid requests; the framework's own takes every other.
+
+Routing, dependencies and validation field by field cost the framework more than a short text costs
+to encode. Here a body that is valid JSON for its schema goes straight to the endpoint. Whatever is
+unusual, every invalid request above all, goes the framework's way and is answered there.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.deps import Service
+from app.api.headers import header
+from app.api.inference import classify, ner
+from app.api.problems import on_classmark_error, on_http_error
+from app.errors import ClassmarkError
+from app.schemas import ClassifyRequest, InferenceRequest, NerRequest
+
+Endpoint = Callable[[Any, Request, Service, float], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A route with what its endpoint takes: `body`, `request`, `service`, `deadline`."""
+
+    path: str
+    schema: type[InferenceRequest]
+    endpoint: Endpoint
+
+
+LANES = {
+    lane.path: lane
+    for lane in (
+        Lane("/v1/classify", ClassifyRequest, classify),
+        Lane("/v1/ner", NerRequest, ner),
+    )
+}
+
+
+class FastLane:
+    """Answers plain requests to the inference routes, and hands over all others."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        lane = LANES.get(scope["path"]) if scope["type"] == "http" else None
+        if lane is None or scope["method"] != "POST" or not _is_plain(scope):
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = lane
+        request = Request(scope, receive)
+        try:
+            raw = await request.body()
+            body = _read(lane.schema, raw)
+            if body is None:
+                await self._app(scope, _replayed(raw, receive), send)
+                return
+            response = await self._answer(lane, body, request)
+        except ClassmarkError as exc:
+            response = await on_classmark_error(request, exc)
+        except HTTPException as exc:
+            response = await on_http_error(request, exc)
+        await response(scope, receive, send)
+
+    async def _answer(self, lane: Lane, body: InferenceRequest, request: Request) -> Response:
+        service = self._service
+        service.gate.check(request.headers.get("authorization"), "predict")
+        deadline = service.engine.clock() + service.settings.request_timeout_seconds
+        return await lane.endpoint(body, request, service, deadline)
+
+
+def _is_plain(scope: Scope) -> bool:
+    json = header(scope, b"content-type").startswith(b"application/json")
+    return json and not header(scope, b"x-request-timeout-seconds")
+
+
+def _read(schema: type[InferenceRequest], raw: bytes) -> InferenceRequest | None:
+    """Return the body, or None if it is not valid: the framework then says why."""
+    try:
+        return schema.model_validate_json(raw)
+    except ValidationError:
+        return None
+
+
+def _replayed(raw: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body once more, and then what comes after it."""
+    unread: list[Message] = [{"type": "http.request", "body": raw, "more_body": False}]
+
+    async def replay() -> Message:
+        return unread.pop() if unread else await receive()
+
+    return replay
