@@ -109,7 +109,7 @@ def _schemes(arguments: Sequence[str]) -> int:
     _work_offline()
     from export.schemes.run import write_schemes
 
-    return write_schemes(options.checkpoint, options.out)
+    return write_schemes(options.checkpoint, options.texts, options.out)
 
 
 def _compare(arguments: Sequence[str]) -> int:

@@ -107,5 +107,11 @@ def schemes_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "checkpoint", type=Path, nargs="+", help="folder that save_pretrained wrote"
     )
+    parser.add_argument(
+        "--texts",
+        type=int,
+        metavar="N",
+        help="measure int8 on about N texts of each, spread over the lengths; default: all",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     return parser

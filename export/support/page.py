@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import get_args
 
 from app.bundle import Task
-from export.errors import ExportError
+from export.sections import marks, write_section
 from export.support.checkpoints import LABELS, LOGIT_SPREAD
 from export.support.families import HEADS, LAYERS, TOKENS, WIDTH
 from export.support.trial import Trial
 
-BEGIN = "<!-- support table: begin; written by the command below, not by hand -->"
-END = "<!-- support table: end -->"
+SECTION = "support table"
+BEGIN, END = marks(SECTION)
 COMMAND = "python -m export support --out docs/models.md"
 TITLES: tuple[str, ...] = (
     "family",
@@ -30,21 +30,7 @@ def write_page(path: Path, section: str) -> None:
     Raises:
         ExportError: the page exists and has no place for the section, or cannot be written.
     """
-    try:
-        page = path.read_text(encoding="utf-8") if path.exists() else f"# Models\n\n{BEGIN}{END}\n"
-        before, begin, rest = page.partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not (begin and end):
-            raise ExportError(
-                f"{path} holds no support table to replace: add the lines {BEGIN!r} and {END!r}, "
-                "or choose another --out"
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{before}{BEGIN}\n{section}{END}{after}", encoding="utf-8")
-    except OSError as exc:
-        raise ExportError(
-            f"{path} cannot be written: {exc.strerror}; choose another --out"
-        ) from exc
+    write_section(path, SECTION, section)
 
 
 def render(trials: Sequence[Trial], tools: Mapping[str, str]) -> str:
