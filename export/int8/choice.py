@@ -4,6 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from export.attempt import Attempt, Gate, best
+from export.int8.base import Base
+from export.int8.blockwise import quantize_blockwise
 from export.int8.quantize import Quantizer, layer_name
 from export.int8.sensitivity import LayerError, fewest, measure_layers
 
@@ -12,7 +14,10 @@ MOST_KEPT = 0.5
 
 
 def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
-    """Return what was tried: one scale a token everywhere, then with the fewest layers spared.
+    """Return what was tried, up to the first that passes.
+
+    One scale a token in every layer; the same with the fewest layers in fp32; a scale for each
+    block of weights, slower and closer to fp32. `python -m export schemes` measures this order.
 
     Args:
         source: the unfused fp32 graph.
@@ -22,7 +27,11 @@ def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
     whole = gate.try_graph("int8", quantizer.quantize)
     if best([whole]) or not quantizer.layers:
         return [whole]
-    return [whole, *_spare_layers(gate, quantizer, whole)]
+    spared = _spare_layers(gate, quantizer, whole)
+    if best(spared):
+        return [whole, *spared]
+    base = Base.prepare(quantizer, (), gate.checkpoint.pad_token_id)
+    return [whole, *spared, gate.try_graph("int8 by block", partial(quantize_blockwise, base))]
 
 
 def _spare_layers(gate: Gate, quantizer: Quantizer, whole: Attempt) -> list[Attempt]:

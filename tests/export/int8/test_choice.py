@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from transformers import AutoTokenizer, BertForSequenceClassification
 from app.bundle import open_bundle
 from export.errors import GateFailed
 from export.exporter import Request, export_bundle
-from export.gates import TOLERANCES
-from export.int8 import choice
+from export.gates import TOLERANCES, change_tolerances
+from export.int8 import blockwise, choice
 from export.int8.sensitivity import fewest
 from export.progress import Progress
 from tests.export.conftest import WORDS
@@ -70,6 +71,7 @@ def test_a_layer_that_int8_breaks_fails_the_gate_when_no_layer_may_be_spared(
     broken: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice, "_spare_layers", lambda *_: [])
+    monkeypatch.setattr(choice, "quantize_blockwise", lambda base: base.quantizer.quantize())
     with pytest.raises(GateFailed, match=r"agreement 0\.[0-8]\d* where >= 0.985 is needed"):
         export_bundle(request(broken, tmp_path / "store"), quiet)
     assert not (tmp_path / "store").exists()
@@ -86,6 +88,18 @@ def test_exactly_that_layer_is_kept_in_fp32_and_the_gate_is_passed(
     assert graph.metric_loss is not None
     assert graph.metric_loss <= graph.gate.metric_loss == 0.005
     assert graph.batch_invariant
+
+
+def test_where_no_sparing_helps_weights_are_scaled_by_block(
+    broken: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "_spare_layers", lambda *_: [])
+    monkeypatch.setattr(blockwise, "BLOCK", 16)  # the layer reads no more than 64 channels
+    loose = change_tolerances(["int8.agreement=0.9", "int8.metric_loss=0.1"])
+    graphs = open_bundle(
+        export_bundle(replace(request(broken, tmp_path), tolerances=loose), quiet)
+    ).manifest.graphs
+    assert "int8 weights a block of 16" in graphs["int8"].recipe
 
 
 def test_the_report_says_what_was_kept_and_what_it_cost(
