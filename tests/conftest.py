@@ -17,7 +17,7 @@ def anyio_backend() -> str:
 
 
 ROOT = Path(__file__).parents[1]
-DEMOS = ("sentiment", "topic", "ner")
+DEMOS = ("sentiment", "topic", "ner", "sentiment-zh", "ner-zh")
 MEASURED: dict[str, str] = {}
 
 
@@ -63,9 +63,10 @@ def server(tiny_store: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def demo_store() -> Path:
-    """The demo models, as `make models` leaves them."""
+    """The demo models, as `make models models-zh` leaves them."""
     store = ROOT / os.environ.get("STORE", "models")
     missing = [name for name in DEMOS if not (store / name / "1" / "manifest.json").exists()]
     if missing:
-        pytest.fail(f"no bundle of {', '.join(missing)} in {store}: `make models` makes them")
+        names = ", ".join(missing)
+        pytest.fail(f"no bundle of {names} in {store}: `make models models-zh` makes them")
     return store

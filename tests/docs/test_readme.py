@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import serving
+from training.demo.__main__ import NAMES as DEMOS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -53,7 +54,7 @@ def test_every_command_is_of_a_kind_that_is_tested() -> None:
 
 @pytest.mark.slow
 def test_the_curls_answer_as_the_readme_shows(demo_store: Path) -> None:
-    assert len(CURLS) == 3, "one for each demo model"
+    assert {json.loads(shlex.split(command)[-1])["model"] for command, _ in CURLS} == set(DEMOS)
     with serving(demo_store) as server:
         for command, shown in CURLS:
             words = shlex.split(command.replace("http://127.0.0.1:8000", server.url))

@@ -73,6 +73,13 @@ def test_the_first_piece_decides_for_its_word(problem):
     assert problem.score(examples, values).metrics["f1"] == 1.0
 
 
+def test_an_entity_that_ends_within_a_piece_is_missed_however_right_the_tags(problem):
+    examples = [TaggedExample(TEXT, (*SPANS[:2], Span(12, 16, "LOC")))]  # rome of romeston
+    metrics = problem.score(examples, logits(problem, problem.encode(examples))).metrics
+    assert metrics["recall"] == metrics["precision"] == pytest.approx(2 / 3)
+    assert metrics["word_accuracy"] == 1.0
+
+
 def test_entities_beyond_the_greatest_length_count_as_missed(encoder):
     problem = TokenProblem(load_tokenizer(encoder, 8), ["LOC", "PER"], max_length=8)
     text = "Anna lives in the film of Paris"

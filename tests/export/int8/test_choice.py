@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,16 @@ import torch
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from app.bundle import open_bundle
+from export.attempt import Gate
+from export.checkpoint import load_checkpoint
+from export.convert import export_graph
 from export.errors import GateFailed
 from export.exporter import Request, export_bundle
-from export.gates import TOLERANCES, change_tolerances
-from export.int8 import blockwise, choice
+from export.gates import TOLERANCES
+from export.int8 import choice
 from export.int8.sensitivity import fewest
 from export.progress import Progress
+from export.workload import prepare_workload
 from tests.export.conftest import WORDS
 
 BROKEN = "bert.encoder.layer.1.output.dense"
@@ -91,15 +94,16 @@ def test_exactly_that_layer_is_kept_in_fp32_and_the_gate_is_passed(
 
 
 def test_where_no_sparing_helps_weights_are_scaled_by_block(
-    broken: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
+    sentiment: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(choice, "best", lambda _: None)
     monkeypatch.setattr(choice, "_spare_layers", lambda *_: [])
-    monkeypatch.setattr(blockwise, "BLOCK", 16)  # the layer reads no more than 64 channels
-    loose = change_tolerances(["int8.agreement=0.9", "int8.metric_loss=0.1"])
-    graphs = open_bundle(
-        export_bundle(replace(request(broken, tmp_path), tolerances=loose), quiet)
-    ).manifest.graphs
-    assert "int8 weights a block of 16" in graphs["int8"].recipe
+    checkpoint = load_checkpoint(sentiment)
+    gate = Gate(checkpoint, prepare_workload(checkpoint, []), TOLERANCES["int8"], quiet)
+    tried = choice.try_int8(gate, export_graph(checkpoint, tmp_path, None), tmp_path)
+    assert len(tried) == 2
+    assert "int8 weights a block of 64" in tried[1].graph.recipe
+    assert tried[1].measured.batch_invariant
 
 
 def test_the_report_says_what_was_kept_and_what_it_cost(

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import subprocess
 import tarfile
 import zipfile
 
@@ -64,7 +65,26 @@ def test_a_failed_fetch_says_what_to_do(tmp_path, monkeypatch):
 
 def test_every_package_is_pinned_by_version_and_checksum():
     pins = [value for value in vars(packages).values() if isinstance(value, Package)]
-    assert len(pins) == 5
+    assert len(pins) == 9
     for pin in pins:
         assert pin.version in pin.file
         assert len(pin.sha256) == 64
+
+
+def test_a_wheel_with_compiled_code_is_fetched_for_its_own_platform_whatever_this_one_is(
+    tmp_path, monkeypatch
+):
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 1, stderr="no network here")
+
+    monkeypatch.setattr(packages.subprocess, "run", run)
+    compiled = "tool-1.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+    for name in (compiled, "tool-1.0-py3-none-any.whl"):
+        with pytest.raises(DemoError, match="no network here"):
+            fetch(Package("tool", "1.0", name, "0" * 64), tmp_path)
+    first, second = (" ".join(command) for command in commands)
+    assert first.endswith("--platform manylinux2014_x86_64")
+    assert "--platform" not in second

@@ -4,7 +4,8 @@ import pytest
 
 from training.demo import ner, news, sentiment, silver, topic
 from training.demo.__main__ import NAMES, main
-from training.demo.demos import DEMOS, check_score
+from training.demo.demo import check_score
+from training.demo.demos import DEMOS
 from training.errors import DemoError
 from training.examples import Span, TaggedExample
 
@@ -107,4 +108,5 @@ def test_the_command_knows_every_demo_and_refuses_others(capsys):
     assert tuple(DEMOS) == NAMES
     with pytest.raises(SystemExit, match="2"):
         main(["weather"])
-    assert "unknown demo weather; there are sentiment, topic, ner" in capsys.readouterr().err
+    known = "there are sentiment, topic, ner, sentiment-zh, ner-zh"
+    assert f"unknown demo weather; {known}" in capsys.readouterr().err
