@@ -1,5 +1,8 @@
 """Every metric the service exports: base units, labels bounded by what is loaded."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -22,6 +25,18 @@ REJECTION_REASONS = (
 )
 
 
+STAGES = ("encode", "queue", "run", "decode")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSeries:
+    """The series of one model that every request adds to, looked up once."""
+
+    stage_seconds: Mapping[str, Histogram]
+    input_tokens: Histogram
+    truncated_inputs: Counter
+
+
 class Metrics:
     """One registry for one application, so that several can live in a process."""
 
@@ -34,6 +49,18 @@ class Metrics:
         self._observe_requests(registry)
         self._observe_batches(registry)
         self._observe_models(registry)
+        self._series: dict[str, ModelSeries] = {}
+
+    def of(self, model: str) -> ModelSeries:
+        """Return what a request to the model is recorded in."""
+        series = self._series.get(model)
+        if series is None:
+            series = self._series[model] = ModelSeries(
+                {stage: self.stage_seconds.labels(stage, model) for stage in STAGES},
+                self.input_tokens.labels(model),
+                self.truncated_inputs.labels(model),
+            )
+        return series
 
     def _observe_requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -54,7 +81,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "classmark_stage_seconds",
-            "Time of a request in each stage: encode, queue, run, decode.",
+            f"Time of a request in each stage: {', '.join(STAGES)}.",
             ["stage", "model"],
             buckets=SECONDS,
             registry=registry,

@@ -160,13 +160,13 @@ def respond(
     body = answer_type(model=servable.name, version=servable.version, results=results)
     content = body.model_dump_json()
     stages["decode"] = time.perf_counter() - started
-    metrics, name = service.metrics, servable.name
+    series = service.metrics.of(servable.name)
     for stage, seconds in stages.items():
-        metrics.stage_seconds.labels(stage, name).observe(seconds)
+        series.stage_seconds[stage].observe(seconds)
     for encoded, _ in answered.inputs:
-        metrics.input_tokens.labels(name).observe(encoded.tokens)
+        series.input_tokens.observe(encoded.tokens)
         if encoded.truncated:
-            metrics.truncated_inputs.labels(name).inc()
+            series.truncated_inputs.inc()
     timing = ", ".join(f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in stages.items())
     return Response(content, headers={"Server-Timing": timing}, media_type="application/json")
 

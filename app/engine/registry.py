@@ -225,7 +225,7 @@ class Registry:
             self._metrics.model_info.remove(*self._info(old))
         self._metrics.model_info.labels(*self._info(servable)).set(1)
         self._metrics.batch_failures.labels(servable.name)
-        self._metrics.truncated_inputs.labels(servable.name)
+        self._metrics.of(servable.name)  # so that a model has its series before its first request
         logger.info(
             "model swapped",
             extra=servable.identity | {"previous_version": old.version if old else None},
