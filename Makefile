@@ -11,12 +11,14 @@ BUILD ?= build
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := sentiment topic ner
+DEMO_ZH := sentiment-zh ner-zh
 BUNDLES := $(DEMO:%=$(STORE)/%/1/manifest.json)
+BUNDLES_ZH := $(DEMO_ZH:%=$(STORE)/%/1/manifest.json)
 
-.PHONY: help install models serve demo test check format clean
+.PHONY: help install models models-zh serve demo test check format clean
 
 help: ## List the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(INSTALLED) ## Install everything into .venv, at the versions of constraints.txt
 
@@ -27,6 +29,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 models: $(BUNDLES) ## Fine-tune, export and verify the three demo models
+
+models-zh: $(BUNDLES_ZH) ## The same for two Chinese models, which join them in the store
 
 # Only the programs' presence counts: a new tool version does not retrain what is there.
 $(BUILD)/checkpoints/%/evaluation.json: | $(INSTALLED)
@@ -46,7 +50,7 @@ demo: $(INSTALLED) $(STORE)/sentiment/1/manifest.json ## Install, make the model
 	trap 'kill $$making 2> /dev/null || true' EXIT; \
 	$(BIN)/python -m app --model-store $(STORE)
 
-test: $(INSTALLED) $(BUNDLES) ## Run every test, the demo path on real models included
+test: $(INSTALLED) $(BUNDLES) $(BUNDLES_ZH) ## Run every test, the demo path on real models included
 	$(BIN)/python -m pytest
 
 check: $(INSTALLED) ## Lint, formatting, types and import rules
@@ -60,4 +64,4 @@ format: $(INSTALLED) ## Put the code into the one format
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what was built and installed, the demo models included
-	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) $(DEMO_ZH:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache

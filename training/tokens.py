@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from seqeval.metrics import accuracy_score, classification_report
+from sklearn.metrics import accuracy_score
 from transformers import (
     AutoModelForTokenClassification,
     DataCollatorForTokenClassification,
     PreTrainedTokenizerBase,
 )
 
+from training.entities import compare, find_spans, macro_f1
 from training.examples import Example, Span, TaggedExample
 from training.features import PAD_TO, Features
-from training.scores import Scores, row_of
+from training.scores import Scores
 
 IGNORED = -100  # the label id that torch's cross entropy leaves out
 OUTSIDE = "O"
@@ -27,9 +28,10 @@ OUTSIDE = "O"
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The words of a text: positions of their first pieces, and their BIO tags."""
+    """The words of a text: positions of their first pieces, characters, and BIO tags."""
 
     starts: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
     tags: tuple[str, ...]
     piece_tags: tuple[str | None, ...]  # one a piece, None for special pieces
 
@@ -74,27 +76,29 @@ class TokenProblem:
         return Features(rows)
 
     def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores:
-        """Compare entities; those beyond the greatest length count as missed."""
-        truth, predicted = [], []
-        for words, values in zip(self._words(examples), logits, strict=True):
+        """Compare entities by their spans; those beyond the greatest length count as missed."""
+        truth, found = [], []
+        tags: list[str] = []
+        predicted: list[str] = []
+        for example, words, values in zip(examples, self._words(examples), logits, strict=True):
             best = values.argmax(axis=1)
             seen = len(values) - 1  # the closing special piece stands for no word
-            truth.append(list(words.tags))
-            predicted.append([self.classes[best[p]] if p < seen else OUTSIDE for p in words.starts])
-        report = classification_report(truth, predicted, output_dict=True, zero_division=0)
-        overall = row_of(report["micro avg"])
+            given = [self.classes[best[p]] if p < seen else OUTSIDE for p in words.starts]
+            truth.append(set(_spans(example)))
+            found.append(find_spans(example.text, given, words.ranges))
+            tags += words.tags
+            predicted += given
+        overall, by_label = compare(truth, found)
         return Scores(
             headline="f1",
             metrics={
                 "precision": overall["precision"],
                 "recall": overall["recall"],
                 "f1": overall["f1"],
-                "macro_f1": row_of(report["macro avg"])["f1"],
-                "word_accuracy": float(accuracy_score(truth, predicted)),
+                "macro_f1": macro_f1(by_label),
+                "word_accuracy": float(accuracy_score(tags, predicted)),
             },
-            per_label={
-                name: row_of(row) for name, row in report.items() if not name.endswith(" avg")
-            },
+            per_label=by_label,
             notes={"aggregation_strategy": self.strategy},
         )
 
@@ -104,10 +108,9 @@ class TokenProblem:
         )
         found = []
         for i, example in enumerate(examples):
-            spans = example.spans if isinstance(example, TaggedExample) else ()
             offsets = encoded["offset_mapping"][i]
             pieces = self._word_ids(encoded.word_ids(i))
-            found.append(_tag_words(pieces, offsets, spans))
+            found.append(_tag_words(pieces, offsets, _spans(example)))
         return found
 
     def _word_ids(self, word_ids: list[int | None]) -> list[int | None]:
@@ -135,7 +138,13 @@ def _tag_words(
             piece_tags.append(tags[word])
         else:
             piece_tags.append(tags[word].replace("B-", "I-", 1))
-    return _Words(tuple(starts.values()), tuple(tags.values()), tuple(piece_tags))
+    return _Words(
+        tuple(starts.values()), tuple(ranges.values()), tuple(tags.values()), tuple(piece_tags)
+    )
+
+
+def _spans(example: Example) -> tuple[Span, ...]:
+    return example.spans if isinstance(example, TaggedExample) else ()
 
 
 def tag_ranges(ranges: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list[str]:

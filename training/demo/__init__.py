@@ -1,1 +1,1 @@
-"""The three demo checkpoints: sentiment, topic and named entities of English sentences."""
+"""The demo checkpoints: sentiment, topic and named entities, in English and in Chinese."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from training.runtime import exit_code, prepare
 
-NAMES = ("sentiment", "topic", "ner")
+ENGLISH = ("sentiment", "topic", "ner")
+NAMES = (*ENGLISH, "sentiment-zh", "ner-zh")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,7 +17,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m training.demo",
         description="Fetch demo data and make the demo checkpoints from it.",
     )
-    cli.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)} (all)")
+    names = f"{', '.join(NAMES)}; without a name the English ones"
+    cli.add_argument("names", nargs="*", metavar="NAME", help=names)
     cli.add_argument("--out", type=Path, default=Path("build/checkpoints"), help="(%(default)s)")
     cli.add_argument("--cache", type=Path, default=Path("build/cache"), help="(%(default)s)")
     return cli
@@ -24,7 +26,8 @@ def parser() -> argparse.ArgumentParser:
 
 def command(names: Sequence[str], out: Path, cache: Path) -> None:
     """Make the named checkpoints in their order; raise TrainingError if one fails."""
-    from training.demo.demos import DEMOS, make
+    from training.demo.demo import make
+    from training.demo.demos import DEMOS
 
     for name in names:
         make(DEMOS[name], out, cache)
@@ -38,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         cli.error(f"unknown demo {', '.join(unknown)}; there are {', '.join(NAMES)}")
     prepare()
-    return exit_code(lambda: command(arguments.names or NAMES, arguments.out, arguments.cache))
+    return exit_code(lambda: command(arguments.names or ENGLISH, arguments.out, arguments.cache))
 
 
 if __name__ == "__main__":

