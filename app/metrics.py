@@ -99,6 +99,17 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self.cache_lookups = Counter(
+            "classmark_cache_lookups",
+            "Inputs looked up in the result cache, by outcome: hit, miss.",
+            ["model", "outcome"],
+            registry=registry,
+        )
+        self.cache_bytes = Gauge(
+            "classmark_cache_bytes",
+            "Memory that kept answers take, by estimate.",
+            registry=registry,
+        )
         self.rejections = Counter(
             "classmark_rejections",
             f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",

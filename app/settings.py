@@ -70,6 +70,13 @@ class Settings(BaseSettings):
         description="Expected wait above which a request is refused with 429. Raising it trades "
         "refusals for latency under overload.",
     )
+    cache_megabytes: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Memory for answers to texts that come again exactly as they came; 0 keeps "
+        "none. Raising it helps only where texts repeat.",
+    )
     request_timeout_seconds: float = Field(
         30.0,
         gt=0,

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPBearer
 
+from app.engine.cache import ResultCache
 from app.engine.engine import Engine
 from app.engine.registry import Registry
 from app.metrics import Metrics
@@ -28,6 +29,7 @@ class Service:
 
     settings: Settings
     engine: Engine
+    cache: ResultCache
     registry: Registry
     metrics: Metrics
     gate: Gate
