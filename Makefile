@@ -15,7 +15,7 @@ DEMO_ZH := sentiment-zh ner-zh
 BUNDLES := $(DEMO:%=$(STORE)/%/1/manifest.json)
 BUNDLES_ZH := $(DEMO_ZH:%=$(STORE)/%/1/manifest.json)
 
-.PHONY: help install models models-zh serve demo test check format clean
+.PHONY: help install models models-zh serve demo test check format bench bench-quick clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,13 @@ check: $(INSTALLED) ## Lint, formatting, types and import rules
 format: $(INSTALLED) ## Put the code into the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Figures need a quiet machine, so CI runs neither. `wrk` comes from the system's packages.
+bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure beside the machine's limit and all peers (an hour)
+	$(BIN)/python -m benchmarks --out docs/benchmarks
+
+bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes
+	$(BIN)/python -m benchmarks --quick --out docs/benchmarks
 
 clean: ## Remove what was built and installed, the demo models included
 	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) $(DEMO_ZH:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,20 @@
+"""BentoML: its adaptive batching in front of the shared model."""
+
+import os
+
+import bentoml
+from model import Model
+
+
+# `max_latency_ms` is when BentoML starts to refuse; its batching wait has no other setting.
+@bentoml.service(workers=int(os.environ["BENCH_WORKERS"]), traffic={"timeout": 60})
+class Classifier:
+    def __init__(self) -> None:
+        self.model = Model.from_environment()
+
+    @bentoml.api(
+        batchable=True, max_batch_size=int(os.environ["BENCH_BATCH"]), max_latency_ms=60_000
+    )
+    def classify(self, texts: list[str]) -> list[dict[str, float]]:
+        """Answer with the probability of each label, for each text."""
+        return self.model.classify(texts)

@@ -1,0 +1,38 @@
+"""How much is measured: the quick plan and the full one."""
+
+from dataclasses import dataclass
+
+CONNECTIONS = 64
+BATCH_CONNECTIONS = 8
+BATCH_TEXTS = 32
+OBJECTIVE_SECONDS = 0.1
+# Admission in the open loop: what may queue so that what is accepted keeps the objective.
+MAX_QUEUE_SECONDS = 0.06
+LOADS = (0.3, 0.6, 0.9, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Seconds are those of one measurement.
+
+    Attributes:
+        limit_seconds: at least, of each batch size.
+        closed_seconds, open_seconds: of each closed and each open loop.
+        tune: try every setting of a peer first, for `tune_seconds` each.
+        base: measure the BERT-base-sized model too.
+    """
+
+    name: str
+    rounds: int
+    texts: int
+    limit_seconds: float
+    closed_seconds: int
+    open_seconds: float
+    alone_texts: int
+    tune: bool
+    tune_seconds: int
+    base: bool
+
+
+QUICK = Plan("quick", 3, 256, 0.5, 3, 4.0, 32, tune=False, tune_seconds=0, base=False)
+FULL = Plan("full", 5, 512, 2.0, 10, 20.0, 200, tune=True, tune_seconds=4, base=True)

@@ -1,0 +1,93 @@
+"""One whole benchmark: rounds, latencies, files."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import tokenizers
+
+from benchmarks import contenders
+from benchmarks.bench import Bench, make_bench, say
+from benchmarks.bundles import base, minilm
+from benchmarks.capacity import measure_capacity, tune
+from benchmarks.contenders import CLASSMARK, PLAIN, PLAIN_ONE_THREAD, Contender
+from benchmarks.latency import measure_latency
+from benchmarks.machine import describe_machine
+from benchmarks.plan import OBJECTIVE_SECONDS, Plan
+from benchmarks.plots import draw_capacity, draw_latency
+from benchmarks.report import render
+
+
+def run(plan: Plan, checkpoint: Path, folder: Path, out: Path) -> None:
+    """Measure, and write results.json, results.md and the plots (with -quick for that plan)."""
+    say("bundles")
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = checkpoint / "eval.jsonl"
+    bench = make_bench(minilm(checkpoint, folder), plan, folder, sources)
+    field = contenders.FULL if plan.tune else contenders.QUICK
+    subjects = [_measure(bench, tune(bench, field) if plan.tune else field, latency=True)]
+    if plan.base:
+        large = make_bench(base(checkpoint, folder), plan, folder, sources)
+        subjects.append(_measure(large, (CLASSMARK, PLAIN, PLAIN_ONE_THREAD), latency=False))
+    results = {
+        "plan": plan.name,
+        "rounds": plan.rounds,
+        "when": datetime.now(UTC).date().isoformat(),
+        "objective_seconds": OBJECTIVE_SECONDS,
+        "machine": describe_machine(),
+        "workload": _describe_workload(bench),
+        "subjects": subjects,
+    }
+    write(results, out, "" if plan.name == "full" else f"-{plan.name}")
+
+
+def write(results: dict[str, Any], out: Path, suffix: str) -> None:
+    """Write the files of a run into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"results{suffix}.json").write_text(json.dumps(results, indent=1) + "\n")
+    (out / f"results{suffix}.md").write_text(render(results))
+    for subject in results["subjects"]:
+        draw_capacity(subject, out / f"capacity-{subject['name']}{suffix}.svg")
+        if subject["latency"]:
+            path = out / f"latency-{subject['name']}{suffix}.svg"
+            draw_latency(subject, results["objective_seconds"], path)
+    say(f"wrote {out / f'results{suffix}.md'}")
+
+
+def _measure(bench: Bench, field: Sequence[Contender], *, latency: bool) -> dict[str, Any]:
+    found = measure_capacity(bench, field)
+    subject = bench.subject
+    measured: dict[str, Any] = {
+        "title": subject.title,
+        "name": subject.name,
+        "precision": subject.precision,
+        "parameters": subject.manifest["source"]["parameters"],
+        "limits": found.limits,
+        "limits_by_batch_size": [one.by_batch_size for one in found.details],
+        "with_encoding": median(one.with_encoding / one.texts_per_second for one in found.details),
+        "fp32_limits": found.fp32_limits,
+        "contenders": found.contenders,
+        "tunings": {one.name: str(one.tuning) for one in field if one.peer is not None},
+        "failed": found.failed,
+        "latency": None,
+    }
+    if latency and CLASSMARK.name in found.contenders:
+        rates = [one["texts_per_second"] for one in found.contenders[CLASSMARK.name]]
+        measured["latency"] = measure_latency(bench, median(rates))
+    return measured
+
+
+def _describe_workload(bench: Bench) -> dict[str, float]:
+    tokenizer = tokenizers.Tokenizer.from_file(str(bench.subject.tokenizer))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    lengths = [len(tokenizer.encode(text).ids) for text in bench.workload.texts]
+    return {
+        "texts": len(lengths),
+        "median_tokens": median(lengths),
+        "mean_tokens": sum(lengths) / len(lengths),
+        "longest_tokens": max(lengths),
+    }

@@ -1,0 +1,59 @@
+"""One seeded workload: real texts of mixed lengths."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SEED = 20_240_601
+MEDIAN_TOKENS = 22
+# With this spread one text in a thousand would exceed MAX_TOKENS, where lengths are cut.
+SIGMA = 0.68
+MIN_TOKENS = 4
+MAX_TOKENS = 180
+LONG_TOKENS = 512
+
+# Gives where each token of a text ends, special tokens left out, and how many special tokens join.
+Offsets = Callable[[str], Sequence[tuple[int, int]]]
+SPECIAL_TOKENS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Texts in the order they are sent.
+
+    Attributes:
+        texts: of mixed lengths.
+        long_texts: of about LONG_TOKENS each.
+    """
+
+    texts: tuple[str, ...]
+    long_texts: tuple[str, ...]
+
+
+def make_workload(sources: Sequence[str], offsets: Offsets, count: int) -> Workload:
+    """Join and cut real texts to lognormal lengths; the same arguments give the same workload."""
+    random = np.random.default_rng(SEED)
+    lengths = draw_lengths(random, count)
+    texts = tuple(_compose(sources, offsets, int(n), random) for n in lengths)
+    long_texts = tuple(_compose(sources, offsets, LONG_TOKENS, random) for _ in range(8))
+    return Workload(texts, long_texts)
+
+
+def draw_lengths(random: np.random.Generator, count: int) -> list[int]:
+    """Return lengths in tokens, lognormal, special tokens included."""
+    drawn = random.lognormal(np.log(MEDIAN_TOKENS), SIGMA, count)
+    return [int(n) for n in np.clip(np.rint(drawn), MIN_TOKENS, MAX_TOKENS)]
+
+
+def _compose(
+    sources: Sequence[str], offsets: Offsets, tokens: int, random: np.random.Generator
+) -> str:
+    """Return consecutive sources from a random one on, cut after the wanted number of tokens."""
+    wanted = tokens - SPECIAL_TOKENS
+    at = int(random.integers(len(sources)))
+    text = sources[at]
+    while len(found := offsets(text)) < wanted:
+        at = (at + 1) % len(sources)
+        text = f"{text} {sources[at]}"
+    return text[: found[wanted - 1][1]]

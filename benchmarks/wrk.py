@@ -1,0 +1,58 @@
+"""Closed loop: wrk keeps a number of connections busy, which finds the capacity."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BenchmarkError
+
+SCRIPT = Path(__file__).with_name("bodies.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What the connections saw; latencies in seconds.
+
+    Attributes:
+        refused: answers that were no success.
+        failed: requests that got no answer.
+    """
+
+    requests: int
+    seconds: float
+    refused: int
+    failed: int
+    p50: float
+    p90: float
+    p99: float
+
+    @property
+    def answers_per_second(self) -> float:
+        return (self.requests - self.refused) / self.seconds
+
+
+def check_installed() -> None:
+    """Raise BenchmarkError where wrk is missing."""
+    if shutil.which("wrk") is None:
+        raise BenchmarkError("wrk is not installed; on Debian: apt-get install wrk")
+
+
+def closed_loop(
+    port: int, path: str, bodies: Sequence[bytes], connections: int, seconds: int
+) -> Closed:
+    """Post the bodies one after the other, over and over."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"\n".join(bodies))
+        file.flush()
+        done = subprocess.run(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
+             "-s", str(SCRIPT), f"http://127.0.0.1:{port}{path}", "--", file.name],
+            capture_output=True, text=True, check=False, timeout=seconds + 60,
+        )  # fmt: skip
+    if done.returncode:
+        raise BenchmarkError(f"wrk ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    return Closed(**json.loads(done.stdout.strip().splitlines()[-1]))

@@ -1,0 +1,61 @@
+"""The report shows every contender, those that could not run too."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.contenders import FULL
+from benchmarks.report import render, summarise
+
+
+def row(rate: float) -> dict[str, Any]:
+    return {"texts_per_second": rate, "p50": 0.05, "p99": 0.2, "cpu_seconds_per_text": 0.004,
+            "peak_bytes": 200_000_000, "start_seconds": 3.0}  # fmt: skip
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    load = {"pattern": "poisson", "load": 1.5, "p50": 0.02, "p90": 0.03, "p99": 0.09,
+            "goodput_of_capacity": 0.95, "refused": 12, "refusal_p50": 0.004}  # fmt: skip
+    subject = {
+        "title": "A model", "name": "a", "precision": "int8", "limits": [100.0, 50.0],
+        "fp32_limits": [40.0, 20.0], "with_encoding": 0.97,
+        "contenders": {"Slow": [row(20.0), row(10.0)], "Classmark": [row(95.0), row(46.0)]},
+        "tunings": {"Slow": "batch 32"}, "failed": {"Broken": "did not\nstart"},
+        "latency": {
+            "open_loop": [load, load | {"load": 0.3, "refusal_p50": None, "refused": 0}],
+            "alone": {"http": 0.004, "bare": 0.003, "over": 0.001},
+            "long_texts": {"share": 0.02, "load": 0.5, "p99_without": 0.02, "p99_with": 0.05,
+                           "one_long_run": 0.06},
+        },
+    }  # fmt: skip
+    machine = {"cpu": "A CPU", "cpus": 2, "flags": ["BF16"], "python": "3.11",
+               "packages": {"onnxruntime": "1"}}  # fmt: skip
+    workload = {"texts": 2, "median_tokens": 22.0, "mean_tokens": 28.0, "longest_tokens": 180}
+    return {"plan": "quick", "rounds": 2, "when": "today", "objective_seconds": 0.1,
+            "machine": machine, "workload": workload, "subjects": [subject]}  # fmt: skip
+
+
+def test_the_report_names_all_that_was_measured_and_what_was_not(results: dict[str, Any]) -> None:
+    text = render(results)
+    assert "| Classmark | 0.94 | 0.92 to 0.95 |" in text
+    assert "| Slow (batch 32) | 0.20 |" in text
+    assert "- Broken: did not start" in text
+    assert "| poisson | 150% | 20.0 | 30.0 | 90.0 | 95% | 12 | 4.0 |" in text
+    assert "median 4.00 ms, 1.00 ms over" in text
+
+
+def test_the_best_comes_first(results: dict[str, Any]) -> None:
+    assert [one["name"] for one in summarise(results["subjects"][0])] == ["Classmark", "Slow"]
+
+
+def test_every_peer_has_its_program_and_pinned_versions() -> None:
+    for contender in FULL:
+        if contender.peer is None:
+            continue
+        folder = Path(__file__).parents[2] / "benchmarks" / "peers" / contender.peer
+        assert (folder / "app.py").is_file()
+        if contender.own_environment:
+            lines = (folder / "requirements.txt").read_text().splitlines()
+            assert all("==" in line for line in lines), contender.name
