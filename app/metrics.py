@@ -47,6 +47,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._observe_requests(registry)
+        self._observe_cache(registry)
         self._observe_batches(registry)
         self._observe_models(registry)
         self._series: dict[str, ModelSeries] = {}
@@ -99,6 +100,16 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self.rejections = Counter(
+            "classmark_rejections",
+            f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in REJECTION_REASONS:
+            self.rejections.labels(reason)
+
+    def _observe_cache(self, registry: CollectorRegistry) -> None:
         self.cache_lookups = Counter(
             "classmark_cache_lookups",
             "Inputs looked up in the result cache, by outcome: hit, miss.",
@@ -110,14 +121,6 @@ class Metrics:
             "Memory that kept answers take, by estimate.",
             registry=registry,
         )
-        self.rejections = Counter(
-            "classmark_rejections",
-            f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",
-            ["reason"],
-            registry=registry,
-        )
-        for reason in REJECTION_REASONS:
-            self.rejections.labels(reason)
 
     def _observe_batches(self, registry: CollectorRegistry) -> None:
         self.batch_entries = Histogram(
