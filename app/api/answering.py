@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api.deps import Service
 from app.api.disconnect import until_disconnected
 from app.bundle import LongText
-from app.engine.cache import Question
+from app.engine.cache import Question, ResultCache
 from app.engine.decoding import Logits
 from app.engine.servable import Servable
 from app.engine.tokenization import EncodedInput, TextInput
@@ -58,19 +58,34 @@ async def answer(
         for item in body.inputs
     ]
     long_text: LongText = body.long_text or servable.manifest.defaults.long_text
-    questions = [Question(source, (long_text, task.options)) for source in sources]
-    cache = service.cache
-    known = [cache.get(servable, one) if cache.enabled else None for one in questions]
-    unknown = [i for i, kept in enumerate(known) if kept is None]
     stages: dict[str, float] = {}
+
+    async def infer(wanted: Sequence[TextInput]) -> list[str]:
+        return await _infer(service, request, task, wanted, long_text, stages)
+
+    if service.cache.enabled:
+        questions = [Question(source, (long_text, task.options)) for source in sources]
+        results = await _recall_or(infer, service.cache, servable, questions)
+    else:
+        results = await infer(sources)
+    return _respond(service.metrics.of(servable.name), servable, results, stages)
+
+
+async def _recall_or(
+    infer: Callable[[Sequence[TextInput]], Awaitable[list[str]]],
+    cache: ResultCache,
+    servable: Servable,
+    questions: Sequence[Question],
+) -> list[str]:
+    """Take what the cache has, infer the rest and keep it; return all in the order asked."""
+    results = {i: cache.get(servable, one) for i, one in enumerate(questions)}
+    unknown = [i for i, kept in results.items() if kept is None]
     if unknown:
-        wanted = [sources[i] for i in unknown]
-        results = await _infer(service, request, task, wanted, long_text, stages)
-        for i, result in zip(unknown, results, strict=True):
-            known[i] = result
-            if cache.enabled:
-                cache.put(servable, questions[i], result)
-    return _respond(service.metrics.of(servable.name), servable, known, stages)
+        found = await infer([questions[i].source for i in unknown])
+        for i, result in zip(unknown, found, strict=True):
+            results[i] = result
+            cache.put(servable, questions[i], result)
+    return [result for result in results.values() if result is not None]
 
 
 async def _infer(
@@ -122,13 +137,13 @@ def _record(series: ModelSeries, encoded: Sequence[EncodedInput]) -> None:
 def _respond(
     series: ModelSeries,
     servable: Servable,
-    results: Sequence[str | None],
+    results: Sequence[str],
     stages: dict[str, float],
 ) -> Response:
     """Put the results into one answer, of the schema `Answer`."""
     for stage, seconds in stages.items():
         series.stage_seconds[stage].observe(seconds)
-    joined = ",".join(result for result in results if result is not None)
+    joined = ",".join(results)
     # A model's name needs no escaping: bundles with any other are refused.
     content = f'{{"model":"{servable.name}","version":{servable.version},"results":[{joined}]}}'
     timing = ", ".join(f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in stages.items())

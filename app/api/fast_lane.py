@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +20,7 @@ from app.api.deps import Service
 from app.api.headers import header
 from app.api.inference import classify, ner
 from app.api.problems import on_classmark_error, on_http_error
-from app.errors import ClassmarkError
+from app.errors import Cancelled, ClassmarkError
 from app.schemas import ClassifyRequest, InferenceRequest, NerRequest
 
 Endpoint = Callable[[Any, Request, Service, float], Awaitable[Response]]
@@ -68,6 +69,9 @@ class FastLane:
             response = await on_classmark_error(request, exc)
         except HTTPException as exc:
             response = await on_http_error(request, exc)
+        except ClientDisconnect:
+            gone = Cancelled("the client closed the connection before its whole body came")
+            response = await on_classmark_error(request, gone)
         await response(scope, receive, send)
 
     async def _answer(self, lane: Lane, body: InferenceRequest, request: Request) -> Response:
