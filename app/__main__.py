@@ -10,9 +10,10 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from app import interpreter
 from app.api.deps import Service
 from app.logging import configure_logging
-from app.main import create_app
+from app.main import create_app, front
 from app.settings import Settings
 
 logger = logging.getLogger("app")
@@ -71,8 +72,15 @@ def main() -> None:
         sys.stderr.write(f"{exc}\n")
         sys.exit(2)
     config = uvicorn.Config(
-        app, settings.host, settings.port, log_config=None, access_log=False, server_header=False
+        front(app),
+        settings.host,
+        settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
     )
+    interpreter.tune()
     Server(config, app.state.service).run()
 
 

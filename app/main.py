@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
-from app import __version__
+from app import __version__, interpreter
 from app.api import inference, operations
 from app.api.body_limit import BodyLimit
 from app.api.deps import Lifecycle, Service
@@ -36,7 +37,7 @@ DESCRIPTION = (
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the application; models load when it starts."""
+    """Build the application, to be served behind `front`; models load when it starts."""
     service = create_service(settings)
     app: FastAPI = FastAPIOffline(
         title="Classmark",
@@ -47,13 +48,20 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.add_middleware(FastLane, service=service)
-    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(Observe, service=service)
     install_handlers(app)
     for router in (inference.router, operations.models, operations.health, operations.metrics):
         app.include_router(router)
     return app
+
+
+def front(app: FastAPI) -> ASGIApp:
+    """Return what a server runs: the application behind what every request passes.
+
+    These stand before the framework, not among its middleware: a plain request never enters it.
+    """
+    service: Service = app.state.service
+    limited = BodyLimit(FastLane(app, service), service.settings.max_body_bytes)
+    return Observe(limited, service)
 
 
 def create_service(settings: Settings) -> Service:
@@ -104,6 +112,7 @@ async def _load_and_watch(service: Service) -> None:
     """Load what the store has, then follow it; liveness answers meanwhile."""
     await service.registry.scan()
     service.lifecycle.started = True
+    interpreter.keep_what_is_loaded()
     serving = [f"{s.name}/{s.version}" for s in service.registry.serving]
     logger.info("started", extra={"models": ", ".join(serving) or "none yet"})
     if service.settings.watch:

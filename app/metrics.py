@@ -30,11 +30,15 @@ STAGES = ("encode", "queue", "run", "decode")
 
 @dataclass(frozen=True, slots=True)
 class ModelSeries:
-    """The series of one model that every request adds to, looked up once."""
+    """The series of one model that every request or batch adds to, looked up once."""
 
     stage_seconds: Mapping[str, Histogram]
     input_tokens: Histogram
     truncated_inputs: Counter
+    batch_entries: Histogram
+    batch_seconds: Histogram
+    batch_real_tokens: Counter
+    batch_padding_tokens: Counter
 
 
 class Metrics:
@@ -51,6 +55,7 @@ class Metrics:
         self._observe_batches(registry)
         self._observe_models(registry)
         self._series: dict[str, ModelSeries] = {}
+        self._ends: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def of(self, model: str) -> ModelSeries:
         """Return what a request to the model is recorded in."""
@@ -60,8 +65,24 @@ class Metrics:
                 {stage: self.stage_seconds.labels(stage, model) for stage in STAGES},
                 self.input_tokens.labels(model),
                 self.truncated_inputs.labels(model),
+                self.batch_entries.labels(model),
+                self.batch_seconds.labels(model),
+                self.batch_tokens.labels(model, "real"),
+                self.batch_tokens.labels(model, "padding"),
             )
         return series
+
+    def count_request(self, route: str, model: str, status: int, seconds: float) -> None:
+        """Count and time a request that has ended."""
+        known = self._ends.get((route, model, status))
+        if known is None:
+            known = self._ends[route, model, status] = (
+                self.requests.labels(route, model, str(status)),
+                self.request_seconds.labels(route, model),
+            )
+        counter, histogram = known
+        counter.inc()
+        histogram.observe(seconds)
 
     def _observe_requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(

@@ -98,6 +98,7 @@ async def _infer(
 ) -> list[str]:
     """Return each input's result as JSON; note the seconds of each stage."""
     servable = task.servable
+    service.engine.check_admission(task.deadline)
     started = time.perf_counter()
     encoded = await _encode(servable, sources, long_text, service.settings.max_windows)
     stages["encode"] = time.perf_counter() - started

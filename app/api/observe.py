@@ -56,9 +56,7 @@ class Observe:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNROUTED)
         model = scope["state"].get("model", "")
-        metrics = self._service.metrics
-        metrics.requests.labels(route, model, str(status)).inc()
-        metrics.request_seconds.labels(route, model).observe(seconds)
+        self._service.metrics.count_request(route, model, status, seconds)
         # A probe's 503 is an answer, not a fault.
         faulty = status >= 500 and not route.startswith("/health")
         level = logging.WARNING if faulty else logging.DEBUG

@@ -65,9 +65,16 @@ def rank_labels(
     Args:
         threshold: one for all labels, or one a label.
     """
-    order = np.argsort(-scores, kind="stable")
-    kept = order[(scores >= np.asarray(threshold))[order]][:top_k]
-    return [LabelScore(labels[i], round(float(scores[i]), 6)) for i in kept]
+    # Plain floats: for the few labels of a text each call into numpy costs more than the sorting.
+    reached = [threshold] * len(labels) if isinstance(threshold, float) else threshold
+    known = zip(scores.tolist(), labels, reached, strict=True)
+    kept = [(score, label) for score, label, least in known if score >= least]
+    kept.sort(key=_score, reverse=True)
+    return [LabelScore(label, round(score, 6)) for score, label in kept[:top_k]]
+
+
+def _score(item: tuple[float, str]) -> float:
+    return item[0]
 
 
 def pool_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> Logits:
@@ -103,8 +110,7 @@ def stitch_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> TokenLogi
         kept = _positions_kept(window, encoded.overlap_tokens, first=index == 0, last=index == last)
         parts.append(rows[kept])
         offsets += [window.offsets[i] for i in kept]
-        continues = window.subwords
-        subwords += [continues[i] for i in kept]
+        subwords += [window.subwords[i] for i in kept]
     return TokenLogits(np.concatenate(parts), offsets, subwords)
 
 

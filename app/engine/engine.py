@@ -39,6 +39,17 @@ class Submission:
         if (self._open == 0 or isinstance(entry.outcome, Exception)) and not self.done.done():
             self.done.set_result(None)
 
+    def time_out(self) -> None:
+        """End the wait with DeadlineExceeded, unless it has ended."""
+        if not self.done.done():
+            self.done.set_exception(
+                DeadlineExceeded(
+                    "the request's time ran out while it was queued or running; allow more time "
+                    "with X-Request-Timeout-Seconds or CLASSMARK_REQUEST_TIMEOUT_SECONDS, or add a "
+                    "replica"
+                )
+            )
+
     def result(self) -> Run:
         """Return every entry's logits; raise the first error."""
         logits: list[Logits] = []
@@ -98,6 +109,10 @@ class Engine:
     def health(self) -> Health:
         return self._pool.health()
 
+    def check_admission(self, deadline: float) -> None:
+        """Raise Overloaded or NotReady if `run` would, before anything is spent on the request."""
+        self.scheduler.check_admission(deadline)
+
     async def run(self, servable: Runnable, encodings: Sequence[Encoding], deadline: float) -> Run:
         """Run the encodings of one request, sharing batches with others.
 
@@ -110,16 +125,13 @@ class Engine:
         """
         submission = Submission(servable, encodings, deadline)
         self.scheduler.submit(submission.entries)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(deadline - self.clock(), submission.time_out)
         try:
-            async with asyncio.timeout(deadline - self.clock()):
-                await submission.done
+            await submission.done
             return submission.result()
-        except TimeoutError:
-            raise DeadlineExceeded(
-                "the request's time ran out while it was queued or running; allow more time with "
-                "X-Request-Timeout-Seconds or CLASSMARK_REQUEST_TIMEOUT_SECONDS, or add a replica"
-            ) from None
         finally:
+            timer.cancel()
             self._abandon(submission)
 
     def _abandon(self, submission: Submission) -> None:
@@ -155,8 +167,8 @@ class Engine:
         if completed.failed:
             self._metrics.batch_failures.labels(model).inc()
         if batch.entries:
-            padding = batch.padded_tokens - batch.real_tokens
-            self._metrics.batch_entries.labels(model).observe(len(batch.entries))
-            self._metrics.batch_seconds.labels(model).observe(completed.seconds)
-            self._metrics.batch_tokens.labels(model, "real").inc(batch.real_tokens)
-            self._metrics.batch_tokens.labels(model, "padding").inc(padding)
+            series, real = self._metrics.of(model), batch.real_tokens
+            series.batch_entries.observe(len(batch.entries))
+            series.batch_seconds.observe(completed.seconds)
+            series.batch_real_tokens.inc(real)
+            series.batch_padding_tokens.inc(batch.padded_tokens - real)

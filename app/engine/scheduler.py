@@ -42,8 +42,8 @@ class Entry:
     """One queued encoding, which ends exactly once: result, error, expired or cancelled."""
 
     __slots__ = (
-        "_on_end", "deadline", "encoding", "ended_at", "outcome", "servable", "started_at",
-        "submitted_at",
+        "_on_end", "deadline", "encoding", "ended_at", "outcome", "seconds_alone", "servable",
+        "started_at", "submitted_at", "tokens",
     )  # fmt: skip
 
     def __init__(
@@ -56,26 +56,26 @@ class Entry:
         self.servable = servable
         self.encoding = encoding
         self.deadline = deadline
+        self.tokens = encoding.tokens
+        # What the entry would cost in a batch of its own.
+        self.seconds_alone = servable.cost.seconds(self.tokens)
         self.outcome: Outcome | None = None
         self.submitted_at = self.started_at = self.ended_at = 0.0
         self._on_end = on_end
-
-    @property
-    def tokens(self) -> int:
-        return self.encoding.tokens
-
-    @property
-    def seconds_alone(self) -> float:
-        """What the entry would cost in a batch of its own."""
-        return self.servable.cost.seconds(self.tokens)
 
     def end(self, outcome: Outcome, now: float) -> bool:
         """Settle the entry; return False, and change nothing, if it had ended before."""
         if self.outcome is not None:
             return False
         self.outcome, self.ended_at = outcome, now
-        self._on_end(self)
+        # Let go of the listener, which knows the entry too: no cycle is left to the collector.
+        on_end, self._on_end = self._on_end, _nobody
+        on_end(self)
         return True
+
+
+def _nobody(entry: Entry) -> None:
+    """Hear of an end that was told already."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,8 +129,6 @@ class Scheduler:
         """Queue the entries of one request, all or none; raise Overloaded or NotReady."""
         now = self._clock()
         with self._changed:
-            if self._closed:
-                raise NotReady("the service is shutting down; send the request to another replica")
             self._check_admission(min(entry.deadline for entry in entries) - now)
             for entry in entries:
                 entry.submitted_at = now
@@ -140,7 +138,14 @@ class Scheduler:
                 self._queued_seconds += entry.seconds_alone
             self._changed.notify(len(entries))
 
+    def check_admission(self, deadline: float) -> None:
+        """Raise Overloaded or NotReady if an entry with this deadline would not be queued now."""
+        with self._changed:
+            self._check_admission(deadline - self._clock())
+
     def _check_admission(self, remaining_seconds: float) -> None:
+        if self._closed:
+            raise NotReady("the service is shutting down; send the request to another replica")
         wait = self.expected_wait_seconds
         limit = min(self._max_queue_seconds, remaining_seconds)
         if wait > limit:

@@ -12,7 +12,7 @@ from app.engine.backends.base import Backend, Session
 from app.engine.cost import Cost, measure_cost
 from app.engine.decoding import Logits, label_scores
 from app.engine.tags import read_tags
-from app.engine.tokenization import EncodedInput, Encoding, TextInput, Tokenizer
+from app.engine.tokenization import EncodedInput, Encoding, TextInput, Tokenizer, blank
 from app.errors import BundleError
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Servable:
         shapes = [(min(count, largest), min(tokens, limit)) for count, tokens in WARM_UP_SHAPES]
 
         def timed(count: int, tokens: int) -> float:
-            batch = [self._blank(tokens)] * count
+            batch = [blank(tokens, self.manifest.pad_token_id)] * count
             started = clock()
             self.run(batch)
             return clock() - started
@@ -148,7 +148,3 @@ class Servable:
         """What decides the cost of a run: the network's shape and how its graph was made."""
         source, graph = self.manifest.source, self.graph
         return (source.architecture, source.parameters, self.precision, graph.recipe)
-
-    def _blank(self, tokens: int) -> Encoding:
-        ids = np.full(tokens, self.manifest.pad_token_id, dtype=np.int64)
-        return Encoding(ids, np.zeros_like(ids), [(0, 0)] * tokens, [], list)

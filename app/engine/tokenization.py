@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -26,24 +26,35 @@ class TextInput:
         return len(self.text) + len(self.text_pair or "")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Encoding:
     """Token ids of one window of an input, special tokens included.
 
+    Where the tokens lie in the text is read when it is first asked for: most answers need not know.
+
     Attributes:
         ids, type_ids: int64 arrays [tokens].
-        offsets: start and end of each token in `text`, in Unicode code points.
-        content: positions of the tokens that belong to `text`: no special token, not the pair's.
-        read_subwords: what `subwords` gives; called only where tokens are labelled.
+        source: what the tokenizer gave.
+        read_subwords: what `subwords` gives.
     """
 
     ids: Ids
     type_ids: Ids
-    offsets: Sequence[tuple[int, int]] = field(repr=False)
-    content: Sequence[int] = field(repr=False)
+    source: tokenizers.Encoding = field(repr=False)
     read_subwords: Callable[[], Sequence[bool]] = field(repr=False)
 
-    @property
+    @cached_property
+    def offsets(self) -> Sequence[tuple[int, int]]:
+        """Start and end of each token in `text`, in Unicode code points."""
+        offsets: list[tuple[int, int]] = self.source.offsets
+        return offsets
+
+    @cached_property
+    def content(self) -> Sequence[int]:
+        """Positions of the tokens that belong to `text`: no special token, not the pair's."""
+        return [i for i, sequence in enumerate(self.source.sequence_ids) if sequence == 0]
+
+    @cached_property
     def subwords(self) -> Sequence[bool]:
         """For each position, whether the token continues the word before it."""
         return self.read_subwords()
@@ -115,12 +126,10 @@ class Tokenizer:
         return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
 
     def _window(self, encoding: tokenizers.Encoding, text: str) -> Encoding:
-        sequence_ids = encoding.sequence_ids
         return Encoding(
             ids=np.array(encoding.ids, dtype=np.int64),
             type_ids=np.array(encoding.type_ids, dtype=np.int64),
-            offsets=encoding.offsets,
-            content=[i for i, sequence in enumerate(sequence_ids) if sequence == 0],
+            source=encoding,
             read_subwords=partial(self._subwords, encoding, text),
         )
 
@@ -139,6 +148,12 @@ class Tokenizer:
             else:
                 flags.append(start > 0 and " " not in text[start - 1 : start + 1])
         return flags
+
+
+def blank(tokens: int, token_id: int) -> Encoding:
+    """Return an encoding of no text: one token over and over."""
+    ids = np.full(tokens, token_id, dtype=np.int64)
+    return Encoding(ids, np.zeros_like(ids), tokenizers.Encoding(), list)
 
 
 def _unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:

@@ -8,7 +8,7 @@ import numpy as np
 from app.engine.cost import Cost
 from app.engine.decoding import Logits
 from app.engine.scheduler import Entry
-from app.engine.tokenization import Encoding
+from app.engine.tokenization import Encoding, blank
 
 
 class FakeClock:
@@ -22,10 +22,7 @@ class FakeClock:
 
 
 def encoding(tokens: int, first_id: int = 1) -> Encoding:
-    ids = np.full(tokens, first_id, dtype=np.int64)
-    return Encoding(
-        ids, np.zeros_like(ids), [(0, 0)] * tokens, list(range(tokens)), lambda: [False] * tokens
-    )
+    return blank(tokens, first_id)
 
 
 POISON = 666

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from starlette.types import Message
 
-from app.main import create_app
+from app.main import create_app, front
 from app.settings import Settings
 
 
@@ -32,7 +32,7 @@ def test_a_client_that_leaves_while_it_sends_its_body_is_counted_and_is_no_bug(
         "query_string": b"",
         "headers": [(b"content-type", b"application/json")],
     }
-    asyncio.run(app(scope, receive, send))
+    asyncio.run(front(app)(scope, receive, send))
     assert sent[0]["status"] == 499
     registry = app.state.service.metrics.registry
     assert registry.get_sample_value("classmark_rejections_total", {"reason": "cancelled"}) == 1
