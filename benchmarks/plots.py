@@ -43,6 +43,22 @@ def draw_latency(subject: dict[str, Any], objective_seconds: float, path: Path) 
     _finish(plt, figure, axes, path)
 
 
+def draw_memory(results: dict[str, Any], path: Path) -> None:
+    """Draw the resident set over the requests answered."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+    samples = results["samples"]
+    axes.plot(
+        [one["requests"] / 1e3 for one in samples],
+        [one["resident_bytes"] / 1e6 for one in samples],
+        color=OURS,
+    )
+    axes.set_xlabel("requests answered, thousands")
+    axes.set_ylabel("resident set, MB")
+    axes.set_ylim(bottom=0)
+    _finish(plt, figure, axes, path)
+
+
 def _pyplot() -> Any:
     # Imported here: only drawing needs it, and it takes a second.
     import matplotlib as mpl
