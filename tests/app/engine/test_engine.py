@@ -1,7 +1,9 @@
 """Executors and the event loop's door to them: every entry ends exactly once, whatever happens."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -170,3 +172,18 @@ async def test_batches_and_their_padding_are_measured() -> None:
     assert sample(engine, "classmark_batch_tokens_total", model="fake", kind="real") == 26
     assert sample(engine, "classmark_batch_tokens_total", model="fake", kind="padding") == 2
     assert sample(engine, "classmark_batch_entries_count", model="fake") == 2
+
+
+async def test_what_a_request_held_is_freed_without_the_collector() -> None:
+    async with running() as engine:
+        gc.disable()
+        try:
+            one = encoding(8)
+            freed = weakref.ref(one)
+            await engine.run(FakeServable(), [one], SOON)
+            del one
+            await asyncio.to_thread(engine.scheduler.close)
+            await engine.stop()
+            assert freed() is None
+        finally:
+            gc.enable()
