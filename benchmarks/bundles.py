@@ -16,9 +16,16 @@ from benchmarks.subject import Subject
 MAX_TOKENS = 512
 
 
-def minilm(checkpoint: Path, folder: Path) -> Subject:
-    """Return the demo's sentiment model, int8, reading 512 tokens instead of the demo's own 64."""
-    subject = Subject("MiniLM-L6 sentiment", folder / "stores" / "minilm" / "minilm" / "1", "int8")
+def minilm(checkpoint: Path, folder: Path, agreement: float | None = None) -> Subject:
+    """Return the demo's sentiment model, int8, reading 512 tokens instead of the demo's own 64.
+
+    Args:
+        agreement: share of the labels that must stay the checkpoint's; None: export's own gate.
+    """
+    name, title = "minilm", "MiniLM-L6 sentiment"
+    if agreement is not None:
+        name, title = "minilm-strict", f"{title} (agreement of {agreement:.1%} asked for)"
+    subject = Subject(title, folder / "stores" / name / name / "1", "int8")
     if not (subject.bundle / "manifest.json").exists():
         if not (checkpoint / "eval.jsonl").exists():
             raise BenchmarkError(
@@ -27,7 +34,8 @@ def minilm(checkpoint: Path, folder: Path) -> Subject:
         copy = folder / "checkpoints" / "minilm"
         shutil.copytree(checkpoint, copy, dirs_exist_ok=True)
         _read_more(copy / "tokenizer_config.json")
-        _export(copy, subject, "--eval", str(copy / "eval.jsonl"))
+        asked = [] if agreement is None else ["--tolerance", f"int8.agreement={agreement}"]
+        _export(copy, subject, "--eval", str(copy / "eval.jsonl"), *asked)
     return subject
 
 

@@ -63,6 +63,7 @@ def _capacity(subject: dict[str, Any]) -> str:
         f"the callers {PERCENT(subject['with_encoding'])}, with the fp32 graph {PERCENT(fp32)} of "
         "it.",
         "",
+        *_beside_fp32(subject),
         "| | share of the limit | (least to most) | texts/s | p50 ms | p99 ms | CPU ms a text | "
         "peak MB | start s |",
         "| --- | --: | --- | --: | --: | --: | --: | --: | --: |",
@@ -77,6 +78,20 @@ def _capacity(subject: dict[str, Any]) -> str:
             f"{row['start_seconds']:.1f} |"
         )
     return "\n".join(lines)
+
+
+def _beside_fp32(subject: dict[str, Any]) -> list[str]:
+    ours = subject["contenders"].get("Classmark")
+    if ours is None:
+        return []
+    rates = [one["texts_per_second"] for one in ours]
+    times = median_ratio(rates, subject["fp32_limits"][: len(rates)])
+    return [
+        f"Over HTTP Classmark gives {times:.2f} times the offline limit of the fp32 graph. The "
+        f"graph's label is the checkpoint's for {subject['agreement']:.1%} of the texts of "
+        "export's check.",
+        "",
+    ]
 
 
 def _failed(failed: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from benchmarks.capacity import measure_capacity, tune
 from benchmarks.contenders import CLASSMARK, PLAIN, PLAIN_ONE_THREAD, Contender
 from benchmarks.latency import measure_latency
 from benchmarks.machine import describe_machine
-from benchmarks.plan import OBJECTIVE_SECONDS, Plan
+from benchmarks.plan import AGREEMENT, OBJECTIVE_SECONDS, Plan
 from benchmarks.plots import draw_capacity, draw_latency
 from benchmarks.report import render
 
@@ -29,6 +29,9 @@ def run(plan: Plan, checkpoint: Path, folder: Path, out: Path) -> None:
     bench = make_bench(minilm(checkpoint, folder), plan, folder, sources)
     field = contenders.FULL if plan.tune else contenders.QUICK
     subjects = [_measure(bench, tune(bench, field) if plan.tune else field, latency=True)]
+    if plan.strict:
+        strict = make_bench(minilm(checkpoint, folder, AGREEMENT), plan, folder, sources)
+        subjects.append(_measure(strict, (CLASSMARK,), latency=False))
     if plan.base:
         large = make_bench(base(checkpoint, folder), plan, folder, sources)
         subjects.append(_measure(large, (CLASSMARK, PLAIN, PLAIN_ONE_THREAD), latency=False))
@@ -64,6 +67,7 @@ def _measure(bench: Bench, field: Sequence[Contender], *, latency: bool) -> dict
         "title": subject.title,
         "name": subject.name,
         "precision": subject.precision,
+        "agreement": subject.agreement,
         "parameters": subject.manifest["source"]["parameters"],
         "limits": found.limits,
         "limits_by_batch_size": [one.by_batch_size for one in found.details],

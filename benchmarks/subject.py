@@ -38,6 +38,11 @@ class Subject:
         return self.bundle / str(self.manifest["tokenizer"]["file"])
 
     @property
+    def agreement(self) -> float:
+        """Share of the texts of export's check on which the graph gives the checkpoint's label."""
+        return float(self.manifest["graphs"][self.precision]["parity"]["agreement"])
+
+    @property
     def batch_invariant(self) -> bool:
         return bool(self.manifest["graphs"][self.precision]["batch_invariant"])
 

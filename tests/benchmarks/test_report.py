@@ -20,7 +20,7 @@ def results() -> dict[str, Any]:
             "goodput_of_capacity": 0.95, "refused": 12, "refusal_p50": 0.004}  # fmt: skip
     subject = {
         "title": "A model", "name": "a", "precision": "int8", "limits": [100.0, 50.0],
-        "fp32_limits": [40.0, 20.0], "with_encoding": 0.97,
+        "fp32_limits": [40.0, 20.0], "agreement": 0.9931, "with_encoding": 0.97,
         "contenders": {"Slow": [row(20.0), row(10.0)], "Classmark": [row(95.0), row(46.0)]},
         "tunings": {"Slow": "batch 32"}, "failed": {"Broken": "did not\nstart"},
         "latency": {
@@ -42,6 +42,8 @@ def test_the_report_names_all_that_was_measured_and_what_was_not(results: dict[s
     assert "| Classmark | 0.94 | 0.92 to 0.95 |" in text
     assert "| Slow (batch 32) | 0.20 |" in text
     assert "- Broken: did not start" in text
+    assert "2.34 times the offline limit of the fp32 graph" in text
+    assert "for 99.3% of the texts" in text
     assert "| poisson | 150% | 20.0 | 30.0 | 90.0 | 95% | 12 | 4.0 |" in text
     assert "median 4.00 ms, 1.00 ms over" in text
 
