@@ -7,11 +7,12 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     disable_created_metrics,
 )
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+from app.histogram import Histogram, Series
 
 SECONDS = (
     *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075),
@@ -32,11 +33,11 @@ STAGES = ("encode", "queue", "run", "decode")
 class ModelSeries:
     """The series of one model that every request or batch adds to, looked up once."""
 
-    stage_seconds: Mapping[str, Histogram]
-    input_tokens: Histogram
+    stage_seconds: Mapping[str, Series]
+    input_tokens: Series
     truncated_inputs: Counter
-    batch_entries: Histogram
-    batch_seconds: Histogram
+    batch_entries: Series
+    batch_seconds: Series
     batch_real_tokens: Counter
     batch_padding_tokens: Counter
 
@@ -55,7 +56,7 @@ class Metrics:
         self._observe_batches(registry)
         self._observe_models(registry)
         self._series: dict[str, ModelSeries] = {}
-        self._ends: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._ends: dict[tuple[str, str, int], tuple[Counter, Series]] = {}
 
     def of(self, model: str) -> ModelSeries:
         """Return what a request to the model is recorded in."""
