@@ -16,7 +16,7 @@ from benchmarks.peers.model import Model
 from benchmarks.plan import Plan
 from benchmarks.servers import PROBE, Server, serving
 from benchmarks.subject import Subject
-from benchmarks.workload import Workload, make_workload
+from benchmarks.workload import MEDIAN_TOKENS, Workload, make_workload
 
 STARTED = time.monotonic()
 
@@ -52,7 +52,13 @@ class Bench:
         ]
 
 
-def make_bench(subject: Subject, plan: Plan, folder: Path, sources: Path) -> Bench:
+def make_bench(
+    subject: Subject,
+    plan: Plan,
+    folder: Path,
+    sources: Path,
+    median_tokens: int = MEDIAN_TOKENS,
+) -> Bench:
     """Make the workload of a subject.
 
     Args:
@@ -65,7 +71,10 @@ def make_bench(subject: Subject, plan: Plan, folder: Path, sources: Path) -> Ben
     # A large model takes seconds for what a small one does in one.
     count = plan.texts // 4 if subject.name == "base" else plan.texts
     workload = make_workload(
-        texts, lambda text: tokenizer.encode(text, add_special_tokens=False).offsets, count
+        texts,
+        lambda text: tokenizer.encode(text, add_special_tokens=False).offsets,
+        count,
+        median_tokens,
     )
     texts_file = folder / f"texts-{subject.name}.json"
     texts_file.write_text(json.dumps(workload.texts))

@@ -31,18 +31,22 @@ class Workload:
     long_texts: tuple[str, ...]
 
 
-def make_workload(sources: Sequence[str], offsets: Offsets, count: int) -> Workload:
+def make_workload(
+    sources: Sequence[str], offsets: Offsets, count: int, median_tokens: int = MEDIAN_TOKENS
+) -> Workload:
     """Join and cut real texts to lognormal lengths; the same arguments give the same workload."""
     random = np.random.default_rng(SEED)
-    lengths = draw_lengths(random, count)
+    lengths = draw_lengths(random, count, median_tokens)
     texts = tuple(_compose(sources, offsets, int(n), random) for n in lengths)
     long_texts = tuple(_compose(sources, offsets, LONG_TOKENS, random) for _ in range(8))
     return Workload(texts, long_texts)
 
 
-def draw_lengths(random: np.random.Generator, count: int) -> list[int]:
+def draw_lengths(
+    random: np.random.Generator, count: int, median_tokens: int = MEDIAN_TOKENS
+) -> list[int]:
     """Return lengths in tokens, lognormal, special tokens included."""
-    drawn = random.lognormal(np.log(MEDIAN_TOKENS), SIGMA, count)
+    drawn = random.lognormal(np.log(median_tokens), SIGMA, count)
     return [int(n) for n in np.clip(np.rint(drawn), MIN_TOKENS, MAX_TOKENS)]
 
 
