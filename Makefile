@@ -56,7 +56,7 @@ test: test-fast test-slow ## Run every test, the demo path on real models includ
 test-fast: $(INSTALLED) ## Run the tests that need no demo model
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(INSTALLED) $(BUNDLES) $(BUNDLES_ZH) ## Run the others
+test-slow: $(INSTALLED) $(BUNDLES) $(BUNDLES_ZH) ## Run the tests on the demo models, which it makes first
 	$(BIN)/python -m pytest -m slow
 
 check: $(INSTALLED) ## Lint, formatting, types and import rules
