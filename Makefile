@@ -12,10 +12,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := sentiment topic ner
 DEMO_ZH := sentiment-zh ner-zh
-BUNDLES := $(DEMO:%=$(STORE)/%/1/manifest.json)
-BUNDLES_ZH := $(DEMO_ZH:%=$(STORE)/%/1/manifest.json)
+bundles = $(1:%=$(STORE)/%/1/manifest.json)
+BUNDLES := $(call bundles,$(DEMO))
+BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
-.PHONY: help install models models-zh serve demo test check format bench bench-quick clean
+.PHONY: help install models models-zh serve demo test test-fast test-slow check format bench bench-quick clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,8 +51,13 @@ demo: $(INSTALLED) $(STORE)/sentiment/1/manifest.json ## Install, make the model
 	trap 'kill $$making 2> /dev/null || true' EXIT; \
 	$(BIN)/python -m app --model-store $(STORE)
 
-test: $(INSTALLED) $(BUNDLES) $(BUNDLES_ZH) ## Run every test, the demo path on real models included
-	$(BIN)/python -m pytest
+test: test-fast test-slow ## Run every test, the demo path on real models included
+
+test-fast: $(INSTALLED) ## Run the tests that need no demo model
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(INSTALLED) $(BUNDLES) $(BUNDLES_ZH) ## Run the tests on the demo models, which it makes first
+	$(BIN)/python -m pytest -m slow
 
 check: $(INSTALLED) ## Lint, formatting, types and import rules
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from training.errors import SettingError
@@ -32,6 +33,9 @@ def load_model(
 ) -> PreTrainedModel:
     """Load the base encoder under a new head for the problem's classes."""
     options: dict[str, Any] = dict(problem.config)
+    if not torch.cuda.is_available():
+        # Torch's fused attention has no fast backward pass in bf16 on a CPU.
+        options["attn_implementation"] = "eager"
     if dropout is not None:
         options |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     try:

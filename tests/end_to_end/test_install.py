@@ -17,8 +17,9 @@ def test_the_service_runs_from_an_environment_with_the_serve_extra_alone(
     tiny_store: Path, tmp_path: Path
 ) -> None:
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    install = [sys.executable, "-m", "pip", "--python", python, "install"]
+    install += ["--quiet", "--disable-pip-version-check", "--no-compile"]
     # Installed from a copy, because a build leaves its files beside the sources.
     source = tmp_path / "source"
     shutil.copytree(ROOT / "app", source / "app")

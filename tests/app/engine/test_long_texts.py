@@ -1,5 +1,6 @@
 """An entity anywhere in a long document comes out once, whole, with its true place."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ from tests.support.tiny import TOKEN_LABELS, make_checkpoint
 STRATEGIES: list[AggregationStrategy] = ["simple", "first"]
 TAGS = read_tags(TOKEN_LABELS, "BIO")
 TOKENS = 5000
-NAME = "angela merkels"  # three tokens, the last of them a sub-word
+NAME = "angela merkels"
+LENGTH = 3  # tokens, the last of them a sub-word
+# Tokens from one entity of a text to the next, more than a window moves on: over all offsets an
+# entity stands at each position of the text.
+SPACING = 50
 TAGGED = {"angela": 1, "merkel": 2, "##s": 2}
 FILLER = [
     "the",
@@ -57,27 +62,26 @@ class Tagger:
         return [self._logits[window.ids] for window in encoded.windows]
 
 
-def dense_positions(tokenizer: Tokenizer) -> list[int]:
-    """Every position over the first windows' edges, and every twelfth to the end."""
-    edges = range(3 * tokenizer.max_length)
-    return sorted({*edges, *range(0, TOKENS - 3, 12), TOKENS - 4, TOKENS - 3})
+@pytest.fixture(scope="module")
+def tagger(checkpoint: Path) -> Tagger:
+    return Tagger(checkpoint)
 
 
+@pytest.mark.parametrize("offset", range(SPACING))
 def test_an_entity_planted_at_any_position_is_found_once_with_its_true_offsets(
-    checkpoint: Path, tokenizer: Tokenizer
+    tagger: Tagger, tokenizer: Tokenizer, offset: int
 ) -> None:
-    tagger = Tagger(checkpoint)
-    words = [FILLER[i % len(FILLER)] for i in range(TOKENS - 3)]
-    positions = dense_positions(tokenizer)
-    assert len(positions) > 500
+    words = [FILLER[i % len(FILLER)] for i in range(TOKENS)]
+    positions = range(offset, TOKENS - LENGTH + 1, SPACING)
     for position in positions:
-        text = " ".join([*words[:position], NAME, *words[position:]])
-        encoded = tokenizer.encode(TextInput(text), "window", max_windows=1000)
-        tokens = stitch_windows(encoded, tagger.run(encoded))
-        assert len(tokens.offsets) == TOKENS
-        start = text.index(NAME)
-        for strategy in STRATEGIES:
-            found = decode_entities(text, tokens, TAGS, strategy)
-            assert [(e.entity_group, e.start, e.end, e.word) for e in found] == [
-                ("PER", start, start + len(NAME), NAME)
-            ], (position, strategy)
+        words[position : position + LENGTH] = [NAME, *[""] * (LENGTH - 1)]
+    text = " ".join(filter(None, words))
+    encoded = tokenizer.encode(TextInput(text), "window", max_windows=1000)
+    tokens = stitch_windows(encoded, tagger.run(encoded))
+    assert len(tokens.offsets) == TOKENS
+    starts = [found.start() for found in re.finditer(NAME, text)]
+    assert len(starts) == len(positions)
+    planted = [("PER", start, start + len(NAME), NAME) for start in starts]
+    for strategy in STRATEGIES:
+        found = decode_entities(text, tokens, TAGS, strategy)
+        assert [(e.entity_group, e.start, e.end, e.word) for e in found] == planted, strategy
