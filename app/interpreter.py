@@ -1,6 +1,7 @@
-"""Settings of the Python interpreter that suit a server with busy threads beside its event loop."""
+"""Settings of the process that suit a server with busy threads beside its event loop."""
 
 import gc
+import os
 import sys
 
 # An executor that comes back from the runtime needs the GIL for microseconds; with Python's own
@@ -12,7 +13,8 @@ YOUNG_OBJECTS = 20_000
 
 
 def tune() -> None:
-    """Let threads take turns quickly, and collect cycles rarely."""
+    """Let threads take turns quickly, collect cycles rarely, and start no threads for one text."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(YOUNG_OBJECTS, 10, 10)
 

@@ -14,16 +14,12 @@ from app.bundle import LongText
 from app.engine.cache import Question, ResultCache
 from app.engine.decoding import Logits
 from app.engine.servable import Servable
-from app.engine.tokenization import EncodedInput, TextInput
+from app.engine.tokenization import SHORT_CHARACTERS, EncodedInput, TextInput
 from app.errors import InvalidRequest
 from app.metrics import ModelSeries
 from app.schemas import InferenceRequest, Result
 
 Decode = Callable[[EncodedInput, Sequence[Logits]], Result]
-
-# Encoding this many characters takes about a millisecond; more of them would hold up every other
-# request of the event loop, so they go to a thread.
-INLINE_CHARACTERS = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +119,7 @@ async def _encode(
     def encode_all() -> list[EncodedInput]:
         return [servable.encode(source, long_text, max_windows) for source in sources]
 
-    if sum(source.characters for source in sources) <= INLINE_CHARACTERS:
+    if sum(source.characters for source in sources) <= SHORT_CHARACTERS:
         return encode_all()
     return await asyncio.to_thread(encode_all)
 

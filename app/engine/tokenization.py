@@ -13,6 +13,10 @@ from app.errors import BundleError, InvalidRequest
 
 Ids = npt.NDArray[np.int64]
 
+# Encoding so many characters takes about a millisecond. More of them are encoded without the GIL,
+# and by callers on an event loop in a thread, for they would hold up every other request.
+SHORT_CHARACTERS = 2048
+
 
 @dataclass(frozen=True, slots=True)
 class TextInput:
@@ -102,7 +106,7 @@ class Tokenizer:
 
     def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
         """Encode one input; raise InvalidRequest where the long-text policy refuses it."""
-        first = self._tokenizer.encode(source.text, source.text_pair)
+        first = self._encode(source)
         overflow = first.overflowing if first.overflowing else []
         if overflow and long_text == "error":
             raise InvalidRequest(
@@ -124,6 +128,13 @@ class Tokenizer:
             raw += overflow
         windows = tuple(self._window(encoding, source.text) for encoding in raw)
         return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
+
+    def _encode(self, source: TextInput) -> tokenizers.Encoding:
+        if source.characters <= SHORT_CHARACTERS:
+            return self._tokenizer.encode(source.text, source.text_pair)
+        # Only batches let go of the GIL, which would hold up the event loop for a long text.
+        whole = source.text if source.text_pair is None else (source.text, source.text_pair)
+        return self._tokenizer.encode_batch([whole])[0]
 
     def _window(self, encoding: tokenizers.Encoding, text: str) -> Encoding:
         return Encoding(

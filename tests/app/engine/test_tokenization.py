@@ -1,5 +1,6 @@
 """Encoding: the checkpoint's own ids, code-point offsets, and the three long-text policies."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,23 @@ def test_a_pair_over_the_length_cannot_be_cut_into_windows(tokenizer: Tokenizer)
 def test_what_is_no_tokenizer_is_refused() -> None:
     with pytest.raises(BundleError, match=r"tokenizer\.json does not load"):
         Tokenizer(b"{}", 64, 8)
+
+
+def test_other_threads_run_while_a_long_text_is_encoded(tokenizer: Tokenizer) -> None:
+    text = "A squad of misfits, and still great fun. " * 5000
+    begun, ended = threading.Event(), threading.Event()
+
+    def encode() -> None:
+        begun.set()
+        tokenizer.encode(TextInput(text), "truncate", 1)
+        ended.set()
+
+    thread = threading.Thread(target=encode)
+    thread.start()
+    begun.wait()
+    turns = 0
+    while not ended.is_set():
+        turns += 1
+    thread.join()
+    # Without the GIL let go this thread would get a turn at the start at most.
+    assert turns > 10_000
