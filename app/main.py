@@ -17,7 +17,7 @@ from app.api.deps import Lifecycle, Service
 from app.api.fast_lane import FastLane
 from app.api.observe import Observe
 from app.api.problems import install_handlers
-from app.engine.backends.onnxruntime import OnnxRuntimeBackend, choose_provider
+from app.engine.backends.selection import select_backends
 from app.engine.cache import ResultCache
 from app.engine.engine import Engine
 from app.engine.executor import available_cpus
@@ -73,16 +73,17 @@ def create_service(settings: Settings) -> Service:
         )
     metrics = Metrics()
     metrics.build_info.labels(__version__).set(1)
-    backend = OnnxRuntimeBackend(choose_provider(settings.device))
-    default_executors = available_cpus() if backend.provider == "CPUExecutionProvider" else 1
+    precision = None if settings.precision == "auto" else settings.precision
+    streams = settings.executors or available_cpus()
+    backends = select_backends(settings.backend, settings.device, precision, streams)
+    default_executors = 1 if backends[0].provider == "CUDAExecutionProvider" else available_cpus()
     cache = ResultCache(settings.cache_megabytes * 1_000_000, metrics.cache_lookups)
     metrics.cache_bytes.set_function(lambda: cache.bytes)
-    precision = None if settings.precision == "auto" else settings.precision
     return Service(
         settings=settings,
         engine=Engine(settings.executors or default_executors, settings.max_queue_seconds, metrics),
         cache=cache,
-        registry=Registry(settings.model_store, backend, precision, metrics),
+        registry=Registry(settings.model_store, backends, precision, metrics),
         metrics=metrics,
         gate=make_gate(
             settings.api_keys_file,

@@ -150,7 +150,8 @@ def _serve(
     source: Source, inputs: Sequence[TextInput], examples: Sequence[Example]
 ) -> tuple[str, Workload]:
     """Answer each input alone, by the graph and the code that the service would take."""
-    servable = load_servable(source.path.resolve(), OnnxRuntimeBackend(PROVIDER), source.precision)
+    backends = [OnnxRuntimeBackend(PROVIDER)]
+    servable = load_servable(source.path.resolve(), backends, source.precision)
     encoded = tuple(servable.encode(one, "truncate", 1) for one in inputs)
     windows = [one.windows[0] for one in encoded]
     logits, _ = run_alone(servable, windows, available_cpus())

@@ -6,9 +6,10 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.deps import ServiceDep, require
 from app.api.examples import problems
+from app.bundle import graph_precision
 from app.engine.registry import Model
 from app.engine.servable import Servable
-from app.schemas import Health, LoadFailure, ModelList, ModelStatus, ReloadRequest
+from app.schemas import ChoiceStatus, Health, LoadFailure, ModelList, ModelStatus, ReloadRequest
 
 models = APIRouter(prefix="/v1/models", tags=["models"])
 health = APIRouter(prefix="/health", tags=["health"])
@@ -90,22 +91,24 @@ def _status(model: Model, service: ServiceDep) -> ModelStatus:
     )
     if model.servable is None:
         return status
-    return status.model_copy(update=_description(model.servable, service.registry.provider))
+    return status.model_copy(update=_description(model.servable))
 
 
-def _description(servable: Servable, provider: str) -> dict[str, object]:
+def _description(servable: Servable) -> dict[str, object]:
     manifest, graph = servable.manifest, servable.graph
-    evaluation = manifest.evaluation
+    evaluation, choice = manifest.evaluation, servable.choice
+    measured = evaluation.graphs.get(graph_precision(servable.precision), {}) if evaluation else {}
     return {
         "task": manifest.task,
         "labels": list(manifest.labels),
         "max_length": manifest.max_length,
         "precision": servable.precision,
-        "provider": provider,
+        "provider": servable.provider,
+        "choice": choice and ChoiceStatus.model_validate(choice, from_attributes=True),
         "batch_invariant": servable.batch_invariant,
         "recipe": graph.recipe,
         "agreement": graph.parity.agreement,
         "temperature": manifest.calibration and manifest.calibration.temperature,
         "label_thresholds": manifest.defaults.label_thresholds,
-        "metrics": evaluation.graphs.get(servable.precision, {}) if evaluation else {},
+        "metrics": measured,
     }

@@ -1,54 +1,129 @@
 """From a version folder to a servable that has proved itself on this device."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from app.bundle import Bundle, Precision, open_bundle
+from app.bundle import Bundle, Precision, RuntimePrecision, graph_precision, open_bundle
 from app.engine.backends.base import Backend
+from app.engine.contest import Choice, Contender, choose, describe, measure_speeds
 from app.engine.servable import Servable
 from app.errors import BundleError, IncompleteBundle
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to run a bundle."""
+
+    backend: Backend
+    precision: RuntimePrecision
+
+    @property
+    def runtime(self) -> str:
+        return f"{self.backend.name} {self.precision}"
+
+    def fits(self, bundle: Bundle, precision: Precision | None) -> bool:
+        """Tell whether it computes in what is asked for, or at will in what the bundle has."""
+        if precision is not None:
+            return self.precision == precision
+        return graph_precision(self.precision) in bundle.manifest.graphs
+
+
 def load_servable(
     folder: Path,
-    backend: Backend,
+    backends: Sequence[Backend],
     precision: Precision | None,
     predecessor: Servable | None = None,
 ) -> Servable:
     """Verify, load, check and warm up a bundle; blocks for as long as that takes.
 
+    With one backend, the first of its precisions that proves itself is taken. With several, all
+    that prove themselves compete.
+
     Args:
         precision: the graph to take; None tries the device's preferred ones in turn until one
             answers the golden cases as the checkpoint did.
-        predecessor: the version that serves now, if any.
+        predecessor: the version that serves now, if any. If a contest led to it and would be held
+            among the same graphs again, its result is taken over: the device is in use, and a
+            measurement would mostly measure that.
 
     Raises:
         BundleError: why no graph of the bundle can serve here.
     """
     bundle = open_bundle(folder)
-    offered = [p for p in backend.preferred_precisions if p in bundle.manifest.graphs]
-    wanted = [precision] if precision else offered
-    for candidate in wanted:
+    earlier = _earlier_choice(bundle, predecessor)
+    candidates = _candidates(bundle, backends, precision, earlier)
+    refused: dict[str, BundleError] = {}
+    proved = _prove_each(bundle, candidates, predecessor, refused)
+    first = next(proved, None)
+    if first is None:
+        providers = ", ".join(backend.provider for backend in backends)
+        none = BundleError(f"{folder} has no graph that {providers} can run; export one")
+        raise [none, *refused.values()][-1]
+    if len(backends) == 1:
+        return first
+    if earlier is not None and earlier.runtime == first.runtime:
+        first.choice = earlier
+        return first
+    return _fastest([first, *proved], refused)
+
+
+def _earlier_choice(bundle: Bundle, predecessor: Servable | None) -> Choice | None:
+    """Return what was chosen for the predecessor, if it is the same network in the same graphs."""
+    if predecessor is None:
+        return None
+    kinds = [
+        (m.source.architecture, m.source.parameters, {p: g.recipe for p, g in m.graphs.items()})
+        for m in (bundle.manifest, predecessor.manifest)
+    ]
+    return predecessor.choice if kinds[0] == kinds[1] else None
+
+
+def _candidates(
+    bundle: Bundle,
+    backends: Sequence[Backend],
+    precision: Precision | None,
+    earlier: Choice | None,
+) -> list[Candidate]:
+    """Return what may run the bundle, what was chosen earlier first, then in order of preference.
+
+    A precision that was asked for is a candidate even if the bundle lacks it, to be refused so.
+    """
+    offered = [Candidate(b, p) for b in backends for p in b.preferred_precisions]
+    fitting = [candidate for candidate in offered if candidate.fits(bundle, precision)]
+    if len(backends) > 1 and precision is None:
+        # Only CPUs have several, and there fp16 would merely cost time: fp32 is as fast or faster.
+        fitting = [c for c in fitting if c.precision != "fp16"] or fitting
+    return sorted(fitting, key=lambda c: earlier is None or c.runtime != earlier.runtime)
+
+
+def _prove_each(
+    bundle: Bundle,
+    candidates: Sequence[Candidate],
+    predecessor: Servable | None,
+    refused: dict[str, BundleError],
+) -> Iterator[Servable]:
+    """Load candidates as they are asked for; note in `refused` those that may not serve."""
+    for candidate in candidates:
         try:
-            return _prove(bundle, backend, candidate, predecessor)
+            servable = _prove(bundle, candidate, predecessor)
+        except IncompleteBundle:
+            raise
         except BundleError as exc:
-            if isinstance(exc, IncompleteBundle) or candidate == wanted[-1]:
-                raise
-            logger.warning(
-                "precision refused, trying the next",
-                extra={"path": str(folder), "precision": candidate, "reason": str(exc)},
-            )
-    raise BundleError(f"{folder} has no graph that {backend.provider} can run; export one")
+            refused[candidate.runtime] = exc
+            extra = {"path": str(bundle.path), "runtime": candidate.runtime, "reason": str(exc)}
+            logger.warning("runtime refused", extra=extra)
+        else:
+            yield servable
 
 
-def _prove(
-    bundle: Bundle, backend: Backend, precision: Precision, predecessor: Servable | None
-) -> Servable:
+def _prove(bundle: Bundle, candidate: Candidate, predecessor: Servable | None) -> Servable:
     """Load one graph and let it answer; whatever goes wrong is the bundle's fault, and says so."""
     try:
-        servable = Servable.load(bundle, backend, precision)
+        servable = Servable.load(bundle, candidate.backend, candidate.precision)
         servable.check_golden()
         servable.warm_up(predecessor)
     except BundleError:
@@ -56,7 +131,22 @@ def _prove(
     except Exception as exc:  # runtimes raise many unrelated types
         reason = str(exc).strip().split("\n")[0][:500]
         raise BundleError(
-            f"the {precision} graph of {bundle.path} loads but fails when it runs "
+            f"the graph of {bundle.path} for {candidate.runtime} loads but fails when it runs "
             f"({type(exc).__name__}: {reason}); export the checkpoint again"
         ) from exc
     return servable
+
+
+def _fastest(proved: Sequence[Servable], refused: dict[str, BundleError]) -> Servable:
+    """Let all that answer rightly compete; note on the winner how it was chosen."""
+    by_runtime = {servable.runtime: servable for servable in proved}
+    manifest = proved[0].manifest
+    speeds = measure_speeds({s.runtime: s.run_blank for s in proved}, manifest.max_length)
+    contenders = [Contender(s.runtime, speeds[s.runtime], s.batch_invariant) for s in proved]
+    contenders += [Contender(runtime, refused=str(exc)) for runtime, exc in refused.items()]
+    choice = choose(contenders, manifest.version)
+    winner = by_runtime[choice.runtime]
+    winner.choice = choice
+    chosen = {"reason": choice.reason, "contenders": describe(choice)}
+    logger.info("runtime chosen", extra={**winner.identity, **chosen})
+    return winner

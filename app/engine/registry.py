@@ -67,21 +67,21 @@ class Model:
 
 
 class Registry:
-    """The models of one store on one backend."""
+    """The models of one store on one device, each by the backend that does best of those given."""
 
     def __init__(
-        self, store: Path, backend: Backend, precision: Precision | None, metrics: Metrics
+        self,
+        store: Path,
+        backends: Sequence[Backend],
+        precision: Precision | None,
+        metrics: Metrics,
     ) -> None:
         self._store = store
-        self._backend = backend
+        self._backends = backends
         self._precision = precision
         self._metrics = metrics
         self._models: dict[str, Model] = {}
         self._loading = asyncio.Lock()
-
-    @property
-    def provider(self) -> str:
-        return self._backend.provider
 
     @property
     def models(self) -> list[Model]:
@@ -192,7 +192,7 @@ class Registry:
         try:
             folder = self._store / model.name / str(version)
             servable = await asyncio.to_thread(
-                load_servable, folder, self._backend, self._precision, model.servable
+                load_servable, folder, self._backends, self._precision, model.servable
             )
         except ClassmarkError as exc:
             self._refuse(model, version, exc, signature)
@@ -234,7 +234,7 @@ class Registry:
     def _info(self, servable: Servable) -> tuple[str, ...]:
         invariant = str(servable.batch_invariant).lower()
         identity = (servable.name, str(servable.version), servable.manifest.task)
-        return (*identity, servable.precision, self._backend.provider, invariant)
+        return (*identity, servable.precision, servable.provider, invariant)
 
 
 def _candidates(model: Model, desired: int | None) -> list[int]:

@@ -7,8 +7,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from app.bundle import Bundle, GoldenCase, GraphFile, LongText, Manifest, Precision
+from app.bundle import (
+    Bundle,
+    GoldenCase,
+    GraphFile,
+    LongText,
+    Manifest,
+    RuntimePrecision,
+    graph_precision,
+)
 from app.engine.backends.base import Backend, Session
+from app.engine.contest import Choice
 from app.engine.cost import Cost, measure_cost
 from app.engine.decoding import Logits, label_scores
 from app.engine.tags import read_tags
@@ -25,39 +34,50 @@ WINDOW_STRIDE_TOKENS = 64
 
 
 class Servable:
-    """A loaded model version, immutable once warm.
+    """A loaded model version, immutable once it serves.
 
     Requests, entries and batches hold it by reference: after a swap the old version lives exactly
     as long as something in flight still needs it, and its session is freed with the last of them.
     """
 
     def __init__(
-        self, bundle: Bundle, precision: Precision, tokenizer: Tokenizer, session: Session
+        self,
+        bundle: Bundle,
+        backend: Backend,
+        precision: RuntimePrecision,
+        tokenizer: Tokenizer,
+        session: Session,
     ) -> None:
         self.bundle = bundle
         self.precision = precision
+        self.provider = backend.provider
+        self.runtime = f"{backend.name} {precision}"
+        self.choice: Choice | None = None  # where several backends competed
         self.tokenizer = tokenizer
         self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
         self.cost = Cost(0.0, 1e-6, tokenizer.max_length)
+        self.batch_invariant = self.graph.batch_invariant and backend.keeps_invariance(precision)
         self._session = session
         weakref.finalize(self, logger.info, "model closed", extra=self.identity)
 
     @classmethod
     def load(
-        cls, bundle: Bundle, backend: Backend, precision: Precision | None = None
+        cls, bundle: Bundle, backend: Backend, precision: RuntimePrecision | None = None
     ) -> "Servable":
         """Load one graph of a bundle; raise BundleError saying what is wrong with it."""
         manifest = bundle.manifest
-        chosen = precision or next(p for p in backend.preferred_precisions if p in manifest.graphs)
-        if chosen not in manifest.graphs:
+        offered = [p for p in backend.preferred_precisions if graph_precision(p) in manifest.graphs]
+        chosen = precision if precision is not None else offered[0]
+        needed = graph_precision(chosen)
+        if needed not in manifest.graphs:
             raise BundleError(
-                f"{bundle.path} has no {chosen} graph, only {', '.join(manifest.graphs)}; set "
-                f"CLASSMARK_PRECISION=auto, or export with --precision {chosen}"
+                f"{bundle.path} has no {needed} graph, only {', '.join(manifest.graphs)}; set "
+                f"CLASSMARK_PRECISION=auto, or export with --precision {needed}"
             )
         tokenizer = Tokenizer(bundle.read_tokenizer(), manifest.max_length, WINDOW_STRIDE_TOKENS)
-        graph = manifest.graphs[chosen]
-        session = backend.load(bundle.read_graph(chosen), graph, manifest.pad_token_id)
-        return cls(bundle, chosen, tokenizer, session)
+        graph, data = manifest.graphs[needed], bundle.read_graph(needed)
+        session = backend.load(data, graph, chosen, manifest.pad_token_id)
+        return cls(bundle, backend, chosen, tokenizer, session)
 
     @property
     def manifest(self) -> Manifest:
@@ -65,12 +85,12 @@ class Servable:
 
     @property
     def graph(self) -> GraphFile:
-        return self.manifest.graphs[self.precision]
+        return self.manifest.graphs[graph_precision(self.precision)]
 
     @property
     def identity(self) -> dict[str, str | int]:
         """Fields that tell this servable from others in a log line."""
-        return {"model": self.name, "version": self.version, "precision": self.precision}
+        return {"model": self.name, "version": self.version, "runtime": self.runtime}
 
     @property
     def name(self) -> str:
@@ -79,10 +99,6 @@ class Servable:
     @property
     def version(self) -> int:
         return self.manifest.version
-
-    @property
-    def batch_invariant(self) -> bool:
-        return self.graph.batch_invariant
 
     def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
         return self.tokenizer.encode(source, long_text, max_windows)
@@ -104,9 +120,8 @@ class Servable:
         shapes = [(min(count, largest), min(tokens, limit)) for count, tokens in WARM_UP_SHAPES]
 
         def timed(count: int, tokens: int) -> float:
-            batch = [blank(tokens, self.manifest.pad_token_id)] * count
             started = clock()
-            self.run(batch)
+            self.run_blank(count, tokens)
             return clock() - started
 
         timed(*shapes[0])
@@ -115,6 +130,12 @@ class Servable:
             self.cost = predecessor.cost
         else:
             self.cost = measure_cost(timed, list(dict.fromkeys(shapes)))
+
+    def run_blank(self, count: int, tokens: int) -> None:
+        """Run texts of padding alone: together, or one by one where none may share a batch."""
+        together = count if self.batch_invariant else 1
+        for _ in range(count // together):
+            self.run([blank(tokens, self.manifest.pad_token_id)] * together)
 
     def check_golden(self) -> None:
         """Run the golden cases on this device; raise BundleError where an answer is another."""
@@ -125,7 +146,7 @@ class Servable:
                 raise BundleError(
                     f"golden case {number} of {self.name}/{self.version} differs from the "
                     f"checkpoint by {difference:.4f} in a score, the tolerance is {tolerance:.4f}: "
-                    f"the {self.precision} graph gives wrong answers on this device; export again, "
+                    f"{self.runtime} gives wrong answers on this device; export again, "
                     "or choose another precision"
                 )
 
@@ -147,4 +168,4 @@ class Servable:
     def _kind(self) -> tuple[object, ...]:
         """What decides the cost of a run: the network's shape and how its graph was made."""
         source, graph = self.manifest.source, self.graph
-        return (source.architecture, source.parameters, self.precision, graph.recipe)
+        return (source.architecture, source.parameters, self.runtime, graph.recipe)

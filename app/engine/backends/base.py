@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.bundle import GraphFile, Precision
+from app.bundle import GraphFile, RuntimePrecision
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
 
@@ -20,15 +20,26 @@ class Backend(Protocol):
     """Makes sessions on one device."""
 
     @property
+    def name(self) -> str:
+        """Name of the runtime, as CLASSMARK_BACKEND has it."""
+        ...
+
+    @property
     def provider(self) -> str:
         """Name of what runs the graphs, as shown to users."""
         ...
 
     @property
-    def preferred_precisions(self) -> tuple[Precision, ...]:
-        """Precisions from the best on this device to the last resort."""
+    def preferred_precisions(self) -> tuple[RuntimePrecision, ...]:
+        """Precisions it computes in, from the best on this device to the last resort."""
         ...
 
-    def load(self, data: bytes, graph: GraphFile, pad_token_id: int) -> Session:
+    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
+        """Tell whether a batch-invariant graph is so too when it computes in this precision."""
+        ...
+
+    def load(
+        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
+    ) -> Session:
         """Load an ONNX graph; raise BundleError if it is none."""
         ...

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
-from app.bundle import GraphFile, Precision
+from app.bundle import GraphFile, RuntimePrecision
 from app.engine.backends.base import Session
+from app.engine.backends.padding import pad, unpad
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding, Ids
+from app.engine.tokenization import Encoding
 from app.errors import BundleError
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
-PREFERRED: dict[Provider, tuple[Precision, ...]] = {
+PREFERRED: dict[Provider, tuple[RuntimePrecision, ...]] = {
     "CPUExecutionProvider": ("int8", "fp32", "fp16"),  # fp16 is slower than fp32 on a CPU
     "CUDAExecutionProvider": ("fp16", "fp32", "int8"),
 }
@@ -23,11 +23,18 @@ PREFERRED: dict[Provider, tuple[Precision, ...]] = {
 class OnnxRuntimeBackend:
     """Sessions of one provider."""
 
+    name = "onnxruntime"
+
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self.preferred_precisions = PREFERRED[provider]
 
-    def load(self, data: bytes, graph: GraphFile, pad_token_id: int) -> Session:
+    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
+        return True  # the manifest's word was measured with this very runtime
+
+    def load(
+        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
+    ) -> Session:
         return OnnxSession(data, graph.inputs, pad_token_id, self.provider)
 
 
@@ -69,25 +76,7 @@ class OnnxSession:
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
         feeds = pad(encodings, self._inputs, self._pad_token_id)
         (logits,) = self._session.run(None, feeds)[:1]
-        rows = np.asarray(logits, dtype=np.float32)
-        if rows.ndim == 2:
-            return list(rows)
-        return [row[: encoding.tokens] for row, encoding in zip(rows, encodings, strict=True)]
-
-
-def pad(encodings: Sequence[Encoding], inputs: Sequence[str], pad_token_id: int) -> dict[str, Ids]:
-    """Return the named int64 inputs [batch, tokens], padded on the right to the longest."""
-    shape = (len(encodings), max(encoding.tokens for encoding in encodings))
-    feeds: dict[str, npt.NDArray[np.int64]] = {
-        "input_ids": np.full(shape, pad_token_id, dtype=np.int64),
-        "attention_mask": np.zeros(shape, dtype=np.int64),
-        "token_type_ids": np.zeros(shape, dtype=np.int64),
-    }
-    for row, encoding in enumerate(encodings):
-        feeds["input_ids"][row, : encoding.tokens] = encoding.ids
-        feeds["attention_mask"][row, : encoding.tokens] = 1
-        feeds["token_type_ids"][row, : encoding.tokens] = encoding.type_ids
-    return {name: feeds[name] for name in inputs}
+        return unpad(np.asarray(logits, dtype=np.float32), encodings)
 
 
 def _first_line(exc: Exception) -> str:

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.anyio
 
 def make(store: Path, precision: Precision | None = None) -> tuple[Registry, Metrics]:
     metrics = Metrics()
-    return Registry(store, OnnxRuntimeBackend("CPUExecutionProvider"), precision, metrics), metrics
+    backends = [OnnxRuntimeBackend("CPUExecutionProvider")]
+    return Registry(store, backends, precision, metrics), metrics
 
 
 def reloads(metrics: Metrics, outcome: str) -> float:

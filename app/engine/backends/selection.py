@@ -1,0 +1,48 @@
+"""Which backends may run the models, by the settings and the device."""
+
+from typing import Literal
+
+from app.bundle import Precision, graph_precision
+from app.engine.backends.base import Backend
+from app.engine.backends.onnxruntime import OnnxRuntimeBackend, choose_provider
+from app.engine.backends.openvino import OpenVinoBackend
+
+
+def select_backends(
+    wanted: Literal["onnxruntime", "openvino", "auto"],
+    device: Literal["auto", "cpu", "cuda"],
+    precision: Precision | None,
+    streams: int,
+) -> tuple[Backend, ...]:
+    """Return the backends that compete for each model, the preferred first; mostly it is one.
+
+    Args:
+        precision: the one graph wanted; None: any.
+        streams: batches that run at the same time on a CPU.
+
+    Raises:
+        ValueError: what is wanted is not there; says how to get it.
+    """
+    backends = _backends(wanted, device, streams)
+    able = tuple(b for b in backends if precision in (None, *b.preferred_precisions))
+    if not able:
+        offered = {graph_precision(p) for b in backends for p in b.preferred_precisions}
+        raise ValueError(
+            f"precision is {precision!r}, and the backend {wanted!r} runs {', '.join(offered)} "
+            "graphs; set CLASSMARK_PRECISION=auto, or CLASSMARK_BACKEND=onnxruntime"
+        )
+    return able
+
+
+def _backends(wanted: str, device: Literal["auto", "cpu", "cuda"], streams: int) -> list[Backend]:
+    if wanted == "openvino":
+        if device == "cuda":
+            raise ValueError(
+                "backend is 'openvino', which runs on CPUs, and device is 'cuda'; set "
+                "CLASSMARK_DEVICE=cpu, or CLASSMARK_BACKEND=onnxruntime"
+            )
+        return [OpenVinoBackend(streams)]
+    onnxruntime = OnnxRuntimeBackend(choose_provider(device))
+    if wanted == "auto" and onnxruntime.provider == "CPUExecutionProvider":
+        return [onnxruntime, OpenVinoBackend(streams)]
+    return [onnxruntime]

@@ -1,0 +1,63 @@
+"""Which backends run models: by the settings, the device and what is installed."""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.engine.backends import selection
+from app.engine.backends.selection import select_backends
+
+
+@pytest.fixture
+def openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install an OpenVINO that is none, for a CPU that computes in bf16."""
+    native = SimpleNamespace(get_type_name=lambda: "bf16")
+    core = SimpleNamespace(get_property=lambda device, name: native)
+    monkeypatch.setitem(sys.modules, "openvino", SimpleNamespace(Core=lambda: core))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def no_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)  # type: ignore[arg-type]
+
+
+def names(*arguments: Any) -> list[str]:
+    return [backend.name for backend in select_backends(*arguments, streams=2)]
+
+
+@pytest.mark.usefixtures("no_openvino")
+def test_onnx_runtime_needs_no_openvino() -> None:
+    assert names("onnxruntime", "cpu", None) == ["onnxruntime"]
+
+
+@pytest.mark.usefixtures("no_openvino")
+@pytest.mark.parametrize("wanted", ["openvino", "auto"])
+def test_where_openvino_is_missing_the_remedy_is_named(wanted: str) -> None:
+    with pytest.raises(ValueError, match="install the extra serve-openvino, or"):
+        names(wanted, "cpu", None)
+
+
+@pytest.mark.usefixtures("openvino")
+def test_openvino_takes_bf16_where_the_cpu_has_it_and_auto_prefers_onnx_runtime() -> None:
+    (openvino,) = select_backends("openvino", "auto", None, 2)
+    assert openvino.preferred_precisions == ("bf16", "fp32")
+    assert [openvino.keeps_invariance(p) for p in ("bf16", "fp32")] == [False, True]
+    assert names("auto", "cpu", None) == ["onnxruntime", "openvino"]
+
+
+@pytest.mark.usefixtures("openvino")
+def test_only_backends_that_run_the_wanted_graph_compete() -> None:
+    assert names("auto", "cpu", "fp32") == ["onnxruntime", "openvino"]
+    assert names("auto", "cpu", "int8") == ["onnxruntime"]
+    with pytest.raises(ValueError, match="precision is 'int8', .* runs fp32 graphs"):
+        names("openvino", "cpu", "int8")
+
+
+@pytest.mark.usefixtures("openvino")
+def test_openvino_is_for_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="CLASSMARK_DEVICE=cpu"):
+        names("openvino", "cuda", None)
+    monkeypatch.setattr(selection, "choose_provider", lambda device: "CUDAExecutionProvider")
+    assert names("auto", "auto", None) == ["onnxruntime"]

@@ -1,0 +1,53 @@
+"""Backends behind the engine's seam: ONNX Runtime under other names."""
+
+from collections.abc import Container, Sequence
+
+from app.bundle import GraphFile, RuntimePrecision
+from app.engine.backends.base import Session
+from app.engine.backends.onnxruntime import OnnxRuntimeBackend
+from app.engine.decoding import Logits
+from app.engine.tokenization import Encoding
+
+
+class FakeBackend(OnnxRuntimeBackend):
+    """Computes everything in fp32, whatever it says.
+
+    Args:
+        wrong: precisions in which its answers are wrong.
+
+    Attributes:
+        loaded: the precisions that were loaded, in turn.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *precisions: RuntimePrecision,
+        wrong: Container[RuntimePrecision] = (),
+        invariant: bool = True,
+    ) -> None:
+        super().__init__("CPUExecutionProvider")
+        self.name = name
+        self.preferred_precisions = precisions or ("fp32",)
+        self.loaded: list[RuntimePrecision] = []
+        self._wrong, self._invariant = wrong, invariant
+
+    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
+        return self._invariant
+
+    def load(
+        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
+    ) -> Session:
+        self.loaded.append(precision)
+        session = super().load(data, graph, precision, pad_token_id)
+        return WrongSession(session) if precision in self._wrong else session
+
+
+class WrongSession:
+    """Turns every answer round."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+        return [-row for row in self._session.run(encodings)]
