@@ -47,10 +47,10 @@ def merge(snapshots: Sequence[Snapshot], asked: Snapshot | None = None) -> Snaps
     families: dict[str, Family] = {}
     for snapshot in snapshots:
         for name, documentation, kind, samples in snapshot:
+            family = families.setdefault(name, [name, documentation, kind, {}])
             if name in _ASKED and snapshot is not asked:
                 continue
             combine = max if name in _LARGEST else _add
-            family = families.setdefault(name, [name, documentation, kind, {}])
             _merge_samples(family[3], samples, combine)
     return [
         [name, documentation, kind, [[n, dict(labels), v] for (n, labels), v in values.items()]]

@@ -125,6 +125,8 @@ class Mirror(Catalog):
 
     def _apply(self, state: Mapping[str, Any], known: Mapping[int, Servable]) -> None:
         self._provider = state["provider"]
+        if self._started and self._trouble == ENGINE_AWAY:
+            logger.info("engine is back")
         self._trouble = state["trouble"]
         self._models = {
             fields["name"]: Model(

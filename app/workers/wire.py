@@ -190,9 +190,12 @@ def read_json_and_data(payload: bytes) -> tuple[dict[str, Any], bytes]:
     """Read the JSON of `pack_json` and the bytes that go with it; raise WireError if it is none."""
     try:
         (size,) = _SIZE.unpack_from(payload)
-        fields = json.loads(payload[_SIZE.size : _SIZE.size + size])
+        end = _SIZE.size + size
+        if len(payload) < end:
+            raise WireError(f"a message of {len(payload)} bytes ends within its JSON")
+        fields = json.loads(payload[_SIZE.size : end])
     except (struct.error, ValueError) as exc:
         raise WireError(f"a message of {len(payload)} bytes is no JSON: {exc}") from None
     if not isinstance(fields, dict):
         raise WireError("a message is JSON, but no object")
-    return fields, payload[_SIZE.size + size :]
+    return fields, payload[end:]
