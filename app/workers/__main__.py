@@ -18,11 +18,11 @@ BackendMaker = Callable[[Settings], Backend]
 
 
 def main(make_backend: BackendMaker = make_backend) -> int:
-    """Be what the supervisor says, over the socket whose descriptor is the only argument."""
+    """Be what the supervisor says, over the socket whose descriptor is the last argument."""
     # The supervisor alone decides when a process ends, and in which order.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    end = socket.socket(fileno=int(sys.argv[1]))
+    end = socket.socket(fileno=int(sys.argv[-1]))
     try:
         _run(_be_what_is_asked(end, make_backend))
     except (ValueError, OSError) as exc:
