@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import shutil
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 from app.engine.backends.base import Backend
 from app.main import make_engine, running
@@ -47,4 +49,6 @@ async def serve_engine(assignment: Assignment, control: Control, backend: Backen
         server.close()
         telling.cancel()
         obeying.cancel()
+    # The supervisor removes it too, unless it was killed.
+    shutil.rmtree(Path(assignment.engine_path).parent, ignore_errors=True)
     logger.info("stopped")

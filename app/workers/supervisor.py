@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -26,6 +27,7 @@ from app.workers.process import Process
 logger = logging.getLogger(__name__)
 
 ENGINE = "engine"
+SHARED_MEMORY = "/dev/shm"
 COMMAND = (sys.executable, "-m", "app.workers")
 # A process that lived this long is replaced at once; one that did not, after a longer pause each
 # time, so that a fault that stays does not take all of the machine.
@@ -73,7 +75,9 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._rescan)
-        with tempfile.TemporaryDirectory(prefix="classmark-") as folder:
+        # Readable by this user alone. Shared memory is writable in a read-only container too.
+        shared = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+        with tempfile.TemporaryDirectory(prefix="classmark-", dir=shared) as folder:
             path = str(Path(folder) / "engine.sock")
             # Held here for good: who connects while the engine is restarted waits for the next one.
             with socket.socket(socket.AF_UNIX) as listener:

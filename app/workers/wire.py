@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -110,18 +111,18 @@ def read_submission(payload: bytes) -> Submission:
     """Read what `pack_submission` made; raise WireError for anything else."""
     try:
         servable, deadline, count = _SUBMIT.unpack_from(payload)
-        lengths = np.frombuffer(payload, np.int32, count, _SUBMIT.size)
-        values = np.frombuffer(payload, np.int32, offset=_SUBMIT.size + lengths.nbytes)
+        lengths = np.frombuffer(payload, np.int32, count, _SUBMIT.size).tolist()
+        values = np.frombuffer(payload, np.int32, offset=_SUBMIT.size + 4 * count)
     except (struct.error, ValueError) as exc:
         raise WireError(f"a submission of {len(payload)} bytes: {exc}") from None
-    tokens = int(lengths.sum(dtype=np.int64))
-    if count == 0 or lengths.min() < 1 or len(values) != 2 * tokens:
+    tokens = sum(lengths)
+    if count == 0 or min(lengths) < 1 or len(values) != 2 * tokens:
         raise WireError(f"a submission of {count} entries with {tokens} tokens is inconsistent")
     ids, type_ids = values.astype(np.int64).reshape(2, tokens)
-    ends = lengths.cumsum().tolist()
-    starts = [0, *ends[:-1]]
+    # Offsets and words stay where the text is: the engine needs them for nothing.
     encodings = [
-        Encoding(ids[a:b], type_ids[a:b], (), (), tuple) for a, b in zip(starts, ends, strict=True)
+        Encoding(ids[end - length : end], type_ids[end - length : end], (), (), tuple)
+        for length, end in zip(lengths, accumulate(lengths), strict=True)
     ]
     return Submission(servable, deadline, encodings)
 
