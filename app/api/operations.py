@@ -33,7 +33,7 @@ async def get_model(name: str, service: ServiceDep) -> ModelStatus:
 @models.post(
     "/{name}/reload",
     dependencies=_ADMIN,
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 async def reload_model(
     name: str, service: ServiceDep, body: ReloadRequest | None = None

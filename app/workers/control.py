@@ -61,12 +61,15 @@ class Line:
             self._writer.write(json.dumps(message).encode() + b"\n")
 
     async def receive(self) -> dict[str, Any] | None:
-        """Return the next message, or None once the other side is gone."""
+        """Return the next message, or None once the other side is gone, or makes no sense."""
         try:
             line = await self._reader.readline()
+            message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
         except ConnectionError:
             return None
-        message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:  # no JSON, or a line over the limit
+            logger.exception("a message that makes no sense, the line is given up")
+            return None
         return message
 
     def close(self) -> None:

@@ -84,7 +84,10 @@ class Publisher:
     async def follow(self) -> None:
         """Tell of changes until cancelled."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                logger.exception("front ends cannot be told how things are, trying again")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

@@ -109,7 +109,15 @@ class Supervisor:
         await engine
 
     async def _keep(self, assignment: Assignment, inherited: Sequence[int]) -> None:
-        """Run a process, and another whenever it dies."""
+        """Run a process, and another whenever it dies; without supervision there is no service."""
+        try:
+            await self._run_again_and_again(assignment, inherited)
+        except Exception:
+            logger.exception("supervision failed", extra={"process_role": assignment.role})
+            self._exit_code = 1
+            self._stopping.set()
+
+    async def _run_again_and_again(self, assignment: Assignment, inherited: Sequence[int]) -> None:
         role, pause = assignment.role, 0.0
         while not self._stopping.is_set():
             began = time.monotonic()

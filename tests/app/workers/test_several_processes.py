@@ -27,7 +27,7 @@ LONG = "a good film and a bad plot " * 60
 
 @pytest.fixture(scope="module")
 def together(tiny_store: Path) -> Iterator[Server]:
-    """Two front ends and an engine, for the tests that only ask."""
+    """Two front ends and an engine; a test that kills one of them waits until it is back."""
     with serving(tiny_store, workers=2, drain_seconds=0) as running:
         yield running
 
@@ -146,24 +146,23 @@ async def test_a_reload_under_load_is_one_everywhere_and_loses_no_request(
     assert versions.seen == {1, 2}
 
 
-async def test_a_killed_front_end_takes_only_its_own_connections_along(store: Path) -> None:
-    with serving(store, workers=2, drain_seconds=0) as server:
-        versions = Versions()
-        clients = Clients(server.url, calls(), versions)
-        running = asyncio.ensure_future(clients.run(CLIENTS))
-        await until(versions.many)
-        before = await asyncio.to_thread(samples, server)
-        killed = launched(server, "front-end-1")
-        os.kill(killed, signal.SIGKILL)
-        await asyncio.to_thread(server.wait_for_log, "process died and is replaced.*front-end-1")
-        for _ in range(10):
-            answer = await asyncio.to_thread(ask_anew, server, "/health/ready")
-            assert answer.status_code == 200
-        pattern = rf"front end serves .*front-end-1 process_pid=(?!{killed}\b)"
-        await asyncio.to_thread(server.wait_for_log, pattern)
-        after = await asyncio.to_thread(samples, server)
-        clients.stop()
-        tally = await running
+async def test_a_killed_front_end_takes_only_its_own_connections_along(together: Server) -> None:
+    versions = Versions()
+    clients = Clients(together.url, calls(), versions)
+    running = asyncio.ensure_future(clients.run(CLIENTS))
+    await until(versions.many)
+    before = await asyncio.to_thread(samples, together)
+    killed = launched(together, "front-end-1")
+    os.kill(killed, signal.SIGKILL)
+    await asyncio.to_thread(together.wait_for_log, "process died and is replaced.*front-end-1")
+    for _ in range(10):
+        answer = await asyncio.to_thread(ask_anew, together, "/health/ready")
+        assert answer.status_code == 200
+    pattern = rf"front end serves .*front-end-1 process_pid=(?!{killed}\b)"
+    await asyncio.to_thread(together.wait_for_log, pattern)
+    clients.stop()
+    tally = await running
+    after = await asyncio.to_thread(samples, together)
     assert set(tally.statuses) == {200}
     assert 0 <= tally.unanswered < CLIENTS
     assert after["classmark_process_restarts_total", frozenset({("role", "front-end")})] == 1
@@ -187,23 +186,24 @@ class Recovery:
             self.recovered.set()
 
 
-async def test_a_killed_engine_costs_503_until_it_is_back_and_nothing_else(store: Path) -> None:
-    with serving(store, workers=2, drain_seconds=0) as server:
-        watch = Recovery()
-        clients = watch.clients = Clients(server.url, calls(), watch)
-        running = asyncio.ensure_future(clients.run(2))
-        await until(watch.began)
-        os.kill(launched(server, "engine"), signal.SIGKILL)
-        await asyncio.to_thread(server.wait_for_log, "process died and is replaced.*engine")
-        away = await asyncio.to_thread(ask_anew, server, "/health/ready")
-        body = {"model": "mood", "inputs": "a good film"}
-        refused = await asyncio.to_thread(ask_anew, server, "/v1/classify", body)
-        await until(watch.recovered)
-        clients.stop()
-        tally = await running
-        for role in ("front-end-1", "front-end-2"):
-            await asyncio.to_thread(server.wait_for_log, f"engine is back role={role}")
-        after = await asyncio.to_thread(ask_anew, server, "/health/ready")
+async def test_a_killed_engine_costs_503_until_it_is_back_and_nothing_else(
+    together: Server,
+) -> None:
+    watch = Recovery()
+    clients = watch.clients = Clients(together.url, calls(), watch)
+    running = asyncio.ensure_future(clients.run(2))
+    await until(watch.began)
+    os.kill(launched(together, "engine"), signal.SIGKILL)
+    await asyncio.to_thread(together.wait_for_log, "process died and is replaced.*engine")
+    away = await asyncio.to_thread(ask_anew, together, "/health/ready")
+    body = {"model": "mood", "inputs": "a good film"}
+    refused = await asyncio.to_thread(ask_anew, together, "/v1/classify", body)
+    await until(watch.recovered)
+    clients.stop()
+    tally = await running
+    for role in ("front-end-1", "front-end-2"):
+        await asyncio.to_thread(together.wait_for_log, f"engine is back role={role}")
+    after = await asyncio.to_thread(ask_anew, together, "/health/ready")
     assert (away.status_code, "engine" in away.json()["reason"]) == (503, True)
     assert refused.status_code == 503
     assert refused.headers["content-type"] == "application/problem+json"
