@@ -1,10 +1,10 @@
 """One port for several processes."""
 
 import errno
-import os
 import socket
 
 Address = tuple[str, int]
+_ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def reserve(host: str, port: int) -> list[socket.socket]:
@@ -23,13 +23,26 @@ def reserve(host: str, port: int) -> list[socket.socket]:
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     reserved: list[socket.socket] = []
+    absent: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
-        wanted = (str(address[0]), port or (reserved[0].getsockname()[1] if reserved else 0))
-        with _bound(family, wanted, share=False) as probe:
-            probe.listen()
-            wanted = (wanted[0], probe.getsockname()[1])
-        reserved.append(_bound(family, wanted, share=True))
+        wanted = (str(address[0]), reserved[0].getsockname()[1] if reserved else port)
+        try:
+            reserved.append(_reserve(family, wanted))
+        except OSError as exc:
+            if exc.errno not in _ABSENT:
+                raise
+            absent = exc  # such as ::1 for localhost, on a machine without IPv6
+    if absent is not None and not reserved:
+        raise absent
     return reserved
+
+
+def _reserve(family: int, address: Address) -> socket.socket:
+    # Without sharing first: that fails if anybody listens there, also one who would share.
+    with _bound(family, address, share=False) as probe:
+        probe.listen()
+        free: Address = probe.getsockname()[:2]
+    return _bound(family, free, share=True)
 
 
 def listen_too(host: str, port: int) -> socket.socket:
@@ -49,11 +62,10 @@ def _bound(family: int, address: Address, *, share: bool) -> socket.socket:
         one.bind(address)
     except OSError as exc:
         one.close()
-        if exc.errno == errno.EADDRINUSE:
-            text = os.strerror(exc.errno).lower()
-            raise OSError(
-                exc.errno, f"{address[0]}:{address[1]}: {text}; stop what listens there, or set "
-                "CLASSMARK_PORT"
-            ) from None  # fmt: skip
-        raise
+        if exc.errno != errno.EADDRINUSE:
+            raise
+        raise OSError(
+            f"{address[0]}:{address[1]}: address already in use; stop what listens there, or set "
+            "CLASSMARK_PORT"
+        ) from None
     return one
