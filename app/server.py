@@ -50,9 +50,10 @@ class Server(uvicorn.Server):
         self._service.lifecycle.draining = True
         seconds = self._service.settings.drain_seconds
         logger.info("draining", extra={"seconds": seconds})
-        asyncio.get_running_loop().call_later(seconds, self._stop)
+        asyncio.get_running_loop().call_later(seconds, self.stop)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Take nothing new, answer what was accepted, and end."""
         self.should_exit = True
 
 

@@ -48,7 +48,7 @@ async def _be_what_is_asked(end: socket.socket, make_backend: BackendMaker) -> N
         from app.workers.front_end import serve_front_end
 
         await serve_front_end(assignment, control)
-    line.close()
+    control.close()
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

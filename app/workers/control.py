@@ -15,12 +15,16 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from app.errors import NotReady
 from app.settings import Settings
 from app.workers.exposition import take_snapshot
 
 logger = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
+SUPERVISOR_GONE = (
+    "the supervisor is gone and the service ends; look into its log, and start it again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,20 @@ class Control:
         self._line = line
         self._numbers = itertools.count(1)
         self._scrapes: dict[int, asyncio.Future[bytes]] = {}
+        self._gone = False
 
     def tell(self, event: str, **fields: Any) -> None:
         """Tell the supervisor that this process is `listening`, or that models have `started`."""
         self._line.send(event=event, **fields)
 
     async def exposition(self) -> bytes:
-        """Return what was measured in all processes, in Prometheus' text format."""
+        """Return what was measured in all processes, in Prometheus' text format.
+
+        Raises:
+            NotReady: the supervisor, which alone knows them all, is gone.
+        """
+        if self._gone:
+            raise NotReady(SUPERVISOR_GONE)
         number = next(self._numbers)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._scrapes[number] = answer
@@ -98,6 +109,9 @@ class Control:
             return await answer
         finally:
             del self._scrapes[number]
+
+    def close(self) -> None:
+        self._line.close()
 
     async def follow(
         self, registry: CollectorRegistry, commands: Mapping[str, Callable[[], object]]
@@ -114,4 +128,8 @@ class Control:
                         answer.set_result(message["text"].encode())
                 case command if command in commands:
                     commands[command]()
+        self._gone = True
+        for answer in self._scrapes.values():
+            if not answer.done():
+                answer.set_exception(NotReady(SUPERVISOR_GONE))
         commands["stop"]()

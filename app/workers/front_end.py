@@ -49,7 +49,7 @@ async def serve_front_end(assignment: Assignment, control: Control) -> None:
 
     app = build_app(service, lifespan)
     server = FrontEndServer(make_config(app, settings), service, control)
-    commands = {"drain": server.drain, "stop": server.drain}
+    commands = {"drain": server.drain, "stop": server.stop}
     obeying = asyncio.create_task(control.follow(metrics.registry, commands))
     await server.serve([listen_too(*address) for address in assignment.addresses])
     obeying.cancel()

@@ -20,6 +20,7 @@ from app.workers.wire import Frame, Kind, pack_json, read_json, read_json_and_da
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
+RECONNECT_SECONDS = 0.05
 
 
 class Mirror(Catalog):
@@ -86,6 +87,7 @@ class Mirror(Catalog):
             try:
                 await self._apply_news(link)
                 logger.warning("engine connection lost")
+                await asyncio.sleep(RECONNECT_SECONDS)
             except Exception:
                 logger.exception("the engine's news cannot be read, connecting anew")
                 link.channel.close()
