@@ -22,6 +22,8 @@ from app.workers.remote import RemoteEngine
 
 logger = logging.getLogger(__name__)
 
+LISTEN_WITHIN_SECONDS = 1.0
+
 
 async def serve_front_end(assignment: Assignment, control: Control) -> None:
     """Answer HTTP until the supervisor says `drain`, or is gone."""
@@ -29,8 +31,11 @@ async def serve_front_end(assignment: Assignment, control: Control) -> None:
     metrics = Metrics()
     client = EngineClient(assignment.engine_path)
 
+    started = asyncio.Event()
+
     def on_started() -> None:
         service.lifecycle.started = True
+        started.set()
         control.tell("started", models=[f"{s.name}/{s.version}" for s in mirror.serving])
 
     mirror = Mirror(client, metrics, on_started)
@@ -40,6 +45,10 @@ async def serve_front_end(assignment: Assignment, control: Control) -> None:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         following = asyncio.create_task(mirror.follow())
+        # One that replaces another takes no connection before it can answer; while an engine loads
+        # its first models, liveness is answered all the same.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(started.wait(), LISTEN_WITHIN_SECONDS)
         yield
         following.cancel()
         client.close()

@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.bundle import Bundle, Manifest
+from app.bundle import Bundle, Manifest, Task
 from app.engine.catalog import Catalog, Failure, Model
 from app.engine.decoding import Logits
 from app.engine.servable import WINDOW_STRIDE_TOKENS, Servable
 from app.engine.tokenization import Encoding, Tokenizer
+from app.errors import AmbiguousModel, NotReady, UnknownModel
 from app.metrics import Metrics
 from app.workers.client import ENGINE_AWAY, EngineClient, Link
 from app.workers.wire import Frame, Kind, pack_json, read_json, read_json_and_data
@@ -58,6 +59,14 @@ class Mirror(Catalog):
     def number(self, servable: Servable) -> int | None:
         """Return what the engine calls a servable, or None if it does not know it (any more)."""
         return self._numbers.get(servable)
+
+    def resolve(self, name: str | None, task: Task) -> Servable:
+        try:
+            return super().resolve(name, task)
+        except (UnknownModel, AmbiguousModel):
+            if not self._started:  # nobody knows yet which models there are
+                raise NotReady(ENGINE_AWAY) from None
+            raise
 
     async def scan(self) -> None:
         await self._ask(Kind.SCAN, b"")

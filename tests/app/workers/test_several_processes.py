@@ -155,11 +155,12 @@ async def test_a_killed_front_end_takes_only_its_own_connections_along(together:
     killed = launched(together, "front-end-1")
     os.kill(killed, signal.SIGKILL)
     await asyncio.to_thread(together.wait_for_log, "process died and is replaced.*front-end-1")
-    for _ in range(10):
-        answer = await asyncio.to_thread(ask_anew, together, "/health/ready")
-        assert answer.status_code == 200
     pattern = rf"front end serves .*front-end-1 process_pid=(?!{killed}\b)"
-    await asyncio.to_thread(together.wait_for_log, pattern)
+    back = asyncio.ensure_future(asyncio.to_thread(together.wait_for_log, pattern))
+    body = {"model": "mood", "inputs": "a good film"}
+    while not back.done():  # new connections, to the one left and then to both
+        answer = await asyncio.to_thread(ask_anew, together, "/v1/classify", body)
+        assert answer.status_code == 200
     clients.stop()
     tally = await running
     after = await asyncio.to_thread(samples, together)
