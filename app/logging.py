@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,9 +15,15 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {
 }
 
 
-def configure_logging(style: Literal["text", "json"], level: str) -> None:
-    """Send every logger's events, uvicorn's too, to standard error in one style."""
+def configure_logging(style: Literal["text", "json"], level: str, role: str | None = None) -> None:
+    """Send every logger's events, uvicorn's too, to standard error in one style.
+
+    Args:
+        role: of this process where there are several; every event then has it, and the pid.
+    """
     handler = logging.StreamHandler(sys.stderr)
+    if role is not None:
+        handler.addFilter(_Stamp({"role": role, "pid": os.getpid()}))
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
@@ -25,6 +32,24 @@ def configure_logging(style: Literal["text", "json"], level: str) -> None:
     # Its start and stop lines repeat ours; what goes wrong is still told.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
+
+
+def log_address(host: str, port: int) -> None:
+    """Say where the service can be reached."""
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    logging.getLogger("app").info("listening", extra={"url": url, "docs": f"{url}/docs"})
+
+
+class _Stamp(logging.Filter):
+    """Adds the same fields to every event."""
+
+    def __init__(self, fields: dict[str, object]) -> None:
+        super().__init__()
+        self._extra = fields
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        vars(record).update(self._extra)
+        return True
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

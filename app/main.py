@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.types import ASGIApp
+from prometheus_client import generate_latest
+from starlette.types import ASGIApp, Lifespan
 
 from app import __version__, interpreter
 from app.api import inference, operations
@@ -17,15 +19,18 @@ from app.api.deps import Lifecycle, Service
 from app.api.fast_lane import FastLane
 from app.api.observe import Observe
 from app.api.problems import install_handlers
-from app.engine.backends.selection import select_backends
+from app.bundle import Precision
+from app.engine.backends.base import Backend
 from app.engine.cache import ResultCache
-from app.engine.engine import Engine
+from app.engine.catalog import Catalog
+from app.engine.engine import Engine, Runner
 from app.engine.executor import available_cpus
 from app.engine.registry import Registry
 from app.engine.watcher import watch
 from app.metrics import Metrics
 from app.security import make_gate
 from app.settings import Settings
+from app.store import check_store
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +41,41 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the application, to be served behind `front`; models load when it starts."""
-    service = create_service(settings)
+def create_app(settings: Settings, backends: Sequence[Backend] = ()) -> FastAPI:
+    """Build the application of one process that does everything; models load when it starts.
+
+    Args:
+        backends: what runs the graphs; without any, what the settings ask for.
+
+    Raises:
+        ValueError: settings that cannot work here.
+    """
+    check_store(settings.model_store)
+    metrics = Metrics()
+    engine = make_engine(settings, backends or make_backends(settings), metrics)
+
+    async def exposition() -> bytes:
+        return generate_latest(metrics.registry)
+
+    service = make_service(settings, metrics, engine.runner, engine.registry, exposition)
+
+    def on_started() -> None:
+        service.lifecycle.started = True
+        interpreter.keep_what_is_loaded()
+        log_started(engine.registry)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with running(engine, settings, on_started):
+            on_hangup(engine.registry)
+            yield
+        logger.info("stopped")
+
+    return build_app(service, lifespan)
+
+
+def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
+    """Wire the routes to a service; to be served behind `front`."""
     app: FastAPI = FastAPIOffline(
         title="Classmark",
         version=__version__,
@@ -64,26 +101,52 @@ def front(app: FastAPI) -> ASGIApp:
     return Observe(limited, service)
 
 
-def create_service(settings: Settings) -> Service:
-    """Build what the application owns; raise ValueError for settings that cannot work here."""
-    if not settings.model_store.is_dir():
-        raise ValueError(
-            f"the model store {settings.model_store} is not a folder; make the demo models with "
-            "`make models`, or set CLASSMARK_MODEL_STORE"
-        )
-    metrics = Metrics()
-    metrics.build_info.labels(__version__).set(1)
-    precision = None if settings.precision == "auto" else settings.precision
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """An engine with the models that run on it."""
+
+    runner: Engine
+    registry: Registry
+
+
+def make_backends(settings: Settings) -> Sequence[Backend]:
+    """Return what runs graphs; a runtime is imported by those processes alone that use it."""
+    from app.engine.backends.selection import select_backends
+
     streams = settings.executors or available_cpus()
-    backends = select_backends(settings.backend, settings.device, precision, streams)
+    return select_backends(settings.backend, settings.device, _precision(settings), streams)
+
+
+def make_engine(settings: Settings, backends: Sequence[Backend], metrics: Metrics) -> LocalEngine:
+    """Build what owns the device; nothing starts yet."""
     default_executors = 1 if backends[0].provider == "CUDAExecutionProvider" else available_cpus()
+    executors = settings.executors or default_executors
+    return LocalEngine(
+        Engine(executors, settings.max_queue_seconds, metrics),
+        Registry(settings.model_store, backends, _precision(settings), metrics),
+    )
+
+
+def _precision(settings: Settings) -> Precision | None:
+    return None if settings.precision == "auto" else settings.precision
+
+
+def make_service(
+    settings: Settings,
+    metrics: Metrics,
+    engine: Runner,
+    registry: Catalog,
+    exposition: Callable[[], Awaitable[bytes]],
+) -> Service:
+    """Build what a process owns that answers HTTP; raise ValueError for a keys file that is bad."""
+    metrics.build_info.labels(__version__).set(1)
     cache = ResultCache(settings.cache_megabytes * 1_000_000, metrics.cache_lookups)
     metrics.cache_bytes.set_function(lambda: cache.bytes)
     return Service(
         settings=settings,
-        engine=Engine(settings.executors or default_executors, settings.max_queue_seconds, metrics),
+        engine=engine,
         cache=cache,
-        registry=Registry(settings.model_store, backends, precision, metrics),
+        registry=registry,
         metrics=metrics,
         gate=make_gate(
             settings.api_keys_file,
@@ -91,41 +154,49 @@ def create_service(settings: Settings) -> Service:
             allow_anonymous=settings.allow_anonymous,
         ),
         lifecycle=Lifecycle(),
+        exposition=exposition,
     )
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start the engine and the first load; at the end run what is queued and stop."""
-    service: Service = app.state.service
-    service.engine.start()
-    background = asyncio.create_task(_load_and_watch(service))
-    _on_hangup(service)
+async def running(
+    engine: LocalEngine, settings: Settings, on_started: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Start the executors and the first load; at the end run what is queued and stop.
+
+    Args:
+        on_started: called when the first load of the store has ended.
+    """
+    engine.runner.start()
+    background = asyncio.create_task(_load_and_watch(engine.registry, settings, on_started))
     yield
     background.cancel()
     with suppress(asyncio.CancelledError):
         await background
-    await service.engine.stop()
-    logger.info("stopped")
+    await engine.runner.stop()
 
 
-async def _load_and_watch(service: Service) -> None:
+async def _load_and_watch(
+    registry: Registry, settings: Settings, on_started: Callable[[], None]
+) -> None:
     """Load what the store has, then follow it; liveness answers meanwhile."""
-    await service.registry.scan()
-    service.lifecycle.started = True
-    interpreter.keep_what_is_loaded()
-    serving = [f"{s.name}/{s.version}" for s in service.registry.serving]
+    await registry.scan()
+    on_started()
+    if settings.watch:
+        await watch(registry, settings.model_store)
+
+
+def log_started(registry: Catalog) -> None:
+    serving = [f"{s.name}/{s.version}" for s in registry.serving]
     logger.info("started", extra={"models": ", ".join(serving) or "none yet"})
-    if service.settings.watch:
-        await watch(service.registry, service.settings.model_store)
 
 
-def _on_hangup(service: Service) -> None:
+def on_hangup(registry: Catalog) -> None:
     """Let SIGHUP rescan the store, where there are such signals and this is the main thread."""
     scans: set[asyncio.Task[None]] = set()
 
     def rescan() -> None:
-        scans.add(task := asyncio.get_running_loop().create_task(service.registry.scan()))
+        scans.add(task := asyncio.get_running_loop().create_task(registry.scan()))
         task.add_done_callback(scans.discard)
 
     with suppress(ValueError, RuntimeError, NotImplementedError, AttributeError):

@@ -191,6 +191,13 @@ class Metrics:
             registry=registry,
         )
 
+        self.process_restarts = Counter(
+            "classmark_process_restarts",
+            "Processes that died and were replaced, by role; only with several workers.",
+            ["role"],
+            registry=registry,
+        )
+
     def _observe_models(self, registry: CollectorRegistry) -> None:
         self.ready = Gauge(
             "classmark_ready",

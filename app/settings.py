@@ -52,6 +52,15 @@ class Settings(BaseSettings):
         description="Threads that run batches. 0: one for each CPU this process may use, one on "
         "CUDA. More than there are cores makes all of them slower.",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processes that answer HTTP. 1: one process does everything. More: each of "
+        "them feeds one engine process, for machines where HTTP and encoding need more than one "
+        "core; costs a process's memory each, a cache of its own each, and a hop between "
+        "processes a request.",
+    )
     max_inputs: int = Field(
         128,
         ge=1,

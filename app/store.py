@@ -14,6 +14,15 @@ DESIRED_VERSION = "desired-version"
 VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,8}")
 
 
+def check_store(store: Path) -> None:
+    """Raise ValueError where there is no such folder."""
+    if not store.is_dir():
+        raise ValueError(
+            f"the model store {store} is not a folder; make the demo models with `make models`, "
+            "or set CLASSMARK_MODEL_STORE"
+        )
+
+
 def list_models(store: Path) -> list[str]:
     """Return the names of the model folders in a store."""
     if not store.is_dir():

@@ -8,8 +8,8 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPBearer
 
 from app.engine.cache import ResultCache
-from app.engine.engine import Engine
-from app.engine.registry import Registry
+from app.engine.catalog import Catalog
+from app.engine.engine import Runner
 from app.metrics import Metrics
 from app.security import Gate, Scope
 from app.settings import Settings
@@ -25,31 +25,30 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything one application owns."""
+    """Everything one application owns.
+
+    Attributes:
+        exposition: gives what /metrics answers, of every process there is.
+    """
 
     settings: Settings
-    engine: Engine
+    engine: Runner
     cache: ResultCache
-    registry: Registry
+    registry: Catalog
     metrics: Metrics
     gate: Gate
     lifecycle: Lifecycle
+    exposition: Callable[[], Awaitable[bytes]]
 
     def unready_reason(self) -> str | None:
         """Return why requests cannot be answered now, or None if they can."""
-        health = self.engine.health()
         if self.lifecycle.draining:
             return "the service is shutting down"
         if not self.lifecycle.started:
             return "the models are loading"
         if not self.registry.serving:
             return f"no model serves; put a bundle into {self.settings.model_store}"
-        if health.alive < self.engine.executors or health.stuck:
-            return (
-                f"{health.alive} of {self.engine.executors} executors are alive and "
-                f"{health.stuck} stuck; see the log"
-            )
-        return None
+        return self.engine.unready_reason()
 
 
 async def get_service(request: Request) -> Service:

@@ -1,13 +1,13 @@
 """Models, reload, health and metrics."""
 
 from fastapi import APIRouter, Depends
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from app.api.deps import ServiceDep, require
 from app.api.examples import problems
 from app.bundle import graph_precision
-from app.engine.registry import Model
+from app.engine.catalog import Model
 from app.engine.servable import Servable
 from app.schemas import ChoiceStatus, Health, LoadFailure, ModelList, ModelStatus, ReloadRequest
 
@@ -34,7 +34,7 @@ async def get_model(name: str, service: ServiceDep) -> ModelStatus:
 @models.post(
     "/{name}/reload",
     dependencies=_ADMIN,
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422),
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 async def reload_model(
     name: str, service: ServiceDep, body: ReloadRequest | None = None
@@ -70,7 +70,7 @@ async def startup(service: ServiceDep) -> Response:
 async def prometheus(service: ServiceDep) -> Response:
     """Export everything measured, for Prometheus."""
     service.metrics.ready.set(service.unready_reason() is None)
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(await service.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _health(reason: str | None) -> Response:

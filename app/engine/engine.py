@@ -6,15 +6,22 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.engine.decoding import Logits
 from app.engine.executor import Completed, ExecutorPool, Health
 from app.engine.scheduler import Clock, Entry, Runnable, Scheduler
+from app.engine.servable import Servable
 from app.engine.tokenization import Encoding
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
 from app.metrics import Metrics
 
 logger = logging.getLogger(__name__)
+
+TIME_RAN_OUT = (
+    "the request's time ran out while it was queued or running; allow more time with "
+    "X-Request-Timeout-Seconds or CLASSMARK_REQUEST_TIMEOUT_SECONDS, or add a replica"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +49,7 @@ class Submission:
     def time_out(self) -> None:
         """End the wait with DeadlineExceeded, unless it has ended."""
         if not self.done.done():
-            self.done.set_exception(
-                DeadlineExceeded(
-                    "the request's time ran out while it was queued or running; allow more time "
-                    "with X-Request-Timeout-Seconds or CLASSMARK_REQUEST_TIMEOUT_SECONDS, or add a "
-                    "replica"
-                )
-            )
+            self.done.set_exception(DeadlineExceeded(TIME_RAN_OUT))
 
     def result(self) -> Run:
         """Return every entry's logits; raise the first error."""
@@ -65,6 +66,28 @@ class Submission:
         )
 
 
+class Runner(Protocol):
+    """What the HTTP side needs of an engine, in this process or in another."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    async def run(
+        self, servable: Servable, encodings: Sequence[Encoding], deadline: float
+    ) -> Run: ...
+
+    def check_admission(self, deadline: float) -> None:
+        """Raise Overloaded or NotReady if `run` would, before anything is spent on the request.
+
+        An engine that cannot know yet says nothing; `run` then says it.
+        """
+        ...
+
+    def unready_reason(self) -> str | None:
+        """Return why nothing can be run now, or None if it can."""
+        ...
+
+
 class Engine:
     """Runs encodings of any servable on this process's device."""
 
@@ -77,12 +100,16 @@ class Engine:
     ) -> None:
         self.executors = executors
         self.scheduler = Scheduler(executors, max_queue_seconds, clock)
-        self.clock = clock
+        self._clock = clock
         self._metrics = metrics
         self._pool = ExecutorPool(
             self.scheduler, executors, self._deliver, metrics.executor_restarts.inc, clock
         )
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
 
     def start(self) -> None:
         """Start the executors; results come back to the running event loop."""
@@ -113,6 +140,16 @@ class Engine:
         """Raise Overloaded or NotReady if `run` would, before anything is spent on the request."""
         self.scheduler.check_admission(deadline)
 
+    def unready_reason(self) -> str | None:
+        """Return why nothing can be run now, or None if it can."""
+        health = self.health()
+        if health.alive < self.executors or health.stuck:
+            return (
+                f"{health.alive} of {self.executors} executors are alive and {health.stuck} "
+                "stuck; see the log"
+            )
+        return None
+
     async def run(self, servable: Runnable, encodings: Sequence[Encoding], deadline: float) -> Run:
         """Run the encodings of one request, sharing batches with others.
 
@@ -123,8 +160,7 @@ class Engine:
             Overloaded, NotReady: nothing was queued.
             DeadlineExceeded, InferenceFailed: the other entries of the request are dropped.
         """
-        submission = Submission(servable, encodings, deadline)
-        self.scheduler.submit(submission.entries)
+        submission = self.submit(servable, encodings, deadline)
         loop = asyncio.get_running_loop()
         timer = loop.call_later(deadline - self.clock(), submission.time_out)
         try:
@@ -132,9 +168,17 @@ class Engine:
             return submission.result()
         finally:
             timer.cancel()
-            self._abandon(submission)
+            self.abandon(submission)
 
-    def _abandon(self, submission: Submission) -> None:
+    def submit(
+        self, servable: Runnable, encodings: Sequence[Encoding], deadline: float
+    ) -> Submission:
+        """Queue the encodings of one request; raise Overloaded or NotReady, then none is queued."""
+        submission = Submission(servable, encodings, deadline)
+        self.scheduler.submit(submission.entries)
+        return submission
+
+    def abandon(self, submission: Submission) -> None:
         """Drop what is still queued of a request that failed, expired or lost its client."""
         left = [entry for entry in submission.entries if entry.outcome is None]
         if left:

@@ -10,20 +10,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.bundle import Precision, Task
+from app.bundle import Precision
 from app.engine.backends.base import Backend
+from app.engine.catalog import Catalog, Failure, Model, Signature
 from app.engine.loading import load_servable
 from app.engine.servable import Servable
 from app.errors import (
-    AmbiguousModel,
     BundleError,
     ClassmarkError,
     IncompleteBundle,
-    InvalidRequest,
     ReloadFailed,
     UnknownModel,
 )
@@ -39,34 +37,7 @@ from app.store import (
 logger = logging.getLogger(__name__)
 
 
-Signature = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a version, or the pin (None), is not followed; tried again once the files change."""
-
-    version: int | None
-    reason: str
-    signature: Signature
-    at: datetime
-
-
-@dataclass(slots=True)
-class Model:
-    """The state of one model; changed by the registry alone."""
-
-    name: str
-    servable: Servable | None = None
-    versions: Sequence[int] = ()
-    failures: dict[int | None, Failure] = field(default_factory=dict)
-
-    @property
-    def last_failure(self) -> Failure | None:
-        return max(self.failures.values(), key=lambda failure: failure.at, default=None)
-
-
-class Registry:
+class Registry(Catalog):
     """The models of one store on one device, each by the backend that does best of those given."""
 
     def __init__(
@@ -76,55 +47,12 @@ class Registry:
         precision: Precision | None,
         metrics: Metrics,
     ) -> None:
+        super().__init__()
         self._store = store
         self._backends = backends
         self._precision = precision
         self._metrics = metrics
-        self._models: dict[str, Model] = {}
         self._loading = asyncio.Lock()
-
-    @property
-    def models(self) -> list[Model]:
-        return [self._models[name] for name in sorted(self._models)]
-
-    @property
-    def serving(self) -> list[Servable]:
-        return [model.servable for model in self.models if model.servable is not None]
-
-    def model(self, name: str) -> Model:
-        """Return a model, serving or not; raise UnknownModel, which lists what exists."""
-        try:
-            return self._models[name]
-        except KeyError:
-            raise UnknownModel(
-                f"there is no model {name!r}; the store has: {', '.join(self._models) or 'none'}"
-            ) from None
-
-    def resolve(self, name: str | None, task: Task) -> Servable:
-        """Return the servable a request means; without a name, the one that fits the task."""
-        if name is not None:
-            return self._named(name, task)
-        fitting = [servable for servable in self.serving if servable.manifest.task == task]
-        if len(fitting) != 1:
-            names = ", ".join(servable.name for servable in fitting) or "none"
-            raise AmbiguousModel(
-                f"`model` may be left out where exactly one model does {task}; here do: {names}"
-            )
-        return fitting[0]
-
-    def _named(self, name: str, task: Task) -> Servable:
-        servable = self._models[name].servable if name in self._models else None
-        if servable is None:
-            names = ", ".join(servable.name for servable in self.serving) or "none"
-            raise UnknownModel(f"no model {name!r} serves; these do: {names}")
-        if servable.manifest.task != task:
-            route = (
-                "/v1/ner" if servable.manifest.task == "token-classification" else "/v1/classify"
-            )
-            raise InvalidRequest(
-                f"the model {name!r} does {servable.manifest.task}, not {task}; use {route}"
-            )
-        return servable
 
     async def scan(self) -> None:
         """Bring every model to its desired version; failures are kept, logged and counted."""

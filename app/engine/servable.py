@@ -4,6 +4,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,6 +34,21 @@ WARM_UP_SHAPES = [(1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64
 WINDOW_STRIDE_TOKENS = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What runs a graph.
+
+    Attributes:
+        backend, provider: its names, as CLASSMARK_BACKEND has it and as shown to users.
+        keeps_invariance: whether a batch-invariant graph is so too when it runs on it.
+    """
+
+    backend: str
+    provider: str
+    precision: RuntimePrecision
+    keeps_invariance: bool
+
+
 class Servable:
     """A loaded model version, immutable once it serves.
 
@@ -43,20 +59,17 @@ class Servable:
     def __init__(
         self,
         bundle: Bundle,
-        backend: Backend,
-        precision: RuntimePrecision,
+        runtime: Runtime,
         tokenizer: Tokenizer,
         session: Session,
     ) -> None:
         self.bundle = bundle
-        self.precision = precision
-        self.provider = backend.provider
-        self.runtime = f"{backend.name} {precision}"
+        self.runs_on = runtime
         self.choice: Choice | None = None  # where several backends competed
         self.tokenizer = tokenizer
         self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
         self.cost = Cost(0.0, 1e-6, tokenizer.max_length)
-        self.batch_invariant = self.graph.batch_invariant and backend.keeps_invariance(precision)
+        self.batch_invariant = self.graph.batch_invariant and runtime.keeps_invariance
         self._session = session
         weakref.finalize(self, logger.info, "model closed", extra=self.identity)
 
@@ -77,7 +90,25 @@ class Servable:
         tokenizer = Tokenizer(bundle.read_tokenizer(), manifest.max_length, WINDOW_STRIDE_TOKENS)
         graph, data = manifest.graphs[needed], bundle.read_graph(needed)
         session = backend.load(data, graph, chosen, manifest.pad_token_id)
-        return cls(bundle, backend, chosen, tokenizer, session)
+        runtime = Runtime(
+            backend.name,
+            backend.provider,
+            chosen,
+            keeps_invariance=backend.keeps_invariance(chosen),
+        )
+        return cls(bundle, runtime, tokenizer, session)
+
+    @property
+    def precision(self) -> RuntimePrecision:
+        return self.runs_on.precision
+
+    @property
+    def provider(self) -> str:
+        return self.runs_on.provider
+
+    @property
+    def runtime(self) -> str:
+        return f"{self.runs_on.backend} {self.precision}"
 
     @property
     def manifest(self) -> Manifest:

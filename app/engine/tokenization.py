@@ -164,7 +164,12 @@ class Tokenizer:
 def blank(tokens: int, token_id: int) -> Encoding:
     """Return an encoding of no text: one token over and over."""
     ids = np.full(tokens, token_id, dtype=np.int64)
-    return Encoding(ids, np.zeros_like(ids), tokenizers.Encoding(), list)
+    return without_layout(ids, np.zeros_like(ids))
+
+
+def without_layout(ids: Ids, type_ids: Ids) -> Encoding:
+    """Return an encoding that can be run, of which nobody asks where its tokens lie."""
+    return Encoding(ids, type_ids, tokenizers.Encoding(), list)
 
 
 def _unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from app.engine.tokenization import EncodedInput, Encoding, TextInput
+from app.engine.tokenization import EncodedInput, TextInput
 from export.config import ModelConfig
 from export.evaluation import choose, evaluate, headline, score_reference
 from export.examples import Example, Span
 from export.workload import Workload
+from tests.support.encodings import laid_out
 
 TAGS = ("O", "B-PER", "I-PER")
 NER = ModelConfig("B", "bert", "token-classification", "single_label", TAGS, "BIO")
@@ -22,7 +23,7 @@ def words(text: str) -> EncodedInput:
     offsets = [(0, 0), *((i, i + len(text[i:].split()[0])) for i in starts), (0, 0)]
     ids = np.arange(len(offsets))
     content = range(1, len(offsets) - 1)
-    encoding = Encoding(ids, ids * 0, offsets, content, lambda: [False] * len(offsets))
+    encoding = laid_out(ids, offsets, content, [False] * len(offsets))
     return EncodedInput(TextInput(text), (encoding,), False, 0)
 
 

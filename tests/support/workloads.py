@@ -6,10 +6,11 @@ import numpy as np
 
 from app.bundle import ProblemType, TagScheme
 from app.engine.decoding import Logits
-from app.engine.tokenization import EncodedInput, Encoding, TextInput
+from app.engine.tokenization import EncodedInput, TextInput
 from export.config import ModelConfig
 from export.examples import Example
 from export.workload import Workload
+from tests.support.encodings import laid_out
 
 
 def classifier(labels: Sequence[str], problem_type: ProblemType = "single_label") -> ModelConfig:
@@ -29,7 +30,7 @@ def words(text: str) -> EncodedInput:
     offsets = [(0, 0), *((i, i + len(text[i:].split()[0])) for i in starts), (0, 0)]
     subwords = [False, *(text[i] == "#" for i in starts), False]
     ids = np.arange(len(offsets))
-    encoding = Encoding(ids, ids * 0, offsets, range(1, len(offsets) - 1), lambda: subwords)
+    encoding = laid_out(ids, offsets, range(1, len(offsets) - 1), subwords)
     return EncodedInput(TextInput(text), (encoding,), False, 0)
 
 

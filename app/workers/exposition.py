@@ -1,0 +1,94 @@
+"""Metrics of several processes as those of one service."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+# A family as JSON: name, documentation, type, samples; a sample: name, labels, value.
+Family = list[Any]
+Snapshot = list[Family]
+
+# What adds up is added up: counters, histograms, and gauges such as requests in flight or resident
+# memory. These are not amounts. The start is that of the youngest process, so that one which is
+# restarted again and again raises the alert that a service in one process would raise.
+_LARGEST = {"process_start_time_seconds", "classmark_build_info", "python_info"}
+# Readiness is that of the front end that was asked, as its /health/ready says.
+_ASKED = {"classmark_ready"}
+_KEPT_OF_THE_DEAD = {"counter", "histogram"}
+
+
+def take_snapshot(registry: CollectorRegistry) -> Snapshot:
+    """Return every sample of a process."""
+    return [
+        [
+            family.name,
+            family.documentation,
+            family.type,
+            [[sample.name, sample.labels, sample.value] for sample in family.samples],
+        ]
+        for family in registry.collect()
+    ]
+
+
+def kept_of_the_dead(snapshot: Snapshot) -> Snapshot:
+    """Return what still counts when its process is gone, so that no counter goes backwards."""
+    return [family for family in snapshot if family[2] in _KEPT_OF_THE_DEAD]
+
+
+def merge(snapshots: Sequence[Snapshot], asked: Snapshot | None = None) -> Snapshot:
+    """Return the snapshots as one.
+
+    Args:
+        asked: the one of the process that was asked; it must be among `snapshots`.
+    """
+    families: dict[str, Family] = {}
+    for snapshot in snapshots:
+        for name, documentation, kind, samples in snapshot:
+            family = families.setdefault(name, [name, documentation, kind, {}])
+            if name in _ASKED and snapshot is not asked:
+                continue
+            combine = max if name in _LARGEST else _add
+            _merge_samples(family[3], samples, combine)
+    return [
+        [name, documentation, kind, [[n, dict(labels), v] for (n, labels), v in values.items()]]
+        for name, documentation, kind, values in families.values()
+    ]
+
+
+def _add(one: float, other: float) -> float:
+    return one + other
+
+
+def _merge_samples(
+    values: dict[Any, float], samples: Iterable[Any], combine: Callable[[float, float], float]
+) -> None:
+    for name, labels, value in samples:
+        key = (name, tuple(labels.items()))
+        values[key] = combine(values[key], value) if key in values else value
+
+
+def render(snapshot: Snapshot) -> str:
+    """Return a snapshot in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Fixed(snapshot))
+    return generate_latest(registry).decode()
+
+
+class _Fixed(Collector):
+    """A collector of what was collected before."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        for name, documentation, kind, samples in self._snapshot:
+            family = Metric(name, documentation, kind)
+            for sample_name, labels, value in samples:
+                family.add_sample(sample_name, labels, value)
+            yield family

@@ -1,0 +1,71 @@
+"""One port for several processes."""
+
+import errno
+import socket
+
+Address = tuple[str, int]
+_ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def reserve(host: str, port: int) -> list[socket.socket]:
+    """Take a port on every address of a host, for this process's children to listen on.
+
+    Each front end listens on a socket of its own (SO_REUSEPORT): the kernel then spreads
+    connections evenly, where one inherited socket would let whichever process wakes up first take a
+    whole burst, and what waits to be accepted by a process that dies is lost with that process
+    alone. The sockets returned here never listen; they keep the port while no front end does.
+
+    Args:
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken, by whomever: also by another instance that shares ports.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    reserved: list[socket.socket] = []
+    absent: OSError | None = None
+    for family, _, _, _, address in dict.fromkeys(found):
+        wanted = (str(address[0]), reserved[0].getsockname()[1] if reserved else port)
+        try:
+            reserved.append(_reserve(family, wanted))
+        except OSError as exc:
+            if exc.errno not in _ABSENT:
+                raise
+            absent = exc  # such as ::1 for localhost, on a machine without IPv6
+    if absent is not None and not reserved:
+        raise absent
+    return reserved
+
+
+def _reserve(family: int, address: Address) -> socket.socket:
+    # Without sharing first: that fails if anybody listens there, also one who would share.
+    with _bound(family, address, share=False) as probe:
+        probe.listen()
+        free: Address = probe.getsockname()[:2]
+    return _bound(family, free, share=True)
+
+
+def listen_too(host: str, port: int) -> socket.socket:
+    """Return a socket of this process's own on a reserved port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return _bound(family, (host, port), share=True)
+
+
+def _bound(family: int, address: Address, *, share: bool) -> socket.socket:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(address)
+    except OSError as exc:
+        one.close()
+        if exc.errno != errno.EADDRINUSE:
+            raise
+        raise OSError(
+            f"{address[0]}:{address[1]}: address already in use; stop what listens there, or set "
+            "CLASSMARK_PORT"
+        ) from None
+    return one
