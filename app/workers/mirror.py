@@ -89,17 +89,18 @@ class Mirror(Catalog):
                 logger.warning("no engine to connect to", extra={"reason": str(exc)})
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            pause = RECONNECT_SECONDS
             try:
                 await self._apply_news(link)
                 logger.warning("engine connection lost")
-                await asyncio.sleep(RECONNECT_SECONDS)
             except Exception:
                 logger.exception("the engine's news cannot be read, connecting anew")
                 link.channel.close()
-                await asyncio.sleep(RETRY_SECONDS)
+                pause = RETRY_SECONDS
             finally:
                 self._numbers.clear()
                 self._trouble = ENGINE_AWAY
+            await asyncio.sleep(pause)
 
     async def _apply_news(self, link: Link) -> None:
         known: dict[int, Servable] = {}

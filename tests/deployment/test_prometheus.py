@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
+from app.histogram import Histogram
 from app.metrics import Metrics
 from tests.deployment.files import (
     ALERT_TESTS,
@@ -32,7 +33,7 @@ def exported() -> dict[str, set[str]]:
     """Return the label names of every series the service exports."""
     metrics, series = Metrics(), dict(PROMETHEUS_SERIES)
     for metric in vars(metrics).values():
-        if isinstance(metric, MetricWrapperBase):
+        if isinstance(metric, MetricWrapperBase | Histogram):
             (family,) = metric.describe()
             for suffix in SUFFIXES[family.type]:
                 # The library tells a metric's label names in no public way.

@@ -34,11 +34,10 @@ def test_models_are_listed_with_what_serves_them(client: httpx.Client) -> None:
 
 @pytest.mark.anyio
 async def test_models_say_which_runtime_was_chosen_and_why(
-    tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_store: Path,
 ) -> None:
     backends = (FakeBackend("plain"), FakeBackend("half", "bf16", wrong=["bf16"]))
-    monkeypatch.setattr("app.main.select_backends", lambda *_: backends)
-    app = create_app(Settings(model_store=tiny_store, backend="auto"))
+    app = create_app(Settings(model_store=tiny_store, backend="auto"), backends)
     await app.state.service.registry.scan()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://service"
