@@ -123,7 +123,7 @@ def make_engine(settings: Settings, backends: Sequence[Backend], metrics: Metric
     executors = settings.executors or default_executors
     return LocalEngine(
         Engine(executors, settings.max_queue_seconds, metrics),
-        Registry(settings.model_store, backends, _precision(settings), metrics),
+        Registry(settings.model_store, backends, _precision(settings), metrics, executors),
     )
 
 

@@ -37,6 +37,7 @@ def load_servable(
     backends: Sequence[Backend],
     precision: Precision | None,
     predecessor: Servable | None = None,
+    callers: int = 1,
 ) -> Servable:
     """Verify, load, check and warm up a bundle; blocks for as long as that takes.
 
@@ -49,6 +50,7 @@ def load_servable(
         predecessor: the version that serves now, if any. If a contest led to it and would be held
             among the same graphs again, its result is taken over: the device is in use, and a
             measurement would mostly measure that.
+        callers: threads that will run batches of it at the same time.
 
     Raises:
         BundleError: why no graph of the bundle can serve here.
@@ -57,7 +59,7 @@ def load_servable(
     earlier = _earlier_choice(bundle, predecessor)
     candidates = _candidates(bundle, backends, precision, earlier)
     refused: dict[str, BundleError] = {}
-    proved = _prove_each(bundle, candidates, predecessor, refused)
+    proved = _prove_each(bundle, candidates, predecessor, callers, refused)
     first = next(proved, None)
     if first is None:
         providers = ", ".join(backend.provider for backend in backends)
@@ -104,12 +106,13 @@ def _prove_each(
     bundle: Bundle,
     candidates: Sequence[Candidate],
     predecessor: Servable | None,
+    callers: int,
     refused: dict[str, BundleError],
 ) -> Iterator[Servable]:
     """Load candidates as they are asked for; note in `refused` those that may not serve."""
     for candidate in candidates:
         try:
-            servable = _prove(bundle, candidate, predecessor)
+            servable = _prove(bundle, candidate, predecessor, callers)
         except IncompleteBundle:
             raise
         except BundleError as exc:
@@ -120,12 +123,15 @@ def _prove_each(
             yield servable
 
 
-def _prove(bundle: Bundle, candidate: Candidate, predecessor: Servable | None) -> Servable:
+def _prove(
+    bundle: Bundle, candidate: Candidate, predecessor: Servable | None, callers: int
+) -> Servable:
     """Load one graph and let it answer; whatever goes wrong is the bundle's fault, and says so."""
     try:
         servable = Servable.load(bundle, candidate.backend, candidate.precision)
         servable.check_golden()
         servable.warm_up(predecessor)
+        servable.claim_memory(callers)
     except BundleError:
         raise
     except Exception as exc:  # runtimes raise many unrelated types

@@ -46,12 +46,14 @@ class Registry(Catalog):
         backends: Sequence[Backend],
         precision: Precision | None,
         metrics: Metrics,
+        executors: int = 1,
     ) -> None:
         super().__init__()
         self._store = store
         self._backends = backends
         self._precision = precision
         self._metrics = metrics
+        self._executors = executors
         self._loading = asyncio.Lock()
 
     async def scan(self) -> None:
@@ -120,7 +122,12 @@ class Registry(Catalog):
         try:
             folder = self._store / model.name / str(version)
             servable = await asyncio.to_thread(
-                load_servable, folder, self._backends, self._precision, model.servable
+                load_servable,
+                folder,
+                self._backends,
+                self._precision,
+                model.servable,
+                self._executors,
             )
         except ClassmarkError as exc:
             self._refuse(model, version, exc, signature)

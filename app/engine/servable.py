@@ -1,9 +1,11 @@
 """One loaded bundle version: everything needed to answer with it."""
 
 import logging
+import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,6 +163,22 @@ class Servable:
             self.cost = predecessor.cost
         else:
             self.cost = measure_cost(timed, list(dict.fromkeys(shapes)))
+
+    def claim_memory(self, callers: int) -> None:
+        """Take now what the longest texts need when all callers run one at the same time.
+
+        Runtimes keep what they once took. So the process reaches its size as a model loads, where
+        there is someone to see it, and not on a busy day.
+        """
+        ready = threading.Barrier(callers)
+
+        def run_longest() -> None:
+            ready.wait()
+            self.run_blank(1, self.manifest.max_length)
+
+        with ThreadPoolExecutor(callers) as pool:
+            for run in [pool.submit(run_longest) for _ in range(callers)]:
+                run.result()
 
     def run_blank(self, count: int, tokens: int) -> None:
         """Run texts of padding alone: together, or one by one where none may share a batch."""

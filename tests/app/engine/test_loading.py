@@ -1,14 +1,17 @@
 """Several backends: those that answer wrongly are out, of the others the fastest serves."""
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from app.engine import loading
 from app.engine.backends.base import Backend
+from app.engine.decoding import Logits
 from app.engine.loading import load_servable
+from app.engine.tokenization import Encoding
 from app.errors import BundleError, IncompleteBundle
 from tests.support.backends import FakeBackend
 
@@ -118,3 +121,20 @@ def test_files_that_are_still_being_copied_end_the_contest(store: Path) -> None:
     (store / "mood" / "1" / "model.fp32.onnx").unlink()
     with pytest.raises(IncompleteBundle):
         load_servable(store / "mood" / "1", [PLAIN, QUICK], None)
+
+
+def test_memory_for_the_longest_texts_is_claimed_by_all_callers_at_once(mood: Path) -> None:
+    together, ran = threading.Barrier(3), []
+
+    class Waiting:
+        """Answers only when three callers have come."""
+
+        def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+            together.wait(10)
+            ran.append([one.tokens for one in encodings])
+            return []
+
+    servable = load_servable(mood, [PLAIN], None)
+    servable._session = Waiting()
+    servable.claim_memory(3)
+    assert ran == [[servable.manifest.max_length]] * 3
