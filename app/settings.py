@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1_000_000,
         description="Memory for answers to texts that come again exactly as they came; 0 keeps "
-        "none. Raising it helps only where texts repeat.",
+        "none. Raising it helps only where texts repeat. With several workers each has its own.",
     )
     request_timeout_seconds: float = Field(
         30.0,
