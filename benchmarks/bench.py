@@ -69,7 +69,7 @@ def make_bench(
     tokenizer.no_padding()
     texts = [json.loads(line)["text"] for line in sources.read_text().splitlines()]
     # A large model takes seconds for what a small one does in one.
-    count = plan.texts // 4 if subject.name == "base" else plan.texts
+    count = plan.texts // 8 if subject.name == "base" else plan.texts
     workload = make_workload(
         texts,
         lambda text: tokenizer.encode(text, add_special_tokens=False).offsets,

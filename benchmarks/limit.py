@@ -50,6 +50,7 @@ def measure_limit(
     seconds: float,
     *,
     precision: Precision | None = None,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
 ) -> Limit:
     """Run the measurement in a new process.
 
@@ -57,7 +58,7 @@ def measure_limit(
         texts: JSON list of texts.
         seconds: at least, for each batch size; whole passes over the texts are counted.
     """
-    sizes = BATCH_SIZES if subject.batch_invariant else (1,)
+    sizes = batch_sizes if subject.batch_invariant else (1,)
     command = [sys.executable, "-m", "benchmarks.limit", str(texts), str(seconds)]
     environment = os.environ | subject.environment(precision) | {"BENCH_THREADS": "1"}
     done = subprocess.run(

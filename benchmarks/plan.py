@@ -39,4 +39,4 @@ class Plan:
 
 
 QUICK = Plan("quick", 3, 256, 0.5, 3, 4.0, 32, tune=False, tune_seconds=0, strict=False, base=False)
-FULL = Plan("full", 5, 512, 1.0, 6, 12.0, 200, tune=True, tune_seconds=3, strict=True, base=True)
+FULL = Plan("full", 5, 512, 1.0, 5, 12.0, 200, tune=True, tune_seconds=3, strict=True, base=True)

@@ -28,13 +28,7 @@ def run(plan: Plan, checkpoint: Path, folder: Path, out: Path) -> None:
     sources = checkpoint / "eval.jsonl"
     bench = make_bench(minilm(checkpoint, folder), plan, folder, sources)
     field = contenders.FULL if plan.tune else contenders.QUICK
-    subjects = [_measure(bench, tune(bench, field) if plan.tune else field, latency=True)]
-    if plan.strict:
-        strict = make_bench(minilm(checkpoint, folder, AGREEMENT), plan, folder, sources)
-        subjects.append(_measure(strict, (CLASSMARK,), latency=False))
-    if plan.base:
-        large = make_bench(base(checkpoint, folder), plan, folder, sources)
-        subjects.append(_measure(large, (CLASSMARK, PLAIN, PLAIN_ONE_THREAD), latency=False))
+    subjects: list[dict[str, Any]] = []
     results = {
         "plan": plan.name,
         "rounds": plan.rounds,
@@ -44,7 +38,19 @@ def run(plan: Plan, checkpoint: Path, folder: Path, out: Path) -> None:
         "workload": _describe_workload(bench),
         "subjects": subjects,
     }
-    write(results, out, "" if plan.name == "full" else f"-{plan.name}")
+
+    def keep(found: dict[str, Any]) -> None:
+        """Write after every subject: an hour's work should survive its last minute."""
+        subjects.append(found)
+        write(results, out, "" if plan.name == "full" else f"-{plan.name}")
+
+    keep(_measure(bench, tune(bench, field) if plan.tune else field, latency=True))
+    if plan.strict:
+        strict = make_bench(minilm(checkpoint, folder, AGREEMENT), plan, folder, sources)
+        keep(_measure(strict, (CLASSMARK,), latency=False))
+    if plan.base:
+        large = make_bench(base(checkpoint, folder), plan, folder, sources)
+        keep(_measure(large, (CLASSMARK, PLAIN, PLAIN_ONE_THREAD), latency=False))
 
 
 def write(results: dict[str, Any], out: Path, suffix: str) -> None:
