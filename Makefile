@@ -70,7 +70,7 @@ format: $(INSTALLED) ## Put the code into the one format
 	$(BIN)/ruff check --fix .
 
 # Figures need a quiet machine, so CI runs neither. `wrk` comes from the system's packages.
-bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure beside the machine's limit and all peers (an hour)
+bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure beside the machine's limit and all peers (half an hour)
 	$(BIN)/python -m benchmarks --out docs/benchmarks
 
 bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes

@@ -14,7 +14,7 @@ from benchmarks.servers import Server
 from benchmarks.wrk import closed_loop
 
 WARM_UP_SECONDS = 1
-# The two of which one was best in every round in which all were measured.
+# Measured by all sizes it is at most 3 % higher, and takes twice as long.
 FP32_BATCH_SIZES = (2, 4)
 BATCH_NAME = f"{CLASSMARK.name}, {BATCH_TEXTS} texts a request"
 
