@@ -54,6 +54,7 @@ class Metrics:
         self._observe_requests(registry)
         self._observe_cache(registry)
         self._observe_batches(registry)
+        self._observe_processes(registry)
         self._observe_models(registry)
         self._series: dict[str, ModelSeries] = {}
         self._ends: dict[tuple[str, str, int], tuple[Counter, Series]] = {}
@@ -191,6 +192,7 @@ class Metrics:
             registry=registry,
         )
 
+    def _observe_processes(self, registry: CollectorRegistry) -> None:
         self.process_restarts = Counter(
             "classmark_process_restarts",
             "Processes that died and were replaced, by role; only with several workers.",
