@@ -34,7 +34,7 @@ def one_process(settings: Settings) -> Callable[[], int]:
 
     configure_logging(settings.log_format, settings.log_level)
     app = create_app(settings)
-    server = Server(make_config(front(app), settings), app.state.service)
+    server = Server(make_config(front(app), app.state.service), app.state.service)
 
     def serve() -> int:
         interpreter.tune()

@@ -16,16 +16,16 @@ from app import __version__, interpreter
 from app.api import inference, operations
 from app.api.body_limit import BodyLimit
 from app.api.deps import Lifecycle, Service
-from app.api.fast_lane import FastLane
 from app.api.observe import Observe
 from app.api.problems import install_handlers
 from app.bundle import Precision
 from app.engine.backends.base import Backend
 from app.engine.cache import ResultCache
 from app.engine.catalog import Catalog
-from app.engine.engine import Engine, Runner
+from app.engine.engine import Engine
 from app.engine.executor import available_cpus
 from app.engine.registry import Registry
+from app.engine.runner import Runner
 from app.engine.watcher import watch
 from app.metrics import Metrics
 from app.security import make_gate
@@ -92,13 +92,12 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
 
 
 def front(app: FastAPI) -> ASGIApp:
-    """Return what a server runs: the application behind what every request passes.
+    """Return what a server runs for requests that are not plain: the application, observed.
 
-    These stand before the framework, not among its middleware: a plain request never enters it.
+    These stand before the framework, not among its middleware: what it answers itself counts too.
     """
     service: Service = app.state.service
-    limited = BodyLimit(FastLane(app, service), service.settings.max_body_bytes)
-    return Observe(limited, service)
+    return Observe(BodyLimit(app, service.settings.max_body_bytes), service)
 
 
 @dataclass(frozen=True, slots=True)

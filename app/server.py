@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import socket
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from app.api.deps import Service
+from app.api.protocol import Protocol
 from app.logging import log_address
-from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +59,17 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """Return uvicorn's configuration: no log and no header of its own."""
+def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
+    """Return uvicorn's configuration: our protocol, no log and no header of its own.
+
+    Args:
+        app: answers the requests that are not plain.
+    """
     return uvicorn.Config(
         app,
-        settings.host,
-        settings.port,
+        service.settings.host,
+        service.settings.port,
+        http=cast(type[asyncio.Protocol], partial(Protocol, service)),
         log_config=None,
         access_log=False,
         server_header=False,

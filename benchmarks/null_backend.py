@@ -139,7 +139,7 @@ def main() -> int:
     configure_logging("text", "info")
     interpreter.tune()
     app = create_app(settings, [NullBackend()])
-    Server(make_config(front(app), settings), app.state.service).run()
+    Server(make_config(front(app), app.state.service), app.state.service).run()
     return 0
 
 

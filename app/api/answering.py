@@ -1,8 +1,8 @@
-"""From validated inputs to a response: encode, run, decode, or take what the cache has."""
+"""From validated inputs to an answer: encode, run, decode, or take what the cache has."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -11,15 +11,16 @@ from starlette.responses import Response
 from app.api.deps import Service
 from app.api.disconnect import until_disconnected
 from app.bundle import LongText
-from app.engine.cache import Question, ResultCache
+from app.engine.cache import Question
 from app.engine.decoding import Logits
+from app.engine.runner import Run
 from app.engine.servable import Servable
-from app.engine.tokenization import SHORT_CHARACTERS, EncodedInput, TextInput
+from app.engine.tokenization import SHORT_CHARACTERS, EncodedInput, Encoding, TextInput
 from app.errors import InvalidRequest
-from app.metrics import ModelSeries
-from app.schemas import InferenceRequest, Result
+from app.schemas import InferenceRequest
 
-Decode = Callable[[EncodedInput, Sequence[Logits]], Result]
+# Gives an input's result as JSON.
+Decode = Callable[[EncodedInput, Sequence[Logits]], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,121 +29,125 @@ class Task:
 
     Attributes:
         options: all that `decode` takes from the request.
-        deadline: on the engine's clock.
     """
 
     servable: Servable
     decode: Decode = field(repr=False)
     options: Hashable
-    deadline: float
+
+
+class Inference:
+    """A request's inputs on their way to an answer; inputs share batches with all others.
+
+    Its steps in their order: `recall`, then, if anything is wanted, `encode`, a run of `encodings`
+    and `decode`; last `content` and `timing`.
+    """
+
+    def __init__(self, service: Service, task: Task, body: InferenceRequest) -> None:
+        limit = service.settings.max_inputs
+        if len(body.inputs) > limit:
+            raise InvalidRequest(
+                f"inputs: {len(body.inputs)} inputs, the limit is {limit}; send them in several "
+                "requests, or raise CLASSMARK_MAX_INPUTS"
+            )
+        self._cache = service.cache
+        self._max_windows = service.settings.max_windows
+        self._series = service.metrics.of(task.servable.name)
+        self._task = task
+        self._sources = [
+            TextInput(item) if isinstance(item, str) else TextInput(item.text, item.text_pair)
+            for item in body.inputs
+        ]
+        self._long_text: LongText = body.long_text or task.servable.manifest.defaults.long_text
+        self._results: list[str | None] = [None] * len(self._sources)
+        self._encoded: list[EncodedInput] = []
+        self._stages: dict[str, float] = {}
+
+    @property
+    def wanted(self) -> list[int]:
+        """The inputs that have no result yet."""
+        return [i for i, result in enumerate(self._results) if result is None]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether all can be encoded at once without holding up other requests."""
+        return sum(source.characters for source in self._sources) <= SHORT_CHARACTERS
+
+    @property
+    def encodings(self) -> list[Encoding]:
+        return [window for one in self._encoded for window in one.windows]
+
+    def recall(self) -> None:
+        """Take the results that the cache has."""
+        if self._cache.enabled:
+            for i, source in enumerate(self._sources):
+                self._results[i] = self._cache.get(self._task.servable, self._question(source))
+
+    def encode(self) -> None:
+        """Encode the inputs that have no result, on any thread."""
+        started = time.perf_counter()
+        servable = self._task.servable
+        self._encoded = [
+            servable.encode(self._sources[i], self._long_text, self._max_windows)
+            for i in self.wanted
+        ]
+        self._stages["encode"] = time.perf_counter() - started
+
+    def decode(self, run: Run) -> None:
+        """Read the logits of what was encoded; keep the results in the cache."""
+        started = time.perf_counter()
+        self._stages["queue"], self._stages["run"] = run.queue_seconds, run.run_seconds
+        logits = iter(run.logits)
+        for i, one in zip(self.wanted, self._encoded, strict=True):
+            result = self._task.decode(one, [next(logits) for _ in one.windows])
+            self._results[i] = result
+            if self._cache.enabled:
+                self._cache.put(self._task.servable, self._question(one.source), result)
+        self._stages["decode"] = time.perf_counter() - started
+        for one in self._encoded:
+            self._series.input_tokens.observe(one.tokens)
+            if one.truncated:
+                self._series.truncated_inputs.inc()
+        for stage, seconds in self._stages.items():
+            self._series.stage_seconds[stage].observe(seconds)
+
+    @property
+    def content(self) -> bytes:
+        """The body of the answer, of the schema `Answer`."""
+        servable = self._task.servable
+        joined = ",".join([result for result in self._results if result is not None])
+        # A model's name needs no escaping: bundles with any other are refused.
+        head = f'{{"model":"{servable.name}","version":{servable.version},"results":['
+        return f"{head}{joined}]}}".encode()
+
+    @property
+    def timing(self) -> str:
+        """What went where, as the header Server-Timing has it."""
+        shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self._stages.items()]
+        return ", ".join(shown) or "cache;dur=0"
+
+    def _question(self, source: TextInput) -> Question:
+        return Question(source, (self._long_text, self._task.options))
 
 
 async def answer(
-    service: Service, request: Request, body: InferenceRequest, task: Task
+    service: Service, request: Request, body: InferenceRequest, task: Task, deadline: float
 ) -> Response:
-    """Answer every input, in order; inputs of a request share batches with all others."""
-    limit = service.settings.max_inputs
-    if len(body.inputs) > limit:
-        raise InvalidRequest(
-            f"inputs: {len(body.inputs)} inputs, the limit is {limit}; send them in several "
-            "requests, or raise CLASSMARK_MAX_INPUTS"
-        )
-    servable = task.servable
-    request.state.model = servable.name
-    sources = [
-        TextInput(item) if isinstance(item, str) else TextInput(item.text, item.text_pair)
-        for item in body.inputs
-    ]
-    long_text: LongText = body.long_text or servable.manifest.defaults.long_text
-    stages: dict[str, float] = {}
+    """Answer a request within the framework, until its client leaves.
 
-    async def infer(wanted: Sequence[TextInput]) -> list[str]:
-        return await _infer(service, request, task, wanted, long_text, stages)
-
-    if service.cache.enabled:
-        questions = [Question(source, (long_text, task.options)) for source in sources]
-        results = await _recall_or(infer, service.cache, servable, questions)
-    else:
-        results = await infer(sources)
-    return _respond(service.metrics.of(servable.name), servable, results, stages)
-
-
-async def _recall_or(
-    infer: Callable[[Sequence[TextInput]], Awaitable[list[str]]],
-    cache: ResultCache,
-    servable: Servable,
-    questions: Sequence[Question],
-) -> list[str]:
-    """Take what the cache has, infer the rest and keep it; return all in the order asked."""
-    results = {i: cache.get(servable, one) for i, one in enumerate(questions)}
-    unknown = [i for i, kept in results.items() if kept is None]
-    if unknown:
-        found = await infer([questions[i].source for i in unknown])
-        for i, result in zip(unknown, found, strict=True):
-            results[i] = result
-            cache.put(servable, questions[i], result)
-    return [result for result in results.values() if result is not None]
-
-
-async def _infer(
-    service: Service,
-    request: Request,
-    task: Task,
-    sources: Sequence[TextInput],
-    long_text: LongText,
-    stages: dict[str, float],
-) -> list[str]:
-    """Return each input's result as JSON; note the seconds of each stage."""
-    servable = task.servable
-    service.engine.check_admission(task.deadline)
-    started = time.perf_counter()
-    encoded = await _encode(servable, sources, long_text, service.settings.max_windows)
-    stages["encode"] = time.perf_counter() - started
-    windows = [window for one in encoded for window in one.windows]
-    run = await until_disconnected(request, service.engine.run(servable, windows, task.deadline))
-    stages["queue"], stages["run"] = run.queue_seconds, run.run_seconds
-    started = time.perf_counter()
-    logits = iter(run.logits)
-    results = [
-        task.decode(one, [next(logits) for _ in one.windows]).model_dump_json() for one in encoded
-    ]
-    stages["decode"] = time.perf_counter() - started
-    _record(service.metrics.of(servable.name), encoded)
-    return results
-
-
-async def _encode(
-    servable: Servable, sources: Sequence[TextInput], long_text: LongText, max_windows: int
-) -> list[EncodedInput]:
-    """Encode every input, in a thread if there is much to encode."""
-
-    def encode_all() -> list[EncodedInput]:
-        return [servable.encode(source, long_text, max_windows) for source in sources]
-
-    if sum(source.characters for source in sources) <= SHORT_CHARACTERS:
-        return encode_all()
-    return await asyncio.to_thread(encode_all)
-
-
-def _record(series: ModelSeries, encoded: Sequence[EncodedInput]) -> None:
-    for one in encoded:
-        series.input_tokens.observe(one.tokens)
-        if one.truncated:
-            series.truncated_inputs.inc()
-
-
-def _respond(
-    series: ModelSeries,
-    servable: Servable,
-    results: Sequence[str],
-    stages: dict[str, float],
-) -> Response:
-    """Put the results into one answer, of the schema `Answer`."""
-    for stage, seconds in stages.items():
-        series.stage_seconds[stage].observe(seconds)
-    joined = ",".join(results)
-    # A model's name needs no escaping: bundles with any other are refused.
-    content = f'{{"model":"{servable.name}","version":{servable.version},"results":[{joined}]}}'
-    timing = ", ".join(f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in stages.items())
-    headers = {"Server-Timing": timing or "cache;dur=0"}
-    return Response(content, headers=headers, media_type="application/json")
+    Args:
+        deadline: on the engine's clock.
+    """
+    request.state.model = task.servable.name
+    inference = Inference(service, task, body)
+    inference.recall()
+    if inference.wanted:
+        service.engine.check_admission(deadline)
+        if inference.is_short:
+            inference.encode()
+        else:
+            await asyncio.to_thread(inference.encode)
+        work = service.engine.run(task.servable, inference.encodings, deadline)
+        inference.decode(await until_disconnected(request, work))
+    headers = {"Server-Timing": inference.timing}
+    return Response(inference.content, headers=headers, media_type="application/json")

@@ -9,7 +9,7 @@ from fastapi.security import HTTPBearer
 
 from app.engine.cache import ResultCache
 from app.engine.catalog import Catalog
-from app.engine.engine import Runner
+from app.engine.runner import Runner
 from app.metrics import Metrics
 from app.security import Gate, Scope
 from app.settings import Settings

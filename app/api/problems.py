@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.errors import ClassmarkError, Overloaded
+from app.metrics import Metrics
 from app.schemas import FieldError, Problem
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ REMEDIES = {
 
 
 def problem(
-    request: Request,
+    metrics: Metrics,
+    request_id: str | None,
     status: int,
     title: str,
     detail: str,
@@ -44,28 +46,38 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Build the answer and count it as a rejection."""
-    service = request.app.state.service
     fallback = "invalid" if status < 500 else "failed"
-    service.metrics.rejections.labels(REASONS.get(status, fallback)).inc()
+    metrics.rejections.labels(REASONS.get(status, fallback)).inc()
     body = Problem(
-        title=title,
-        status=status,
-        detail=detail,
-        request_id=request.scope.get("state", {}).get("request_id"),
-        errors=list(errors),
+        title=title, status=status, detail=detail, request_id=request_id, errors=list(errors)
     )
     content = body.model_dump_json(exclude_defaults=True)
     return Response(content, status, headers, media_type=MEDIA_TYPE)
 
 
+def error_problem(metrics: Metrics, request_id: str | None, error: ClassmarkError) -> Response:
+    """Build the answer to a request that ended with an error of our own."""
+    headers = {}
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(metrics, request_id, error.status, error.title, str(error), headers=headers)
+
+
+def bug_problem(metrics: Metrics, request_id: str | None) -> Response:
+    """Build the answer for what nobody foresaw: the log has the traceback, the caller its id."""
+    detail = "this is a bug in the service; report the request id, the log has more"
+    return problem(metrics, request_id, 500, "Internal error", detail)
+
+
+def _of(request: Request) -> tuple[Metrics, str | None]:
+    return request.app.state.service.metrics, request.scope.get("state", {}).get("request_id")
+
+
 async def on_classmark_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, ClassmarkError)
-    headers = {}
-    if isinstance(exc, Overloaded):
-        headers["Retry-After"] = str(math.ceil(exc.retry_after_seconds))
-    if exc.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    return problem(request, exc.status, exc.title, str(exc), headers=headers)
+    return error_problem(*_of(request), exc)
 
 
 async def on_http_error(request: Request, exc: Exception) -> Response:
@@ -78,9 +90,8 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
         413: f"the body is over {request.app.state.service.settings.max_body_bytes} bytes; send "
         "fewer or shorter inputs a request, or raise CLASSMARK_MAX_BODY_BYTES",
     }.get(exc.status_code, str(exc.detail))
-    return problem(
-        request, exc.status_code, title, detail, headers=dict(exc.headers) if exc.headers else None
-    )
+    headers = dict(exc.headers) if exc.headers else None
+    return problem(*_of(request), exc.status_code, title, detail, headers=headers)
 
 
 async def on_invalid(request: Request, exc: Exception) -> Response:
@@ -89,24 +100,21 @@ async def on_invalid(request: Request, exc: Exception) -> Response:
     first = errors[0]
     if first["type"] == "json_invalid":
         where = f"{first['ctx']['error']} at character {first['loc'][-1]}"
-        return problem(
-            request, 400, "Not JSON", f"the body is not JSON: {where}; send a JSON object"
-        )
+        detail = f"the body is not JSON: {where}; send a JSON object"
+        return problem(*_of(request), 400, "Not JSON", detail)
     content_type = request.headers.get("content-type", "")
     if first["loc"] == ("body",) and "json" not in content_type:
         detail = f"the content type is {content_type or 'missing'!r}; send application/json"
-        return problem(request, 415, "Unsupported media type", detail)
+        return problem(*_of(request), 415, "Unsupported media type", detail)
     fields = [FieldError(field=_field(e["loc"]), problem=_message(e)) for e in errors[:20]]
     detail = f"{fields[0].field}: {fields[0].problem}"
     if len(errors) > 1:
         detail += f" ({len(errors)} problems in all)"
-    return problem(request, 422, "Invalid request", detail, fields)
+    return problem(*_of(request), 422, "Invalid request", detail, fields)
 
 
 async def on_bug(request: Request, exc: Exception) -> Response:
-    """Answer for what nobody foresaw: the log has the traceback, the caller has its id."""
-    detail = "this is a bug in the service; report the request id, the log has more"
-    return problem(request, 500, "Internal error", detail)
+    return bug_problem(*_of(request))
 
 
 def _field(loc: Sequence[str | int]) -> str:

@@ -1,5 +1,6 @@
 """Logits to answers: pure functions, the same for every backend."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,17 +58,38 @@ def label_scores(
     return softmax(values)
 
 
+def row_scores(logits: Logits, problem_type: ProblemType, temperature: float = 1.0) -> list[float]:
+    """Return what `label_scores` does for the logits of one text.
+
+    In plain floats: for the few labels of a text each call into numpy costs more than its sums.
+    """
+    values = [value / temperature for value in logits.tolist()]
+    if problem_type == "multi_label" or len(values) == 1:
+        return [_sigmoid(value) for value in values]
+    largest = max(values)
+    exponentials = [math.exp(value - largest) for value in values]
+    total = sum(exponentials)
+    return [exponential / total for exponential in exponentials]
+
+
+def _sigmoid(value: float) -> float:
+    small = math.exp(-abs(value))
+    return (1.0 if value >= 0 else small) / (1.0 + small)
+
+
 def rank_labels(
-    scores: Scores, labels: Sequence[str], top_k: int | None, threshold: float | Sequence[float]
+    scores: Sequence[float],
+    labels: Sequence[str],
+    top_k: int | None,
+    threshold: float | Sequence[float],
 ) -> list[LabelScore]:
     """Return the labels from the highest score down, at most `top_k`, none under its threshold.
 
     Args:
         threshold: one for all labels, or one a label.
     """
-    # Plain floats: for the few labels of a text each call into numpy costs more than the sorting.
     reached = [threshold] * len(labels) if isinstance(threshold, float) else threshold
-    known = zip(scores.tolist(), labels, reached, strict=True)
+    known = zip(scores, labels, reached, strict=True)
     kept = [(score, label) for score, label, least in known if score >= least]
     kept.sort(key=_score, reverse=True)
     return [LabelScore(label, round(score, 6)) for score, label in kept[:top_k]]

@@ -2,57 +2,43 @@
 
 import asyncio
 import functools
-import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from app.engine.decoding import Logits
 from app.engine.executor import Completed, ExecutorPool, Health
+from app.engine.runner import Pending, Run, Runner
 from app.engine.scheduler import Clock, Entry, Runnable, Scheduler
-from app.engine.servable import Servable
 from app.engine.tokenization import Encoding
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
 from app.metrics import Metrics
 
-logger = logging.getLogger(__name__)
 
-TIME_RAN_OUT = (
-    "the request's time ran out while it was queued or running; allow more time with "
-    "X-Request-Timeout-Seconds or CLASSMARK_REQUEST_TIMEOUT_SECONDS, or add a replica"
-)
+class Submission(Pending):
+    """The entries of one request; it ends with the last of them, or with the first error."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """Logits in the order of the encodings, and how long the slowest entry queued and ran."""
-
-    logits: list[Logits]
-    queue_seconds: float
-    run_seconds: float
-
-
-class Submission:
-    """The entries of one request; settled on the event loop's thread only."""
-
-    def __init__(self, servable: Runnable, encodings: Sequence[Encoding], deadline: float) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        clock: Clock,
+        servable: Runnable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
+    ) -> None:
         self.entries = [Entry(servable, e, deadline, self._entry_ended) for e in encodings]
+        scheduler.submit(self.entries)
+        super().__init__(deadline - clock(), on_done)
+        self._scheduler = scheduler
+        self._clock = clock
         self._open = len(self.entries)
 
     def _entry_ended(self, entry: Entry) -> None:
         self._open -= 1
-        if (self._open == 0 or isinstance(entry.outcome, Exception)) and not self.done.done():
-            self.done.set_result(None)
+        if self._open == 0 or isinstance(entry.outcome, ClassmarkError):
+            self._finish()
 
-    def time_out(self) -> None:
-        """End the wait with DeadlineExceeded, unless it has ended."""
-        if not self.done.done():
-            self.done.set_exception(DeadlineExceeded(TIME_RAN_OUT))
-
-    def result(self) -> Run:
-        """Return every entry's logits; raise the first error."""
+    def _read(self) -> Run:
         logits: list[Logits] = []
         for entry in self.entries:
             if isinstance(entry.outcome, ClassmarkError):
@@ -61,34 +47,20 @@ class Submission:
                 logits.append(entry.outcome)
         return Run(
             logits,
-            max(entry.started_at - entry.submitted_at for entry in self.entries),
-            max(entry.ended_at - entry.started_at for entry in self.entries),
+            max([entry.started_at - entry.submitted_at for entry in self.entries]),
+            max([entry.ended_at - entry.started_at for entry in self.entries]),
         )
 
-
-class Runner(Protocol):
-    """What the HTTP side needs of an engine, in this process or in another."""
-
-    @property
-    def clock(self) -> Clock: ...
-
-    async def run(
-        self, servable: Servable, encodings: Sequence[Encoding], deadline: float
-    ) -> Run: ...
-
-    def check_admission(self, deadline: float) -> None:
-        """Raise Overloaded or NotReady if `run` would, before anything is spent on the request.
-
-        An engine that cannot know yet says nothing; `run` then says it.
-        """
-        ...
-
-    def unready_reason(self) -> str | None:
-        """Return why nothing can be run now, or None if it can."""
-        ...
+    def _drop(self) -> None:
+        if self._open == 0:
+            return
+        left = [entry for entry in self.entries if entry.outcome is None]
+        self._scheduler.discard(left)
+        for entry in left:
+            entry.end(Cancelled("nobody waits for this entry any more"), self._clock())
 
 
-class Engine:
+class Engine(Runner):
     """Runs encodings of any servable on this process's device."""
 
     def __init__(
@@ -137,11 +109,9 @@ class Engine:
         return self._pool.health()
 
     def check_admission(self, deadline: float) -> None:
-        """Raise Overloaded or NotReady if `run` would, before anything is spent on the request."""
         self.scheduler.check_admission(deadline)
 
     def unready_reason(self) -> str | None:
-        """Return why nothing can be run now, or None if it can."""
         health = self.health()
         if health.alive < self.executors or health.stuck:
             return (
@@ -150,42 +120,14 @@ class Engine:
             )
         return None
 
-    async def run(self, servable: Runnable, encodings: Sequence[Encoding], deadline: float) -> Run:
-        """Run the encodings of one request, sharing batches with others.
-
-        Args:
-            deadline: on the engine's clock; past it the request ends with DeadlineExceeded.
-
-        Raises:
-            Overloaded, NotReady: nothing was queued.
-            DeadlineExceeded, InferenceFailed: the other entries of the request are dropped.
-        """
-        submission = self.submit(servable, encodings, deadline)
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(deadline - self.clock(), submission.time_out)
-        try:
-            await submission.done
-            return submission.result()
-        finally:
-            timer.cancel()
-            self.abandon(submission)
-
     def submit(
-        self, servable: Runnable, encodings: Sequence[Encoding], deadline: float
+        self,
+        servable: Runnable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
     ) -> Submission:
-        """Queue the encodings of one request; raise Overloaded or NotReady, then none is queued."""
-        submission = Submission(servable, encodings, deadline)
-        self.scheduler.submit(submission.entries)
-        return submission
-
-    def abandon(self, submission: Submission) -> None:
-        """Drop what is still queued of a request that failed, expired or lost its client."""
-        left = [entry for entry in submission.entries if entry.outcome is None]
-        if left:
-            self.scheduler.discard(left)
-            now = self.clock()
-            for entry in left:
-                entry.end(Cancelled("nobody waits for this entry any more"), now)
+        return Submission(self.scheduler, self._clock, servable, encodings, deadline, on_done)
 
     def _deliver(self, completed: Completed) -> None:
         """Hand a batch over to the event loop: one wake-up for all its entries."""

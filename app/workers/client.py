@@ -118,5 +118,8 @@ class Question:
     def end(self) -> None:
         """Forget the question; if it has no answer yet, the engine need not work on it."""
         self.client.forget(self.number)
-        if not self.answer.done() or self.answer.cancelled():
+        self.answer.cancel()
+        if self.answer.cancelled():
             self.link.send(Kind.CANCEL, self.number)
+        else:
+            self.answer.exception()  # looked at, or asyncio reports it as missed

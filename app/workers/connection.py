@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable
 from functools import partial
 
-from app.engine.engine import Submission
+from app.engine.runner import Pending
 from app.engine.servable import Servable
 from app.errors import ClassmarkError, NotReady, ReloadFailed
 from app.main import LocalEngine
@@ -37,7 +37,7 @@ class Connection:
         self._engine = engine
         self._publisher = publisher
         self._servables: dict[int, Servable] = {}
-        self._submissions: dict[int, Submission] = {}
+        self._submissions: dict[int, Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.applied = 0
         self.channel = Channel(self._opened, self._received, self._closed)
@@ -57,7 +57,7 @@ class Connection:
     def _closed(self) -> None:
         self._publisher.remove(self)
         for submission in self._submissions.values():
-            self._engine.runner.abandon(submission)
+            submission.close()
         self._submissions.clear()
         self._servables.clear()
         self._start(self._publisher.note_applied())
@@ -69,7 +69,7 @@ class Connection:
             case Kind.CANCEL:
                 submission = self._submissions.pop(frame.number, None)
                 if submission is not None:
-                    self._engine.runner.abandon(submission)
+                    submission.close()
             case Kind.RELEASE:
                 self._servables.pop(frame.number, None)
             case Kind.APPLIED:
@@ -90,22 +90,20 @@ class Connection:
         try:
             if servable is None:
                 raise NotReady("the model's version is not loaded here; send the request again")
-            submission = self._engine.runner.submit(servable, asked.encodings, asked.deadline)
+            self._submissions[frame.number] = self._engine.runner.submit(
+                servable, asked.encodings, asked.deadline, partial(self._answer, frame.number)
+            )
         except ClassmarkError as exc:
             self._send(Kind.ERROR, frame.number, pack_error(exc))
-            return
-        self._submissions[frame.number] = submission
-        submission.done.add_done_callback(partial(self._answer, frame.number))
 
-    def _answer(self, number: int, _: object) -> None:
-        submission = self._submissions.pop(number, None)
-        if submission is None:  # cancelled, or the front end has gone
-            return
+    def _answer(self, number: int) -> None:
+        submission = self._submissions.pop(number)
         try:
             self._send(Kind.RESULT, number, pack_run(submission.result()))
         except ClassmarkError as exc:
-            self._engine.runner.abandon(submission)
             self._send(Kind.ERROR, number, pack_error(exc))
+        finally:
+            submission.close()
 
     async def _administer(self, number: int, work: Awaitable[object]) -> None:
         """Answer once every front end shows what has become of it."""

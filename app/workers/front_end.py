@@ -59,7 +59,7 @@ async def serve_front_end(assignment: Assignment, control: Control) -> None:
         logger.info("stopped")
 
     app = build_app(service, lifespan)
-    server = FrontEndServer(make_config(front(app), settings), service, control)
+    server = FrontEndServer(make_config(front(app), service), service, control)
     commands = {"drain": server.drain, "stop": server.stop}
     obeying = asyncio.create_task(control.follow(metrics.registry, commands))
     await server.serve([listen_too(*address) for address in assignment.addresses])

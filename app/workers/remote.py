@@ -1,21 +1,36 @@
 """The engine process, as the HTTP side sees it."""
 
-import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from app.engine.engine import TIME_RAN_OUT, Run
+from app.engine.runner import Pending, Run, Runner
 from app.engine.scheduler import Clock
 from app.engine.servable import Servable
 from app.engine.tokenization import Encoding
-from app.errors import DeadlineExceeded, NotReady
-from app.workers.client import ENGINE_AWAY, EngineClient
+from app.errors import NotReady
+from app.workers.client import ENGINE_AWAY, EngineClient, Question
 from app.workers.mirror import Mirror
 from app.workers.wire import Kind, pack_submission
 
 
-class RemoteEngine:
-    """Runs encodings in the engine process."""
+class RemoteSubmission(Pending):
+    """The encodings of one request, asked of the engine process."""
+
+    def __init__(self, question: Question, seconds: float, on_done: Callable[[], None]) -> None:
+        super().__init__(seconds, on_done)
+        self._question = question
+        question.answer.add_done_callback(lambda _: self._finish())
+
+    def _read(self) -> Run:
+        run: Run = self._question.answer.result()
+        return run
+
+    def _drop(self) -> None:
+        self._question.end()
+
+
+class RemoteEngine(Runner):
+    """Runs encodings in the engine process, in batches with those of all front ends."""
 
     def __init__(self, client: EngineClient, mirror: Mirror) -> None:
         self._client = client
@@ -32,22 +47,15 @@ class RemoteEngine:
     def unready_reason(self) -> str | None:
         return self._mirror.trouble
 
-    async def run(self, servable: Servable, encodings: Sequence[Encoding], deadline: float) -> Run:
-        """Run the encodings of one request, sharing batches with those of all front ends.
-
-        Raises:
-            Overloaded, NotReady: nothing was queued, or the engine ended.
-            DeadlineExceeded, InferenceFailed: the other entries of the request are dropped.
-        """
+    def submit(
+        self,
+        servable: Servable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
+    ) -> RemoteSubmission:
         number = self._mirror.number(servable)
         if number is None:
             raise NotReady(ENGINE_AWAY)
         question = self._client.ask(Kind.SUBMIT, pack_submission(number, deadline, encodings))
-        try:
-            async with asyncio.timeout(deadline - self.clock()):
-                run: Run = await question.answer
-                return run
-        except TimeoutError:
-            raise DeadlineExceeded(TIME_RAN_OUT) from None
-        finally:
-            question.end()
+        return RemoteSubmission(question, deadline - self.clock(), on_done)

@@ -18,7 +18,7 @@ import numpy as np
 
 from app import errors
 from app.engine.decoding import Logits
-from app.engine.engine import Run
+from app.engine.runner import Run
 from app.engine.tokenization import Encoding, without_layout
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest, Overloaded
 

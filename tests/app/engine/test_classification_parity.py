@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.bundle import ProblemType
-from app.engine.decoding import label_scores, rank_labels
+from app.engine.decoding import rank_labels, row_scores
 from app.engine.tokenization import TextInput, Tokenizer
 from tests.support.texts import random_texts
 from tests.support.tiny import SEQUENCE_LABELS, make_checkpoint
@@ -49,7 +49,7 @@ def test_scores_equal_the_pipelines_on_texts_and_pairs(tmp_path: Path, kind: str
                 torch.from_numpy(window.ids)[None],
                 token_type_ids=torch.from_numpy(window.type_ids)[None],
             ).logits[0]
-        ranked = rank_labels(label_scores(logits.numpy(), problem_type), labels, None, 0.0)
+        ranked = rank_labels(row_scores(logits.numpy(), problem_type), labels, None, 0.0)
         theirs = {item["label"]: item["score"] for item in expected}
         assert {item.label: item.score for item in ranked} == pytest.approx(theirs, abs=1e-4)
         scores = [item.score for item in ranked]

@@ -13,6 +13,7 @@ from app.engine.decoding import (
     label_scores,
     pool_windows,
     rank_labels,
+    row_scores,
     sigmoid,
     softmax,
     stitch_windows,
@@ -41,8 +42,18 @@ def test_one_logit_and_multi_label_models_score_each_label_by_itself() -> None:
     assert label_scores([2.0, 2.0], "single_label").tolist() == [0.5, 0.5]
 
 
+def test_the_scores_of_one_text_are_those_of_any_number_of_texts() -> None:
+    rows = np.random.default_rng(3).normal(scale=30, size=(200, 4)).astype(np.float32)
+    rows[0], rows[1] = [1e30, -1e30, 0, 88], [-np.float32(3.4e38), 0, 0, 0]
+    for kind in PROBLEM_TYPES:
+        for width in (1, 4):
+            for row in rows[:, :width]:
+                expected = label_scores(row, kind, 1.7)
+                np.testing.assert_allclose(row_scores(row, kind, 1.7), expected, rtol=1e-12)
+
+
 def test_labels_are_ranked_cut_and_kept_over_the_threshold() -> None:
-    scores = np.array([0.1, 0.6, 0.3])
+    scores = [0.1, 0.6, 0.3]
     ranked = rank_labels(scores, ["a", "b", "c"], top_k=None, threshold=0.0)
     assert [(item.label, item.score) for item in ranked] == [("b", 0.6), ("c", 0.3), ("a", 0.1)]
     assert [x.label for x in rank_labels(scores, ["a", "b", "c"], 1, 0.0)] == ["b"]
@@ -50,7 +61,7 @@ def test_labels_are_ranked_cut_and_kept_over_the_threshold() -> None:
 
 
 def test_equal_scores_keep_the_order_of_the_labels() -> None:
-    assert [x.label for x in rank_labels(np.array([0.5, 0.5]), ["a", "b"], 1, 0.0)] == ["a"]
+    assert [x.label for x in rank_labels([0.5, 0.5], ["a", "b"], 1, 0.0)] == ["a"]
 
 
 def test_a_temperature_divides_the_logits_and_keeps_the_order() -> None:
@@ -64,7 +75,7 @@ def test_a_temperature_divides_the_logits_and_keeps_the_order() -> None:
 
 
 def test_a_label_under_its_own_threshold_takes_no_place_among_the_top_k() -> None:
-    scores = np.array([0.45, 0.4, 0.2])
+    scores = [0.45, 0.4, 0.2]
     found = rank_labels(scores, ["a", "b", "c"], top_k=1, threshold=[0.6, 0.4, 0.1])
     assert [x.label for x in found] == ["b"]
     found = rank_labels(scores, ["a", "b", "c"], top_k=None, threshold=[0.6, 0.4, 0.1])

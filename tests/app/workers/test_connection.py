@@ -36,11 +36,14 @@ class WatchedEngine(Engine):
     def submit(self, *arguments: Any) -> Submission:
         submission = super().submit(*arguments)
         self.seen.put_nowait("submit")
-        return submission
+        close = submission.close
 
-    def abandon(self, submission: Submission) -> None:
-        super().abandon(submission)
-        self.seen.put_nowait("abandon")
+        def watched_close() -> None:
+            close()
+            self.seen.put_nowait("close")
+
+        submission.close = watched_close  # type: ignore[method-assign]
+        return submission
 
     async def until(self, expected: str) -> None:
         assert await asyncio.wait_for(self.seen.get(), 10) == expected
@@ -148,7 +151,7 @@ async def test_a_request_nobody_waits_for_leaves_the_queue() -> None:
         for _ in range(2):
             await side.engine.until("submit")
         left.cancel()
-        await side.engine.until("abandon")
+        await side.engine.until("close")
         assert side.engine.scheduler.queued == 0
         gate.set()
         assert (await first).logits

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from app.engine.engine import Run
+from app.engine.runner import Run
 from app.engine.tokenization import Encoding, without_layout
 from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
 from app.workers import wire

@@ -1,0 +1,29 @@
+"""The routes that plain requests can take the short way to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.api.answering import Task
+from app.api.inference import classifying, finding_entities
+from app.engine.catalog import Catalog
+from app.schemas import ClassifyRequest, InferenceRequest, NerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A route, the schema of its body, and what it wants of which servable."""
+
+    path: str
+    schema: type[InferenceRequest]
+    plan: Callable[[Catalog, Any], Task]
+
+
+# By what stands in the request line.
+LANES = {
+    lane.path.encode(): lane
+    for lane in (
+        Lane("/v1/classify", ClassifyRequest, classifying),
+        Lane("/v1/ner", NerRequest, finding_entities),
+    )
+}
