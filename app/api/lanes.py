@@ -1,4 +1,4 @@
-"""The routes that plain requests can take the short way to."""
+"""The routes whose plain requests are answered without the framework."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
