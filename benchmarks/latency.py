@@ -11,7 +11,8 @@ import uvloop
 from benchmarks.arrivals import bursts, poisson
 from benchmarks.bench import Bench, say
 from benchmarks.contenders import CLASSMARK
-from benchmarks.open_loop import Open, one_after_another, open_loop, post
+from benchmarks.one_client import OneClient
+from benchmarks.open_loop import Open, open_loop, post
 from benchmarks.peers.model import Model
 from benchmarks.plan import LOADS, MAX_QUEUE_SECONDS, OBJECTIVE_SECONDS
 from benchmarks.servers import Server
@@ -88,16 +89,29 @@ def _at_load(
 
 
 def _alone(bench: Bench, server: Server, requests: Sequence[bytes]) -> dict[str, float]:
-    """Send one request at a time; compare with the bare run of its text in the same second."""
+    """Send one request at a time, and in turns with them run their texts without a server.
+
+    In turns, so that both find the same caches and the same neighbours on the machine; what the
+    session takes when nothing else runs in between is `bare_in_a_row`.
+    """
     model = _one_thread_model(bench)
     encoded = [model.encode(text) for text in bench.workload.texts[: len(requests)]]
-    http, bare = [], []
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        for _ in range(ALONE_PASSES):
-            http += runner.run(one_after_another(server.port, requests))
-            bare += [_seconds(model, ids) for ids in encoded]
+    client = OneClient(server.port)
+    client.ask(requests[0])
+    http, bare, in_a_row = [], [], []
+    for _ in range(ALONE_PASSES):
+        for request, ids in zip(requests, encoded, strict=True):
+            http.append(client.ask(request))
+            bare.append(_seconds(model, ids))
+        in_a_row += [_seconds(model, ids) for ids in encoded]
+    client.close()
     over = [own - alone for own, alone in zip(http, bare, strict=True)]
-    row = {"http": median(http), "bare": median(bare), "over": median(over)}
+    row = {
+        "http": median(http),
+        "bare": median(bare),
+        "over": median(over),
+        "bare_in_a_row": median(in_a_row),
+    }
     say(f"  one client alone: {row['over'] * 1e3:.2f} ms over the bare run of the same text")
     return row
 

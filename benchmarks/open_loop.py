@@ -5,7 +5,6 @@ A client that waits for an answer before it sends the next hides the very delays
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,21 +51,6 @@ async def open_loop(port: int, requests: Sequence[bytes], due: Sequence[float]) 
         requests: taken in turn, over and over.
     """
     return await _Generator(port, requests).run(due)
-
-
-async def one_after_another(port: int, requests: Sequence[bytes]) -> list[float]:
-    """Send each request when the one before is answered; return their latencies in seconds."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    times = []
-    for number in range(-1, len(requests)):  # the first also opens the way, and does not count
-        started = time.perf_counter()
-        writer.write(requests[max(number, 0)])
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        await reader.readexactly(int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0]))
-        times.append(time.perf_counter() - started)
-    writer.close()
-    await writer.wait_closed()
-    return times[1:]
 
 
 class _Generator:
@@ -188,7 +172,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, found, rest = self._received.partition(b"\r\n\r\n")
-        if not found or not _is_whole(head.lower(), rest):
+        if not found or not is_whole(head.lower(), rest):
             return
         self._received = b""
         number, self._number = self._number, -1
@@ -206,7 +190,7 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
 
-def _is_whole(head: bytes, body: bytes) -> bool:
+def is_whole(head: bytes, body: bytes) -> bool:
     """Tell whether a body has come to its end, by what the lower-case head says of it."""
     _, found, length = head.partition(b"content-length:")
     if found:

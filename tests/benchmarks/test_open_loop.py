@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from benchmarks import open_loop as generator
-from benchmarks.open_loop import Open, one_after_another, open_loop, post
+from benchmarks.open_loop import Open, open_loop, post
 
 Reply = Callable[[int], Awaitable[bytes]]
 
@@ -88,23 +88,3 @@ def test_an_answer_in_pieces_or_chunks_is_one_answer() -> None:
         return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
     assert len(asyncio.run(against(reply, [0.0, 0.01])).answers) == 2
-
-
-def test_one_after_another_gives_a_latency_for_each_request() -> None:
-    async def main() -> list[float]:
-        closed = asyncio.Event()
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            while await reader.read(1000):
-                writer.write(answer(200))
-            writer.close()
-            await writer.wait_closed()
-            closed.set()
-
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            times = await one_after_another(port, [post("/", b"{}")] * 3)
-            await closed.wait()
-            return times
-
-    assert len(asyncio.run(main())) == 3
