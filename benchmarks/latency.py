@@ -1,18 +1,15 @@
 """Latency of Classmark: open loops at shares of its capacity, one client alone, long texts."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-import uvloop
-
 from benchmarks.arrivals import bursts, poisson
 from benchmarks.bench import Bench, say
 from benchmarks.contenders import CLASSMARK
 from benchmarks.one_client import OneClient
-from benchmarks.open_loop import Open, open_loop, post
+from benchmarks.open_loop import open_loop, post
 from benchmarks.peers.model import Model
 from benchmarks.plan import LOADS, MAX_QUEUE_SECONDS, OBJECTIVE_SECONDS
 from benchmarks.servers import Server
@@ -34,7 +31,7 @@ def measure_latency(bench: Bench, capacity: float) -> dict[str, Any]:
     """
     with bench.serving(CLASSMARK, ADMISSION) as server:
         requests = _requests(server, bench.workload.texts)
-        _run(server, requests, [i / capacity for i in range(WARM_UP_REQUESTS)])
+        open_loop(server.port, requests, [i / capacity for i in range(WARM_UP_REQUESTS)])
         loads = [
             _at_load(bench, server, requests, capacity, load, pattern)
             for load in LOADS
@@ -51,11 +48,6 @@ def _requests(server: Server, texts: Sequence[str]) -> list[bytes]:
     return [post(server.contender.path, server.body(text)) for text in texts]
 
 
-def _run(server: Server, requests: Sequence[bytes], due: Sequence[float]) -> Open:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(open_loop(server.port, requests, due))
-
-
 def _at_load(
     bench: Bench,
     server: Server,
@@ -66,7 +58,9 @@ def _at_load(
 ) -> dict[str, Any]:
     arrivals = poisson if pattern == "poisson" else bursts
     seconds = bench.plan.open_seconds
-    found = _run(server, requests, arrivals(load * capacity, seconds, seed=round(load * 10)))
+    found = open_loop(
+        server.port, requests, arrivals(load * capacity, seconds, seed=round(load * 10))
+    )
     accepted, refused = found.latencies(200), found.latencies(429)
     shares = {name: percentile(accepted, share) for name, share in SHARES.items()}
     useful = goodput(accepted, OBJECTIVE_SECONDS, seconds) / capacity
@@ -128,14 +122,16 @@ def _beside_long_texts(bench: Bench, server: Server, capacity: float) -> dict[st
     long_texts = _requests(server, bench.workload.long_texts)
     rate, seconds = LONG_LOAD * capacity, bench.plan.open_seconds
     due = poisson(rate, seconds, seed=1)
-    without = percentile(_run(server, short, due).latencies(), 0.99)
+    without = percentile(open_loop(server.port, short, due).latencies(), 0.99)
     every = round(1 / LONG_SHARE)
     numbers = range(len(due) + len(due) // every)
     mixed = [
         long_texts[n // every % len(long_texts)] if n % every == 0 else short[n % len(short)]
         for n in numbers
     ]
-    found = _run(server, mixed, poisson(rate / (1 - LONG_SHARE), seconds, seed=1)[: len(mixed)])
+    found = open_loop(
+        server.port, mixed, poisson(rate / (1 - LONG_SHARE), seconds, seed=1)[: len(mixed)]
+    )
     with_long = percentile(
         [one.latency_seconds for one in found.answers if one.number % every], 0.99
     )

@@ -2,13 +2,17 @@
 
 A client that waits for an answer before it sends the next hides the very delays it should measure
 (coordinated omission), so here a late send counts as latency like a late answer.
+
+Plain sockets and epoll: the generator shares the machine with the server, and an event loop of
+asyncio's would take several times as much of it.
 """
 
-import asyncio
+import select
+import socket
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 MAX_CONNECTIONS = 512
 GRACE_SECONDS = 10.0
@@ -44,150 +48,17 @@ def post(path: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def open_loop(port: int, requests: Sequence[bytes], due: Sequence[float]) -> Open:
+def open_loop(port: int, requests: Sequence[bytes], due: Sequence[float]) -> Open:
     """Send each request when it is due, in seconds from now; return when all have ended.
 
     Args:
         requests: taken in turn, over and over.
     """
-    return await _Generator(port, requests).run(due)
-
-
-class _Generator:
-    def __init__(self, port: int, requests: Sequence[bytes]) -> None:
-        self._port = port
-        self._requests = requests
-        self._loop = asyncio.get_running_loop()
-        self._idle: list[_Connection] = []
-        self._open: set[_Connection] = set()
-        self._opening = 0
-        self._waiting: deque[tuple[int, float]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._left = 0
-        self._done = asyncio.Event()
-        self._closed = asyncio.Event()
-        self._result = Open()
-
-    async def run(self, due: Sequence[float]) -> Open:
-        started = self._loop.time() + 0.05
-        self._left = self._result.sent = len(due)
-        for number, at in enumerate(due):
-            if (ahead := started + at - self._loop.time()) > 0:
-                await asyncio.sleep(ahead)
-            self._send(number, started + at)
-        if due:
-            try:
-                await asyncio.wait_for(self._done.wait(), GRACE_SECONDS)
-            except TimeoutError:
-                self._result.unanswered += self._left
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._closed.clear()
-        for connection in tuple(self._open):
-            connection.close()
-        if self._open:
-            await self._closed.wait()
-        return self._result
-
-    def _send(self, number: int, due: float) -> None:
-        if self._idle:
-            self._idle.pop().send(number, due, self._requests[number % len(self._requests)])
-            return
-        self._waiting.append((number, due))
-        self._connect_more()
-
-    def _connect_more(self) -> None:
-        if len(self._open) + self._opening < MAX_CONNECTIONS:
-            self._opening += 1
-            self._tasks.add(task := self._loop.create_task(self._connect()))
-            task.add_done_callback(self._tasks.discard)
-
-    async def _connect(self) -> None:
-        try:
-            _, connection = await self._loop.create_connection(
-                lambda: _Connection(self), "127.0.0.1", self._port
-            )
-        except OSError:
-            self._opening -= 1
-            if self._waiting:
-                self._waiting.popleft()
-                self._lost()
-            return
-        self._opening -= 1
-        self._open.add(connection)
-        self.free(connection)
-
-    def free(self, connection: "_Connection") -> None:
-        """Give a connection its next request, or keep it for one."""
-        if self._waiting:
-            number, due = self._waiting.popleft()
-            connection.send(number, due, self._requests[number % len(self._requests)])
-        else:
-            self._idle.append(connection)
-
-    def answered(self, number: int, status: int, due: float) -> None:
-        self._result.answers.append(Answer(number, status, self._loop.time() - due))
-        self._one_less()
-
-    def dropped(self, connection: "_Connection", *, busy: bool) -> None:
-        """Forget a connection the server closed."""
-        self._open.discard(connection)
-        if not self._open:
-            self._closed.set()
-        if connection in self._idle:
-            self._idle.remove(connection)
-        if busy:
-            self._lost()
-        if self._waiting:
-            self._connect_more()
-
-    def _lost(self) -> None:
-        self._result.unanswered += 1
-        self._one_less()
-
-    def _one_less(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._done.set()
-
-
-class _Connection(asyncio.Protocol):
-    """Keep-alive HTTP/1.1, one request at a time, answers with Content-Length or chunked."""
-
-    def __init__(self, generator: _Generator) -> None:
-        self._generator = generator
-        self._transport: asyncio.Transport | None = None
-        self._received = b""
-        self._number = -1
-        self._due = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclass of asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
-
-    def send(self, number: int, due: float, request: bytes) -> None:
-        self._number, self._due = number, due
-        if self._transport is not None:
-            self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, found, rest = self._received.partition(b"\r\n\r\n")
-        if not found or not is_whole(head.lower(), rest):
-            return
-        self._received = b""
-        number, self._number = self._number, -1
-        self._generator.answered(number, int(head[9:12]), self._due)
-        if b"connection: close" in head.lower():
-            self.close()
-        else:
-            self._generator.free(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._generator.dropped(self, busy=self._number >= 0)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+    generator = _Generator(port, requests)
+    try:
+        return generator.run(due)
+    finally:
+        generator.close()
 
 
 def is_whole(head: bytes, body: bytes) -> bool:
@@ -196,3 +67,103 @@ def is_whole(head: bytes, body: bytes) -> bool:
     if found:
         return len(body) >= int(length.split(b"\r\n", 1)[0])
     return body.endswith(b"0\r\n\r\n")
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """Keep-alive HTTP/1.1, one request at a time."""
+
+    socket: socket.socket
+    number: int = -1
+    due: float = 0.0
+    received: bytes = b""
+
+
+class _Generator:
+    """Connections by their file descriptor, and the requests that wait for a free one."""
+
+    def __init__(self, port: int, requests: Sequence[bytes]) -> None:
+        self._port = port
+        self._requests = requests
+        self._epoll = select.epoll()
+        self._open: dict[int, _Connection] = {}
+        self._idle: list[_Connection] = []
+        self._waiting: deque[tuple[int, float]] = deque()
+        self._result = Open()
+
+    def run(self, due: Sequence[float]) -> Open:
+        started = time.perf_counter() + 0.05
+        left = self._result.sent = len(due)
+        next_one = 0
+        ended_by = started + (due[-1] if due else 0.0) + GRACE_SECONDS
+        while len(self._result.answers) + self._result.unanswered < left:
+            now = time.perf_counter()
+            while next_one < left and started + due[next_one] <= now:
+                self._send(next_one, started + due[next_one])
+                next_one += 1
+            if now > ended_by:
+                self._result.unanswered = left - len(self._result.answers)
+                break
+            until = started + due[next_one] if next_one < left else ended_by
+            for descriptor, _ in self._epoll.poll(max(0.0, until - now)):
+                self._receive(self._open[descriptor])
+        return self._result
+
+    def close(self) -> None:
+        for connection in self._open.values():
+            connection.socket.close()
+        self._epoll.close()
+
+    def _send(self, number: int, due: float) -> None:
+        """Send a request over a free connection or a new one; if there is neither, let it wait."""
+        if not self._idle and len(self._open) >= MAX_CONNECTIONS:
+            self._waiting.append((number, due))
+            return
+        try:
+            connection = self._idle.pop() if self._idle else self._connect()
+            connection.socket.sendall(self._requests[number % len(self._requests)])
+        except OSError:
+            self._result.unanswered += 1
+        else:
+            connection.number, connection.due = number, due
+
+    def _connect(self) -> _Connection:
+        connection = _Connection(socket.create_connection(("127.0.0.1", self._port), 10))
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._open[connection.socket.fileno()] = connection
+        self._epoll.register(connection.socket, select.EPOLLIN)
+        return connection
+
+    def _receive(self, connection: _Connection) -> None:
+        try:
+            data = connection.socket.recv(65536)
+        except OSError:
+            data = b""
+        if not data:
+            self._result.unanswered += connection.number >= 0
+            self._drop(connection)
+            return
+        connection.received += data
+        head, found, body = connection.received.partition(b"\r\n\r\n")
+        head = head.lower()
+        if not found or not is_whole(head, body):
+            return
+        latency = time.perf_counter() - connection.due
+        self._result.answers.append(Answer(connection.number, int(head[9:12]), latency))
+        connection.received, connection.number = b"", -1
+        if b"connection: close" in head:
+            self._drop(connection)
+        else:
+            self._idle.append(connection)
+        self._send_waiting()
+
+    def _drop(self, connection: _Connection) -> None:
+        del self._open[connection.socket.fileno()]
+        if connection in self._idle:
+            self._idle.remove(connection)
+        connection.socket.close()
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            self._send(*self._waiting.popleft())
