@@ -68,8 +68,9 @@ class ExecutorPool:
 
     def join(self) -> None:
         """Wait until the closed scheduler's queue has been run to its end."""
-        for thread in self._threads:
-            thread.join()
+        for slot in range(len(self._threads)):
+            while (thread := self._threads[slot]).is_alive():  # the next one, if it was replaced
+                thread.join()
 
     def health(self) -> Health:
         running = [batch for batch in self._running if batch is not None]
@@ -112,8 +113,9 @@ class ExecutorPool:
             )
             self._deliver(Completed(batch, (error,) * len(batch.entries), 0.0, failed=True))
         self._on_death()
-        self._threads[slot] = self._thread(slot)
-        self._threads[slot].start()
+        replacement = self._thread(slot)
+        replacement.start()  # first, as whoever looks at the threads takes them for started
+        self._threads[slot] = replacement
 
 
 def run_batch(batch: Batch) -> tuple[tuple[Outcome, ...], bool]:
