@@ -31,6 +31,10 @@ class Cost:
     def seconds(self, padded_tokens: int) -> float:
         return self.overhead_seconds + padded_tokens * self.seconds_per_token
 
+    def over_budget(self, tokens: int) -> bool:
+        """Tell whether an entry, even alone, costs more than any batch of others may."""
+        return tokens > self.budget_tokens
+
     def admits(self, longest: int, count: int, tokens: int) -> bool:
         """Tell whether an entry should join `count` entries padded to `longest` tokens.
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.engine.decoding import Logits
+from app.engine.entry import Entry, Runnable
 from app.engine.executor import Completed, ExecutorPool, Health
-from app.engine.scheduler import Clock, Entry, Runnable, Scheduler
+from app.engine.scheduler import Clock, Scheduler
 from app.engine.servable import Servable
 from app.engine.tokenization import Encoding
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded

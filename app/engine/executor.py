@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.engine.scheduler import Batch, Clock, Entry, Outcome, Scheduler
+from app.engine.entry import Batch, Entry, Outcome
+from app.engine.scheduler import Clock, Scheduler
 from app.errors import InferenceFailed
 
 logger = logging.getLogger(__name__)
@@ -97,10 +98,12 @@ class ExecutorPool:
         while (batch := self._scheduler.take()) is not None:
             self._running[slot] = batch
             started = self._clock()
-            outcomes, failed = run_batch(batch)
-            seconds = self._clock() - started
+            try:
+                outcomes, failed = run_batch(batch)
+            finally:  # a thread that dies says so too: other entries may be held back meanwhile
+                seconds = self._clock() - started
+                self._scheduler.finished(batch, seconds)
             self._running[slot] = None
-            self._scheduler.record(batch, seconds)
             self._deliver(Completed(batch, outcomes, seconds, failed))
 
     def _replace(self, slot: int) -> None:
