@@ -8,6 +8,8 @@ import numpy as np
 # Batches whose throughput is within this share of the best count as equally fast; the smallest wins
 # because it answers sooner.
 NEAR_BEST = 0.95
+# An entry of more tokens than so many budgets is long: others should not have to wait for it.
+LONG_BUDGETS = 2
 MIN_ROUNDS, MAX_ROUNDS, ROUNDS_SECONDS = 2, 6, 0.4
 
 
@@ -30,6 +32,10 @@ class Cost:
 
     def seconds(self, padded_tokens: int) -> float:
         return self.overhead_seconds + padded_tokens * self.seconds_per_token
+
+    def is_long(self, tokens: int) -> bool:
+        """Tell whether an entry alone takes as long as several full batches of others."""
+        return tokens > LONG_BUDGETS * self.budget_tokens
 
     def admits(self, longest: int, count: int, tokens: int) -> bool:
         """Tell whether an entry should join `count` entries padded to `longest` tokens.

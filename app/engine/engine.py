@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.engine.decoding import Logits
+from app.engine.entry import Entry, Runnable
 from app.engine.executor import Completed, ExecutorPool, Health
 from app.engine.runner import Pending, Run, Runner
-from app.engine.scheduler import Clock, Entry, Runnable, Scheduler
+from app.engine.scheduler import Clock, Scheduler
 from app.engine.tokenization import Encoding
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
 from app.metrics import Metrics

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.engine.scheduler import Batch, Clock, Entry, Outcome, Scheduler
+from app.engine.entry import Batch, Entry, Outcome
+from app.engine.scheduler import Clock, Scheduler
 from app.errors import InferenceFailed
 
 logger = logging.getLogger(__name__)
@@ -68,8 +69,9 @@ class ExecutorPool:
 
     def join(self) -> None:
         """Wait until the closed scheduler's queue has been run to its end."""
-        for thread in self._threads:
-            thread.join()
+        for slot in range(len(self._threads)):
+            while (thread := self._threads[slot]).is_alive():  # the next one, if it was replaced
+                thread.join()
 
     def health(self) -> Health:
         running = [batch for batch in self._running if batch is not None]
@@ -96,10 +98,12 @@ class ExecutorPool:
         while (batch := self._scheduler.take()) is not None:
             self._running[slot] = batch
             started = self._clock()
-            outcomes, failed = run_batch(batch)
-            seconds = self._clock() - started
+            try:
+                outcomes, failed = run_batch(batch)
+            finally:  # a thread that dies says so too: other entries may be held back meanwhile
+                seconds = self._clock() - started
+                self._scheduler.finished(batch, seconds)
             self._running[slot] = None
-            self._scheduler.record(batch, seconds)
             self._deliver(Completed(batch, outcomes, seconds, failed))
 
     def _replace(self, slot: int) -> None:
@@ -112,8 +116,9 @@ class ExecutorPool:
             )
             self._deliver(Completed(batch, (error,) * len(batch.entries), 0.0, failed=True))
         self._on_death()
-        self._threads[slot] = self._thread(slot)
-        self._threads[slot].start()
+        replacement = self._thread(slot)
+        replacement.start()  # first, as whoever looks at the threads takes them for started
+        self._threads[slot] = replacement
 
 
 def run_batch(batch: Batch) -> tuple[tuple[Outcome, ...], bool]:

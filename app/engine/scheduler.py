@@ -1,103 +1,25 @@
 """What runs next: one queue for a device, from which executors pull when they are free.
 
 A batch is sealed only when an executor asks for one ("seal late"), so there is no linger timer: an
-idle device takes an entry at once, and under load batches grow because devices are busy.
+idle device takes an entry at once, and under load batches grow because devices are busy. Only a
+long entry may wait beside an idle executor, for the short ones that come meanwhile.
 """
 
+import math
 import threading
 import time
-from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-from app.engine.cost import Cost
-from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
-from app.errors import ClassmarkError, NotReady, Overloaded
+from app.engine.entry import Batch, Entry
+from app.engine.hold import Hold
+from app.engine.idle import Idle
+from app.engine.queue import Queue
+from app.errors import NotReady, Overloaded
 
 Clock = Callable[[], float]
-Outcome = Logits | ClassmarkError
 
 # How fast the measured pace follows the machine: about the last 20 batches count.
 PACE_SMOOTHING = 0.05
-
-
-class Runnable(Protocol):
-    """What the scheduler needs to know of a servable."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def cost(self) -> Cost: ...
-
-    @property
-    def batch_invariant(self) -> bool: ...
-
-    def run(self, encodings: Sequence[Encoding]) -> list[Logits]: ...
-
-
-class Entry:
-    """One queued encoding, which ends exactly once: result, error, expired or cancelled."""
-
-    __slots__ = (
-        "_on_end", "deadline", "encoding", "ended_at", "outcome", "seconds_alone", "servable",
-        "started_at", "submitted_at", "tokens",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        servable: Runnable,
-        encoding: Encoding,
-        deadline: float,
-        on_end: Callable[["Entry"], None],
-    ) -> None:
-        self.servable = servable
-        self.encoding = encoding
-        self.deadline = deadline
-        self.tokens = encoding.tokens
-        # What the entry would cost in a batch of its own.
-        self.seconds_alone = servable.cost.seconds(self.tokens)
-        self.outcome: Outcome | None = None
-        self.submitted_at = self.started_at = self.ended_at = 0.0
-        self._on_end = on_end
-
-    def end(self, outcome: Outcome, now: float) -> bool:
-        """Settle the entry; return False, and change nothing, if it had ended before."""
-        if self.outcome is not None:
-            return False
-        self.outcome, self.ended_at = outcome, now
-        # Let go of the listener, which knows the entry too: no cycle is left to the collector.
-        on_end, self._on_end = self._on_end, _nobody
-        on_end(self)
-        return True
-
-
-def _nobody(entry: Entry) -> None:
-    """Hear of an end that was told already."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Entries of one servable that run together, and those found expired on the way."""
-
-    servable: Runnable
-    entries: tuple[Entry, ...]
-    expired: tuple[Entry, ...]
-    sealed_at: float
-
-    @property
-    def real_tokens(self) -> int:
-        return sum(entry.tokens for entry in self.entries)
-
-    @property
-    def padded_tokens(self) -> int:
-        return max((e.tokens for e in self.entries), default=0) * len(self.entries)
-
-
-# The entries of one servable by their length in tokens, oldest first within a length.
-Lengths = defaultdict[int, "OrderedDict[Entry, None]"]
 
 
 class Scheduler:
@@ -109,10 +31,10 @@ class Scheduler:
         self._executors = executors
         self._max_queue_seconds = max_queue_seconds
         self._clock = clock
-        self._changed = threading.Condition()
-        self._queue: OrderedDict[Entry, None] = OrderedDict()
-        self._lengths: dict[Runnable, Lengths] = {}
-        self._queued_seconds = 0.0
+        self._lock = threading.Lock()
+        self._idle = Idle(self._lock)
+        self._queue = Queue()
+        self._hold = Hold(executors)
         self._pace = 1.0
         self._closed = False
 
@@ -123,24 +45,23 @@ class Scheduler:
     @property
     def expected_wait_seconds(self) -> float:
         """What an entry submitted now waits: the queue's cost, at the pace batches really run."""
-        return self._queued_seconds * self._pace / self._executors
+        return self._queue.seconds * self._pace / self._executors
 
     def submit(self, entries: Sequence[Entry]) -> None:
         """Queue the entries of one request, all or none; raise Overloaded or NotReady."""
         now = self._clock()
-        with self._changed:
+        with self._lock:
             self._check_admission(min(entry.deadline for entry in entries) - now)
             for entry in entries:
                 entry.submitted_at = now
-                self._queue[entry] = None
-                lengths = self._lengths.setdefault(entry.servable, defaultdict(OrderedDict))
-                lengths[entry.tokens][entry] = None
-                self._queued_seconds += entry.seconds_alone
-            self._changed.notify(len(entries))
+                self._queue.add(entry)
+            self._hold.submitted(entries, now)
+            # Any idle executor may take what any other may, so none wakes in another's place.
+            self._idle.wake(len(entries))
 
     def check_admission(self, deadline: float) -> None:
         """Raise Overloaded or NotReady if an entry with this deadline would not be queued now."""
-        with self._changed:
+        with self._lock:
             self._check_admission(deadline - self._clock())
 
     def _check_admission(self, remaining_seconds: float) -> None:
@@ -157,70 +78,62 @@ class Scheduler:
 
     def discard(self, entries: Iterable[Entry]) -> None:
         """Take entries nobody waits for any more out of the queue."""
-        with self._changed:
+        with self._lock:
             for entry in entries:
                 if entry in self._queue:
-                    self._remove(entry)
+                    self._queue.remove(entry)
 
     def take(self) -> Batch | None:
-        """Wait for work and seal a batch; return None once closed and empty."""
-        with self._changed:
-            while not self._queue:
+        """Wait for work and seal a batch; return None once closed and empty.
+
+        Whoever takes a batch says with `finished` that it has ended, however it did.
+        """
+        with self._lock:
+            while (batch := self._seal(self._clock())) is None:
                 if self._closed:
                     return None
-                self._changed.wait()
-            return self._seal(self._clock())
+                self._idle.wait(self._held_seconds())
+            self._hold.started(batch)
+            return batch
 
-    def record(self, batch: Batch, seconds: float) -> None:
-        """Learn the pace from a finished batch: real time over the entries' costs alone."""
-        alone = sum(entry.seconds_alone for entry in batch.entries)
-        if alone > 0:
-            self._pace += PACE_SMOOTHING * (seconds / alone - self._pace)
+    def finished(self, batch: Batch, seconds: float) -> None:
+        """Learn that a batch ended, and the pace from it: real time over its entries' costs alone.
+
+        Args:
+            seconds: how long it ran, to its end or to its failure.
+        """
+        with self._lock:
+            if batch.seconds_alone > 0:
+                self._pace += PACE_SMOOTHING * (seconds / batch.seconds_alone - self._pace)
+            self._hold.finished(batch)
+            if batch.long and self._queue:
+                self._idle.wake(1)  # of those held back one may run
 
     def close(self) -> None:
         """Refuse new entries; executors finish what is queued."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._idle.wake_all()
 
-    def _seal(self, now: float) -> Batch:
-        """Take the oldest entry and those nearest to it in length, as far as the cost admits."""
+    def _seal(self, now: float) -> Batch | None:
+        """Take the oldest entry that may run and its neighbours; return None if there is none."""
         expired: list[Entry] = []
-        oldest = self._pop_live(self._queue, now, expired)
+        may_run = (entry for entry in self._queue if self._held_until(entry) <= now)
+        oldest = self._queue.pop_live(may_run, now, expired)
         if oldest is None:
-            return Batch(expired[0].servable, (), tuple(expired), now)
-        entries, longest = [oldest], oldest.tokens
+            return Batch(expired[0].servable, (), tuple(expired), now) if expired else None
+        entries = [oldest]
         if oldest.servable.batch_invariant:
-            cost = oldest.servable.cost
-            lengths = self._lengths.get(oldest.servable, Lengths())
-            for tokens in sorted(lengths, key=lambda n: abs(n - oldest.tokens)):
-                while tokens in lengths and cost.admits(longest, len(entries), tokens):
-                    entry = self._pop_live(lengths[tokens], now, expired)
-                    if entry is not None:
-                        entries.append(entry)
-                        longest = max(longest, tokens)
+            entries += self._queue.pop_neighbours(oldest, now, expired)
         for entry in entries:
             entry.started_at = now
         return Batch(oldest.servable, tuple(entries), tuple(expired), now)
 
-    def _pop_live(
-        self, oldest_first: OrderedDict[Entry, None], now: float, expired: list[Entry]
-    ) -> Entry | None:
-        """Remove and return the first entry that still has time; set expired ones aside."""
-        while oldest_first:
-            entry = next(iter(oldest_first))
-            self._remove(entry)
-            if entry.deadline > now:
-                return entry
-            expired.append(entry)
-        return None
+    def _held_until(self, entry: Entry) -> float:
+        return -math.inf if self._closed else self._hold.until(entry, self._pace)
 
-    def _remove(self, entry: Entry) -> None:
-        del self._queue[entry]
-        lengths = self._lengths[entry.servable]
-        del lengths[entry.tokens][entry]
-        if not lengths[entry.tokens]:
-            del lengths[entry.tokens]
-            if not lengths:
-                del self._lengths[entry.servable]
-        self._queued_seconds = self._queued_seconds - entry.seconds_alone if self._queue else 0.0
+    def _held_seconds(self) -> float | None:
+        """Return for how long all that is queued is held back; None if nothing is queued."""
+        if not self._queue:
+            return None
+        return max(0.0, min(map(self._held_until, self._queue)) - self._clock())

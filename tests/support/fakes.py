@@ -7,7 +7,7 @@ import numpy as np
 
 from app.engine.cost import Cost
 from app.engine.decoding import Logits
-from app.engine.scheduler import Entry
+from app.engine.entry import Entry
 from app.engine.tokenization import Encoding, blank
 
 

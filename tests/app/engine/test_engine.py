@@ -18,6 +18,8 @@ from tests.support.fakes import DEADLY, POISON, FakeServable, encoding
 pytestmark = pytest.mark.anyio
 
 SOON = 1e9
+# A text of 100 tokens is long, and held back for hours if need be.
+NO_HURRY = Cost(overhead_seconds=0.0, seconds_per_token=60.0, budget_tokens=40)
 
 
 @asynccontextmanager
@@ -99,6 +101,40 @@ async def test_a_dead_executor_is_replaced_and_its_entries_fail() -> None:
         assert len(run.logits) == 1
         assert engine.health().alive == 1
         assert sample(engine, "classmark_executor_restarts_total") == 1
+
+
+async def test_short_texts_never_wait_for_long_ones_that_run_and_queue() -> None:
+    gate = threading.Event()
+    short, long_ = FakeServable(NO_HURRY), FakeServable(NO_HURRY, gate=gate)
+    async with running(executors=2) as engine:
+        await engine.run(short, [encoding(8)], SOON)
+        runs = [asyncio.ensure_future(engine.run(long_, [encoding(100)], SOON)) for _ in range(3)]
+        await until_running(long_)
+        try:
+            async with asyncio.timeout(10):
+                for _ in range(3):
+                    await engine.run(short, [encoding(8)], SOON)
+            assert long_.batches == [[100]]
+        finally:
+            gate.set()  # or a test that fails would never end
+        await asyncio.gather(*runs)
+
+
+async def test_the_death_of_an_executor_with_a_long_text_lets_the_next_long_one_run() -> None:
+    gate = threading.Event()
+    short, long_ = FakeServable(NO_HURRY), FakeServable(NO_HURRY, gate=gate)
+    async with running(executors=2) as engine:
+        await engine.run(short, [encoding(8)], SOON)
+        deadly = asyncio.ensure_future(engine.run(long_, [encoding(100, DEADLY)], SOON))
+        await until_running(long_)
+        next_ = asyncio.ensure_future(engine.run(long_, [encoding(100)], SOON))
+        await engine.run(short, [encoding(8)], SOON)
+        assert long_.batches == [[100]]
+        gate.set()
+        with pytest.raises(InferenceFailed, match="executor died"):
+            await deadly
+        async with asyncio.timeout(30):
+            await next_
 
 
 async def test_a_request_past_its_deadline_ends_though_its_batch_still_runs() -> None:

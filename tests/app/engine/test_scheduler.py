@@ -1,33 +1,15 @@
 """The scheduler's guarantees, on a simulated clock and a servable without hardware."""
 
-import heapq
-import itertools
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
 from app.engine.cost import Cost
-from app.engine.scheduler import Batch, Entry, Scheduler
+from app.engine.entry import Batch, Entry
+from app.engine.hold import PATIENCE
 from app.errors import NotReady, Overloaded
-from tests.support.fakes import Ended, FakeClock, FakeServable
-
-
-def make(executors: int = 1, max_queue_seconds: float = 1e9) -> tuple[Scheduler, FakeClock]:
-    clock = FakeClock()
-    return Scheduler(executors, max_queue_seconds, clock), clock
-
-
-def take(scheduler: Scheduler) -> Batch:
-    assert scheduler.queued, "take() would wait"
-    batch = scheduler.take()
-    assert batch is not None
-    return batch
-
-
-def lengths(batch: Batch) -> list[int]:
-    return [entry.tokens for entry in batch.entries]
+from tests.support.fakes import Ended, FakeServable
+from tests.support.simulation import Simulation, lengths, make, take
 
 
 def test_an_idle_device_takes_a_lone_entry_at_once() -> None:
@@ -159,7 +141,7 @@ def test_the_expected_wait_follows_the_pace_batches_really_run_at() -> None:
     servable, ended = FakeServable(Cost(0.0, 0.01, 100)), Ended()
     done = Batch(servable, (ended.entry(servable, 10),), (), 0.0)
     for _ in range(200):
-        scheduler.record(done, seconds=0.05)
+        scheduler.finished(done, seconds=0.05)
     scheduler.submit([ended.entry(servable, 10)])
     assert scheduler.expected_wait_seconds == pytest.approx(0.05 / 2, rel=0.01)
 
@@ -173,58 +155,6 @@ def test_a_closed_scheduler_refuses_new_work_and_finishes_the_old() -> None:
         scheduler.submit([ended.entry(servable, 8)])
     assert take(scheduler).entries
     assert scheduler.take() is None
-
-
-@dataclass
-class Simulation:
-    """Executors that pull from the scheduler, on a clock that jumps from event to event."""
-
-    scheduler: Scheduler
-    clock: FakeClock
-    executors: int
-    events: list[tuple[float, int, str, list[Entry]]] = field(default_factory=list)
-    batches: list[Batch] = field(default_factory=list)
-    busy: int = 0
-    order: Iterator[int] = field(default_factory=itertools.count)
-
-    def at(self, time: float, kind: str, entries: list[Entry]) -> None:
-        heapq.heappush(self.events, (time, next(self.order), kind, entries))
-
-    def run(self) -> None:
-        while self.events:
-            self.clock.now, _, kind, entries = heapq.heappop(self.events)
-            if kind == "arrive":
-                self._submit(entries)
-            elif kind == "cancel":
-                self._cancel(entries)
-            else:
-                self.busy -= 1
-                for entry in entries:
-                    entry.end(entry.encoding.ids.astype("float32"), self.clock.now)
-            self._pull()
-
-    def _submit(self, entries: list[Entry]) -> None:
-        try:
-            self.scheduler.submit(entries)
-        except Overloaded as refusal:
-            for entry in entries:
-                entry.end(refusal, self.clock.now)
-
-    def _cancel(self, entries: list[Entry]) -> None:
-        self.scheduler.discard(entries)
-        for entry in entries:
-            entry.end(NotReady("cancelled"), self.clock.now)
-
-    def _pull(self) -> None:
-        while self.scheduler.queued and self.busy < self.executors:
-            batch = take(self.scheduler)
-            self.batches.append(batch)
-            for entry in batch.expired:
-                entry.end(NotReady("expired"), self.clock.now)
-            if batch.entries:
-                self.busy += 1
-                seconds = batch.servable.cost.seconds(batch.padded_tokens)
-                self.at(self.clock.now + seconds, "complete", list(batch.entries))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -242,9 +172,9 @@ def test_under_random_load_every_guarantee_holds(seed: int) -> None:
             for _ in range(rng.choice([1, 1, 4]))
         ]
         entries += group
-        simulation.at(time, "arrive", group)
+        simulation.arrive(time, group)
         if rng.random() < 0.1:
-            simulation.at(time + rng.random(), "cancel", group)
+            simulation.cancel(time + rng.random(), group)
     simulation.run()
 
     assert len(ended.entries) == len(entries), "an entry ended twice or never"
@@ -259,7 +189,10 @@ def test_under_random_load_every_guarantee_holds(seed: int) -> None:
 
 
 def _assert_oldest_never_starves(batches: list[Batch], entries: list[Entry]) -> None:
-    """Each batch holds the oldest entry then queued, so an entry's rank only ever falls."""
+    """Each batch holds the oldest entry then queued, so an entry's rank only ever falls.
+
+    Only a long entry may be passed over, and only while patience lasts.
+    """
     order = {entry: rank for rank, entry in enumerate(entries)}
     for index, batch in enumerate(batches):
         if not batch.entries:
@@ -267,6 +200,9 @@ def _assert_oldest_never_starves(batches: list[Batch], entries: list[Entry]) -> 
         first = batch.entries[0]
         later = {entry for other in batches[index + 1 :] for entry in other.entries}
         waiting = [
-            e for e in later if e.submitted_at <= batch.sealed_at and order[e] < order[first]
+            e
+            for e in later
+            if e.submitted_at + (PATIENCE * e.seconds_alone if e.long else 0.0) <= batch.sealed_at
+            and order[e] < order[first]
         ]
         assert not waiting, "a younger entry went before an older one"

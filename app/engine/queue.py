@@ -1,0 +1,75 @@
+"""Queued entries: the oldest first, and those of a servable by their length in tokens."""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator
+
+from app.engine.entry import Entry, Runnable
+
+# The entries of one servable by their length in tokens, oldest first within a length.
+Lengths = defaultdict[int, "OrderedDict[Entry, None]"]
+
+
+class Queue:
+    """Entries in the order they came. Not thread-safe: the scheduler has the lock.
+
+    Attributes:
+        seconds: what the entries would cost, each in a batch of its own.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._entries: OrderedDict[Entry, None] = OrderedDict()
+        self._lengths: dict[Runnable, Lengths] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, entry: Entry) -> bool:
+        return entry in self._entries
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    def add(self, entry: Entry) -> None:
+        self._entries[entry] = None
+        lengths = self._lengths.setdefault(entry.servable, defaultdict(OrderedDict))
+        lengths[entry.tokens][entry] = None
+        self.seconds += entry.seconds_alone
+
+    def remove(self, entry: Entry) -> None:
+        del self._entries[entry]
+        lengths = self._lengths[entry.servable]
+        del lengths[entry.tokens][entry]
+        if not lengths[entry.tokens]:
+            del lengths[entry.tokens]
+            if not lengths:
+                del self._lengths[entry.servable]
+        self.seconds = self.seconds - entry.seconds_alone if self._entries else 0.0
+
+    def pop_live(
+        self, oldest_first: Iterable[Entry], now: float, expired: list[Entry]
+    ) -> Entry | None:
+        """Remove and return the first of these that still has time; set expired ones aside."""
+        passed: list[Entry] = []
+        live = None
+        for entry in oldest_first:
+            passed.append(entry)
+            if entry.deadline > now:
+                live = entry
+                break
+            expired.append(entry)
+        for entry in passed:  # not before: what is iterated over may not change
+            self.remove(entry)
+        return live
+
+    def pop_neighbours(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
+        """Remove and return the entries nearest to `first` in length, as far as the cost admits."""
+        cost, longest, entries = first.servable.cost, first.tokens, [first]
+        lengths = self._lengths.get(first.servable, Lengths())
+        for tokens in sorted(lengths, key=lambda n: abs(n - first.tokens)):
+            while tokens in lengths and cost.admits(longest, len(entries), tokens):
+                entry = self.pop_live(lengths[tokens], now, expired)
+                if entry is not None:
+                    entries.append(entry)
+                    longest = max(longest, tokens)
+        return entries[1:]
