@@ -51,8 +51,8 @@ def test_a_short_entry_passes_long_ones_that_are_held_back_and_takes_none_along(
     bench = Bench()
     bench.submit(LONG)
     take(bench.scheduler)
-    held = bench.submit(65)
-    shorts = bench.submit(64), bench.submit(60)
+    held = bench.submit(81)
+    shorts = bench.submit(80), bench.submit(60)
     assert bench.taken() == shorts[:1]
     assert bench.taken() == shorts[1:]
     with pytest.raises(WouldWait):
