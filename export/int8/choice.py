@@ -10,7 +10,7 @@ from export.int8.blockwise import quantize_blockwise
 from export.int8.mixed import quantize_mixed, steady_layers
 from export.int8.quantize import Quantizer, layer_name
 from export.int8.sensitivity import LayerError, fewest, measure_layers
-from export.split import split_workload
+from export.split import CALIBRATION_TEXTS, split_workload
 
 # With more than half of its layers in fp32 a graph has lost most of what int8 gains.
 MOST_KEPT = 0.5
@@ -19,9 +19,9 @@ MOST_KEPT = 0.5
 def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
     """Return what was tried, up to the first that passes.
 
-    Fixed ranges where labelled texts foretell them, else one scale a token; one scale a token in
-    every layer; the same with the fewest layers in fp32; a scale for each block of weights, slower
-    and closer to fp32. `python -m export schemes` measures this order.
+    Fixed ranges, if there are labelled texts enough to foretell them; one scale a token in every
+    layer; the same with the fewest layers in fp32; a scale for each block of weights, slower and
+    closer to fp32. `python -m export schemes` measures this order.
 
     Args:
         source: the unfused fp32 graph.
@@ -37,12 +37,12 @@ def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
 def _try_mixed(gate: Gate, quantizer: Quantizer) -> list[Attempt]:
     """Hold the graph against its gate on texts that did not calibrate it.
 
-    If it passes, it is measured on every text, as the graphs beside it are. Built-in texts foretell
-    no ranges: they are not what the model is going to read.
+    If it passes, it is measured on every text, as the graphs beside it are. A few texts foretell no
+    ranges, nor do the built-in ones: they are not what the model is going to read.
     """
-    if not gate.workload.examples:
-        return []
     calibration, apart = split_workload(gate.workload)
+    if not gate.workload.examples or len(calibration) < CALIBRATION_TEXTS:
+        return []
     base = Base.prepare(quantizer, calibration, gate.checkpoint.pad_token_id)
     if not steady_layers(base):
         return []

@@ -215,6 +215,14 @@ def test_without_labelled_texts_every_layer_has_a_scale_a_token(
     assert "activations a token in 12 linear layers" in tried.graph.recipe
 
 
+def test_with_few_labelled_texts_every_layer_has_a_scale_a_token(
+    sentiment: Path, texts: list[str], write_labelled: Callable[..., Path], quiet: Progress
+) -> None:
+    file = write_labelled([{"text": text, "label": "negative"} for text in texts[:40]])
+    recipe = export_int8(sentiment, file, quiet).graphs["int8"].recipe
+    assert "activations a token in 12 linear layers" in recipe
+
+
 def test_without_texts_to_calibrate_on_it_is_refused(bert: tuple[Base, Graph]) -> None:
     base, _ = bert
     with pytest.raises(ValueError, match="no texts to calibrate on; give at least one"):
