@@ -1,13 +1,16 @@
 """The int8 graphs that are tried, the fastest kind first, until one passes its gate."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from export.attempt import Attempt, Gate, best
 from export.int8.base import Base
 from export.int8.blockwise import quantize_blockwise
+from export.int8.mixed import quantize_mixed, steady_layers
 from export.int8.quantize import Quantizer, layer_name
 from export.int8.sensitivity import LayerError, fewest, measure_layers
+from export.split import CALIBRATION_TEXTS, split_workload
 
 # With more than half of its layers in fp32 a graph has lost most of what int8 gains.
 MOST_KEPT = 0.5
@@ -16,14 +19,40 @@ MOST_KEPT = 0.5
 def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
     """Return what was tried, up to the first that passes.
 
-    One scale a token in every layer; the same with the fewest layers in fp32; a scale for each
-    block of weights, slower and closer to fp32. `python -m export schemes` measures this order.
+    Fixed ranges, if there are labelled texts enough to foretell them; one scale a token in every
+    layer; the same with the fewest layers in fp32; a scale for each block of weights, slower and
+    closer to fp32. `python -m export schemes` measures this order.
 
     Args:
         source: the unfused fp32 graph.
         folder: where the graphs are written.
     """
     quantizer = Quantizer.prepare(gate.checkpoint, source, folder)
+    mixed = _try_mixed(gate, quantizer)
+    if best(mixed):
+        return mixed
+    return [*mixed, *_try_tokenwise(gate, quantizer)]
+
+
+def _try_mixed(gate: Gate, quantizer: Quantizer) -> list[Attempt]:
+    """Hold the graph against its gate on texts that did not calibrate it.
+
+    If it passes, it is measured on every text, as the graphs beside it are. A few texts foretell no
+    ranges, nor do the built-in ones: they are not what the model is going to read.
+    """
+    calibration, apart = split_workload(gate.workload)
+    if not gate.workload.examples or len(calibration) < CALIBRATION_TEXTS:
+        return []
+    base = Base.prepare(quantizer, calibration, gate.checkpoint.pad_token_id)
+    if not steady_layers(base):
+        return []
+    attempt = replace(gate, workload=apart).try_graph("int8 mixed", partial(quantize_mixed, base))
+    if apart is gate.workload or not best([attempt]):
+        return [attempt]
+    return [gate.try_graph("int8 mixed, on every text", lambda: attempt.graph)]
+
+
+def _try_tokenwise(gate: Gate, quantizer: Quantizer) -> list[Attempt]:
     whole = gate.try_graph("int8", quantizer.quantize)
     if best([whole]) or not quantizer.layers:
         return [whole]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from export.checkpoint import Checkpoint
 from export.convert import Graph, describe, fuse_for_int8
-from export.int8.tokenwise import list_layers, quantize_tokenwise
+from export.int8.layers import list_layers
+from export.int8.tokenwise import quantize_tokenwise
 
 
 @dataclass(frozen=True, slots=True)

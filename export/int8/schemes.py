@@ -10,6 +10,7 @@ from export.convert import Graph
 from export.int8.base import Base
 from export.int8.blockwise import BLOCK, quantize_blockwise
 from export.int8.dynamic import quantize_by_batch
+from export.int8.mixed import quantize_mixed
 from export.int8.smoothing import ALPHA, smooth
 from export.int8.static import PERCENTILE, quantize_statically
 from export.int8.tokenwise import quantize_tokenwise
@@ -46,6 +47,12 @@ SCHEMES = (
         "per token, smoothed",
         f"the same over a graph smoothed with alpha {ALPHA:g} (SmoothQuant)",
         _smoothed_tokenwise,
+    ),
+    Scheme(
+        "mixed",
+        "one fixed range, smoothed as above, for each layer that reads a norm or attention; a "
+        "scale a token for the others",
+        quantize_mixed,
     ),
     Scheme(
         "static",

@@ -7,7 +7,8 @@ resolution; these factors make them as wide as their weights:
     s = max|x| ** alpha / max|W| ** (1 - alpha)        [inputs]
 
 Where a layer norm makes x, its gain and bias are divided by s, and whatever else reads x, such as
-the residual of a BERT, gets it times s. Otherwise x itself is divided.
+the residual of a BERT, gets it times s. Where attention makes x, each channel is a mean over the
+same channel of the values, so the layer that makes the values is divided. Otherwise x itself is.
 """
 
 from collections import defaultdict
@@ -15,22 +16,19 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-import onnxruntime as ort
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper, numpy_helper
 
 from app.engine.tokenization import Ids
 from export.int8.base import replace_nodes
-from export.invariance import PROVIDER
+from export.int8.biases import ATTENTION, ATTENTION_BIAS
+from export.int8.ranges import Floats, observe
 
 # The authors take 0.5 to 0.75. Of 0.3 to 0.8 on the sentiment demo, static wants 0.7 or more, and a
 # scale a token does much the same from 0.5 to 0.8.
 ALPHA = 0.7
 # A channel that is always 0 has no outliers to hand over.
 SMALLEST = 1e-5
-
-Floats = npt.NDArray[np.float32]
 
 
 def smooth(
@@ -50,29 +48,11 @@ def smooth(
     smoother = _Smoother(model)
     # A weight that many layers share, as in ALBERT, could take the factors of only one of them.
     apart = {x: nodes for x, nodes in readers.items() if smoother.owns_weights(nodes)}
-    largest = observe_largest(model, list(apart), feeds)
+    reached = observe(model, list(apart), feeds)
     for x, nodes in apart.items():
-        smoother.smooth(x, nodes, largest[x])
+        smoother.smooth(x, nodes, reached[x].magnitude)
     replace_nodes(model, smoother.nodes)
     onnx.save(model, target)
-
-
-def observe_largest(
-    model: onnx.ModelProto, names: Collection[str], feeds: Iterable[Mapping[str, Ids]]
-) -> dict[str, Floats]:
-    """Return the largest magnitude of each channel of the named activations, over all tokens."""
-    observed = onnx.ModelProto()
-    observed.CopyFrom(model)
-    observed.graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
-    )
-    session = ort.InferenceSession(observed.SerializeToString(), providers=[PROVIDER])
-    largest: dict[str, Floats] = {}
-    for feed in feeds:
-        for name, values in zip(names, session.run(list(names), feed), strict=True):
-            reach = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
-            largest[name] = np.maximum(largest.get(name, reach), reach)
-    return largest
 
 
 class _Smoother:
@@ -82,7 +62,9 @@ class _Smoother:
         self._graph = model.graph
         self._weights = {item.name: item for item in model.graph.initializer}
         self._uses: dict[str, int] = defaultdict(int)
+        self._makers: dict[str, NodeProto] = {}
         for node in model.graph.node:
+            self._makers |= dict.fromkeys(node.output, node)
             for name in node.input:
                 self._uses[name] += 1
         self.nodes = list(model.graph.node)
@@ -91,24 +73,43 @@ class _Smoother:
         return all(self._uses[node.input[1]] == 1 for node in nodes)
 
     def smooth(self, x: str, layers: list[NodeProto], largest: Floats) -> None:
-        weights = [numpy_helper.to_array(self._weights[node.input[1]]) for node in layers]
+        weights = [self._load(node.input[1]) for node in layers]
         reach = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0)
         factor = np.maximum(largest, SMALLEST) ** ALPHA
         factor = (factor / np.maximum(reach, SMALLEST) ** (1 - ALPHA)).astype(np.float32)
         for node, weight in zip(layers, weights, strict=True):
             self._store(node.input[1], weight * factor[:, None])
-        maker = next((node for node in self.nodes if x in node.output), None)
+        maker = self._makers.get(x)
         if maker is not None and self._is_own_norm(maker):
             for name in maker.input[1:]:
-                self._store(name, numpy_helper.to_array(self._weights[name]) / factor)
+                self._store(name, self._load(name) / factor)
             others = [node for node in self.nodes if x in node.input and node not in layers]
             self._multiply(x, f"{x}_restored", factor, others)
+        elif maker is not None and self._has_own_values(maker, x):
+            self._divide_values(maker, factor)
         else:
             self._multiply(x, f"{x}_smoothed", 1 / factor, layers)
 
     def _is_own_norm(self, node: NodeProto) -> bool:
-        named = all(name in self._weights and self._uses[name] == 1 for name in node.input[1:])
-        return node.op_type == "LayerNormalization" and named
+        return node.op_type == "LayerNormalization" and all(map(self._is_owned, node.input[1:]))
+
+    def _has_own_values(self, node: NodeProto, x: str) -> bool:
+        """Tell whether a layer makes values for this attention alone, and that x for one layer."""
+        if node.op_type != ATTENTION or self._uses[x] != 1 or self._uses[node.input[2]] != 1:
+            return False
+        layer = self._makers.get(node.input[2])
+        owned = layer is not None and layer.op_type == "MatMul" and self._is_owned(layer.input[1])
+        return owned and (not node.input[ATTENTION_BIAS] or self._is_owned(node.input[3]))
+
+    def _divide_values(self, attention: NodeProto, factor: Floats) -> None:
+        weight = self._makers[attention.input[2]].input[1]
+        self._store(weight, self._load(weight) / factor)
+        if name := attention.input[ATTENTION_BIAS]:
+            queries, keys, values = np.split(self._load(name), 3)
+            self._store(name, np.concatenate([queries, keys, values / factor]))
+
+    def _is_owned(self, name: str) -> bool:
+        return name in self._weights and self._uses[name] == 1
 
     def _multiply(
         self, x: str, output: str, factor: Floats, readers: Collection[NodeProto]
@@ -123,6 +124,9 @@ class _Smoother:
         self.nodes.insert(
             maker + 1, helper.make_node("Mul", [x, f"{output}_factor"], [output], output)
         )
+
+    def _load(self, name: str) -> Floats:
+        return numpy_helper.to_array(self._weights[name])
 
     def _store(self, name: str, values: Floats) -> None:
         self._weights[name].CopyFrom(numpy_helper.from_array(values.astype(np.float32), name))

@@ -20,7 +20,7 @@ from export.invariance import PROVIDER
 from export.progress import Progress
 from export.schemes.pace import choose_texts, race
 from export.schemes.results import ModelTrials, Trial
-from export.schemes.split import split_workload
+from export.split import split_workload
 from export.verify import measure
 from export.workload import Workload, prepare_workload
 

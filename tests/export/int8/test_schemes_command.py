@@ -19,8 +19,8 @@ from export.int8.schemes import SCHEMES, Scheme
 from export.schemes.pace import Pace
 from export.schemes.page import SECTION, TITLES
 from export.schemes.results import ModelTrials, Trial
-from export.schemes.split import CALIBRATION_TEXTS, PLENTY, split_workload
 from export.sections import marks
+from export.split import CALIBRATION_TEXTS, PLENTY, split_workload
 from export.verify import Measurement
 from tests.support.workloads import labelled, words
 

@@ -8,7 +8,8 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.int8.tokenwise import list_layers, quantize_tokenwise
+from export.int8.layers import list_layers
+from export.int8.tokenwise import quantize_tokenwise
 
 WIDTH, OUT, ROWS = 64, 48, 300
 
