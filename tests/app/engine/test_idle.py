@@ -84,7 +84,7 @@ def test_close_wakes_everyone() -> None:
 
 def hold_one(scheduler: Scheduler, seconds: float) -> Batch:
     """Let a long entry run and hold another back, of so many seconds each; return what runs."""
-    servable, ended = FakeServable(Cost(0.0, seconds / 100, budget_tokens=64)), Ended()
+    servable, ended = FakeServable(Cost(0.0, seconds / 100, budget_tokens=40)), Ended()
     for tokens in (8, 100):
         scheduler.submit([ended.entry(servable, tokens)])
         running = scheduler.take()
