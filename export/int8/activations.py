@@ -17,6 +17,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from export.int8.draft import LARGEST, Draft
+from export.int8.first_token import FIRST
 from export.int8.ranges import STEPS, Range
 
 ZERO_POINT = 128
@@ -44,21 +45,47 @@ class Quantized:
 
 
 class Activations:
-    """Quantizes what layers read, once for all layers that read the same."""
+    """Quantizes what layers read, once for all layers that read the same.
+
+    Args:
+        first_tokens: by name, rows of first tokens, and what they are rows of.
+        made_of_them: they and what is made of them: all of as many rows, which are fewer than
+            the tokens that all others have a row of.
+    """
 
     def __init__(
-        self, draft: Draft, ranges: Mapping[str, Range], made_by_gelu: Collection[str]
+        self,
+        draft: Draft,
+        ranges: Mapping[str, Range],
+        made_by_gelu: Collection[str],
+        first_tokens: Mapping[str, str],
+        made_of_them: Collection[str],
     ) -> None:
         self._draft = draft
         self._ranges = ranges
         self._made_by_gelu = made_by_gelu
+        self._first_tokens = first_tokens
+        self._made_of_first_tokens = made_of_them
         self._quantized: dict[str, Quantized] = {}
 
     def quantize(self, x: str, width: int) -> Quantized:
         if x not in self._quantized:
-            fixed = self._ranges.get(x)
-            self._quantized[x] = self._fix(x, fixed) if fixed else self._scale(x, width)
+            self._quantized[x] = self._make(x, width)
         return self._quantized[x]
+
+    def _make(self, x: str, width: int) -> Quantized:
+        if whole := self._first_tokens.get(x):
+            return self._gather(x, self.quantize(whole, width))
+        fixed = self._ranges.get(x)
+        return self._fix(x, fixed) if fixed else self._scale(x, width)
+
+    def _gather(self, x: str, whole: Quantized) -> Quantized:
+        """Take the first tokens' integers: no two kinds of the same rows."""
+        values = self._draft.add("Gather", [whole.values, FIRST], f"{x}_uint8", axis=1)
+        scale = whole.scale
+        if scale:
+            scale = self._draft.add("Gather", [scale, FIRST], f"{x}_scale", axis=1)
+        return Quantized(values, whole.step, whole.zero_point, scale)
 
     def _fix(self, x: str, fixed: Range) -> Quantized:
         draft = self._draft
@@ -79,7 +106,7 @@ class Activations:
         matrix = draft.constant(f"tokenwise_rows_{width}", np.array([-1, width], np.int64))
         scales = draft.add("Reshape", [scale, flat], f"{x}_scales")
         rows = draft.add("Reshape", [x, matrix], f"{x}_rows")
-        inputs = [rows, scales, self._zero_points(scales, zero)]
+        inputs = [rows, scales, self._zero_points(x, scales, zero)]
         values = draft.add("QuantizeLinear", inputs, f"{x}_uint8_rows", axis=0)
         values = draft.add("Reshape", [values, self._shape(x, width)], f"{x}_uint8")
         one = draft.constant("tokenwise_one", np.float32(1.0))
@@ -108,15 +135,19 @@ class Activations:
         last = self._draft.constant("tokenwise_last_axis", np.array([-1], np.int64))
         return self._draft.add("ReduceMax", [x, last], output, keepdims=1)
 
-    def _zero_points(self, scales: str, zero: int) -> str:
-        """Return one zero point a token: linear layers in a MatMul all read [batch, tokens, *]."""
-        name = f"tokenwise_zero_points_{zero}"
+    def _rows(self, x: str) -> str:
+        """Return what names of values are to say that go with as many rows as x has."""
+        return "first_token" if x in self._made_of_first_tokens else "tokenwise"
+
+    def _zero_points(self, x: str, scales: str, zero: int) -> str:
+        """Return one zero point a row: layers all read [batch, tokens, *] or first tokens."""
+        name = f"{self._rows(x)}_zero_points_{zero}"
         if not self._draft.has(name):
-            count = self._draft.add("Shape", [scales], f"tokenwise_count_{zero}")
+            count = self._draft.add("Shape", [scales], f"{self._rows(x)}_count_{zero}")
             value = numpy_helper.from_array(np.array([zero], np.uint8))
             self._draft.add("ConstantOfShape", [count], name, value=value)
         return name
 
     def _shape(self, x: str, width: int) -> str:
-        name = f"tokenwise_shape_{width}"
+        name = f"{self._rows(x)}_shape_{width}"
         return name if self._draft.has(name) else self._draft.add("Shape", [x], name)

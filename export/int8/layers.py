@@ -4,6 +4,8 @@ from pathlib import Path
 
 import onnx
 
+from export.int8.first_token import values_of_first_tokens
+
 # Narrower layers, most heads among them, have too few weights to gain from int8.
 MIN_WIDTH = 32
 
@@ -30,15 +32,18 @@ def find_layers(model: onnx.ModelProto) -> tuple[str, ...]:
 def _rows_of_no_token(model: onnx.ModelProto) -> set[str]:
     """Name the values known to be no [batch, tokens, width].
 
-    Such as one row a text, which a head reads, or one a relative position, as in DeBERTa.
+    Such as one row a text, which a head reads, or one a relative position, as in DeBERTa. The first
+    tokens, which the last layer may be for alone, are tokens, however many rows a text they have.
     """
     shapes = {
         item.name: item.type.tensor_type.shape.dim
         for item in onnx.shape_inference.infer_shapes(model).graph.value_info
         if item.type.tensor_type.HasField("shape")
     }
+    first_tokens = values_of_first_tokens(model)
     return {
         name
         for name, shape in shapes.items()
-        if len(shape) != 3 or any(size.HasField("dim_value") for size in shape[:2])
+        if len(shape) != 3
+        or (name not in first_tokens and any(size.HasField("dim_value") for size in shape[:2]))
     }

@@ -17,6 +17,7 @@ import onnx
 from export.convert import Graph
 from export.int8.base import Base
 from export.int8.biases import ATTENTION, Biases
+from export.int8.first_token import find_first_tokens
 from export.int8.ranges import observe
 from export.int8.rewriter import Rewriter
 from export.int8.smoothing import smooth
@@ -36,8 +37,10 @@ def quantize_mixed(base: Base) -> Graph:
     source, target = base.target("mixed-smoothed"), base.target("mixed")
     smooth(base.path, source, steady, base.feeds)
     model = onnx.load(source)
-    read = {node.input[0]: None for node in model.graph.node if node.name in steady}
-    reached = observe(model, list(read), base.feeds)
+    whole = find_first_tokens(model)
+    read = [node.input[0] for node in model.graph.node if node.name in steady]
+    read = list(dict.fromkeys(whole.get(name, name) for name in read))
+    reached = observe(model, read, base.feeds)
     ranges = {name: reach.range for name, reach in reached.items()}
     biases = Biases(model, steady).take()
     Rewriter(model, base.layers, ranges, biases).rewrite()
@@ -54,13 +57,14 @@ def steady_layers(base: Base) -> frozenset[str]:
 
     Those that share their weight, as in ALBERT, are none: it cannot be smoothed for one of them.
     """
-    nodes = onnx.load(base.path).graph.node
+    model = onnx.load(base.path)
+    nodes, whole = model.graph.node, find_first_tokens(model)
     makers = {name: node.op_type for node in nodes for name in node.output}
     uses = Counter(name for node in nodes for name in node.input)
     return frozenset(
         node.name
         for node in nodes
         if node.name in base.layers
-        and makers.get(node.input[0]) in STEADY
+        and makers.get(whole.get(node.input[0], node.input[0])) in STEADY
         and uses[node.input[1]] == 1
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from export.checkpoint import Checkpoint
 from export.convert import Graph, describe, fuse_for_int8
+from export.int8.first_token import compute_first_token_alone
 from export.int8.layers import list_layers
 from export.int8.tokenwise import quantize_tokenwise
 
@@ -16,7 +17,7 @@ class Quantizer:
 
     Attributes:
         plain: the fp32 graph whose linear layers are nodes of their own.
-        fused: what was fused in it, for the recipe.
+        fused: what was fused in it and left out of it, for the recipe.
         layers: names of the linear layers that can be quantized; the head is none of them.
     """
 
@@ -26,7 +27,7 @@ class Quantizer:
 
     @classmethod
     def prepare(cls, checkpoint: Checkpoint, source: Path, folder: Path) -> "Quantizer":
-        """Fuse what can be fused around the linear layers.
+        """Fuse what can be fused around the linear layers, and leave out what no head reads.
 
         Args:
             source: the unfused fp32 graph.
@@ -34,6 +35,8 @@ class Quantizer:
         """
         plain = folder / "separate.onnx"
         fused = fuse_for_int8(checkpoint, source, plain)
+        if compute_first_token_alone(plain):
+            fused += "; the last layer for the first token alone"
         return cls(plain, fused, list_layers(plain))
 
     def quantize(self, kept: Collection[str] = ()) -> Graph:

@@ -11,6 +11,7 @@ from onnx import NodeProto
 
 from export.int8.activations import GELUS, Activations
 from export.int8.draft import Draft
+from export.int8.first_token import find_first_tokens, values_of_first_tokens
 from export.int8.ranges import Range
 
 MIN_EMBEDDING_ROWS = 256
@@ -38,7 +39,13 @@ class Rewriter:
         self._biases = biases or {}
         self._draft = Draft(model)
         gelus = {name for n in model.graph.node if n.op_type in GELUS for name in n.output}
-        self._activations = Activations(self._draft, ranges or {}, gelus)
+        self._activations = Activations(
+            self._draft,
+            ranges or {},
+            gelus,
+            find_first_tokens(model),
+            values_of_first_tokens(model),
+        )
 
     def rewrite(self) -> None:
         for node in self._model.graph.node:

@@ -9,6 +9,7 @@ resolution; these factors make them as wide as their weights:
 Where a layer norm makes x, its gain and bias are divided by s, and whatever else reads x, such as
 the residual of a BERT, gets it times s. Where attention makes x, each channel is a mean over the
 same channel of the values, so the layer that makes the values is divided. Otherwise x itself is.
+Layers that read the first tokens of x, and those that read all of it, get the same factors.
 """
 
 from collections import defaultdict
@@ -22,6 +23,7 @@ from onnx import NodeProto, helper, numpy_helper
 from app.engine.tokenization import Ids
 from export.int8.base import replace_nodes
 from export.int8.biases import ATTENTION, ATTENTION_BIAS
+from export.int8.first_token import find_first_tokens
 from export.int8.ranges import Floats, observe
 
 # The authors take 0.5 to 0.75. Of 0.3 to 0.8 on the sentiment demo, static wants 0.7 or more, and a
@@ -41,11 +43,12 @@ def smooth(
         feeds: inputs [1, tokens] on which the activations' largest magnitudes are observed.
     """
     model = onnx.load(source)
+    first_tokens = find_first_tokens(model)
     readers: dict[str, list[NodeProto]] = defaultdict(list)
     for node in model.graph.node:
         if node.name in layers:
-            readers[node.input[0]].append(node)
-    smoother = _Smoother(model)
+            readers[first_tokens.get(node.input[0], node.input[0])].append(node)
+    smoother = _Smoother(model, first_tokens)
     # A weight that many layers share, as in ALBERT, could take the factors of only one of them.
     apart = {x: nodes for x, nodes in readers.items() if smoother.owns_weights(nodes)}
     reached = observe(model, list(apart), feeds)
@@ -58,8 +61,9 @@ def smooth(
 class _Smoother:
     """Rewrites a graph's weights and norms, and adds what the other readers need."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, first_tokens: Mapping[str, str]) -> None:
         self._graph = model.graph
+        self._first_tokens = first_tokens
         self._weights = {item.name: item for item in model.graph.initializer}
         self._uses: dict[str, int] = defaultdict(int)
         self._makers: dict[str, NodeProto] = {}
@@ -83,12 +87,11 @@ class _Smoother:
         if maker is not None and self._is_own_norm(maker):
             for name in maker.input[1:]:
                 self._store(name, self._load(name) / factor)
-            others = [node for node in self.nodes if x in node.input and node not in layers]
-            self._multiply(x, f"{x}_restored", factor, others)
+            self._multiply(x, "restored", factor, [n for n in self.nodes if n not in layers])
         elif maker is not None and self._has_own_values(maker, x):
             self._divide_values(maker, factor)
         else:
-            self._multiply(x, f"{x}_smoothed", 1 / factor, layers)
+            self._multiply(x, "smoothed", 1 / factor, layers)
 
     def _is_own_norm(self, node: NodeProto) -> bool:
         return node.op_type == "LayerNormalization" and all(map(self._is_owned, node.input[1:]))
@@ -111,12 +114,17 @@ class _Smoother:
     def _is_owned(self, name: str) -> bool:
         return name in self._weights and self._uses[name] == 1
 
-    def _multiply(
+    def _multiply(self, x: str, what: str, factor: Floats, nodes: Collection[NodeProto]) -> None:
+        """Let those of the nodes that read x, or its first tokens, read that times the factor."""
+        rows = [name for name, whole in self._first_tokens.items() if whole == x]
+        for name in (x, *rows):
+            readers = [n for n in nodes if name in n.input and n.output[0] not in rows]
+            if readers:
+                self._insert_product(name, f"{name}_{what}", factor, readers)
+
+    def _insert_product(
         self, x: str, output: str, factor: Floats, readers: Collection[NodeProto]
     ) -> None:
-        """Let some readers of x read x times the factor."""
-        if not readers:
-            return
         for node in readers:
             node.input[:] = [output if name == x else name for name in node.input]
         self._graph.initializer.append(numpy_helper.from_array(factor, f"{output}_factor"))
