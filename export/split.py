@@ -1,7 +1,5 @@
 """Texts that calibrate a graph, apart from those it is measured on."""
 
-from collections.abc import Sequence
-
 from app.engine.tokenization import Encoding
 from export.workload import Workload, spread
 
@@ -21,17 +19,5 @@ def split_workload(workload: Workload) -> tuple[list[Encoding], Workload]:
     calibration = [workload.encodings[i] for i in chosen]
     if len(workload.inputs) < PLENTY:
         return calibration, workload
-    return calibration, _without(workload, chosen)
-
-
-def _without(workload: Workload, positions: Sequence[int]) -> Workload:
-    left_out = set(positions)
-    kept = [i for i in range(len(workload.inputs)) if i not in left_out]
-    place = {position: index for index, position in enumerate(kept)}
-    return Workload(
-        inputs=tuple(workload.inputs[i] for i in kept),
-        examples=tuple(workload.examples[i] for i in kept if i < len(workload.examples)),
-        encoded=tuple(workload.encoded[i] for i in kept),
-        logits=tuple(workload.logits[i] for i in kept),
-        golden=tuple(place[i] for i in workload.golden),
-    )
+    left_out = set(chosen)
+    return calibration, workload.keep([i for i in range(len(workload.inputs)) if i not in left_out])

@@ -52,7 +52,10 @@ class Workload:
 
     def sample(self, count: int) -> "Workload":
         """Return about `count` of the inputs, spread over the lengths, golden cases included."""
-        kept = sorted({*spread(self.by_length, count), *self.golden})
+        return self.keep(sorted({*spread(self.by_length, count), *self.golden}))
+
+    def keep(self, kept: Sequence[int]) -> "Workload":
+        """Return the inputs at these positions, in their order; golden cases are among them."""
         place = {position: index for index, position in enumerate(kept)}
         return Workload(
             inputs=tuple(self.inputs[i] for i in kept),

@@ -51,8 +51,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_body", "_connection", "_inference", "_key", "_lane", "_pending", "_service",
-        "disconnected", "keep_alive", "observation", "response_complete",
+        "_body", "_connection", "_inference", "_key", "_lane", "_observation", "_pending",
+        "_service", "disconnected", "keep_alive", "response_complete",
     )  # fmt: skip
 
     def __init__(
@@ -72,8 +72,8 @@ class Exchange:
         self._inference: Inference | None = None
         self._pending: Pending | None = None
         given_id = headers.get(b"x-request-id", b"")
-        self.observation = Observation(service.metrics, "POST", given_id)
-        self.observation.route = lane.path
+        self._observation = Observation(service.metrics, "POST", given_id)
+        self._observation.route = lane.path
         self.response_complete = self.disconnected = False
         self.keep_alive = keep_alive
 
@@ -97,7 +97,7 @@ class Exchange:
             body = self._lane.schema.model_validate_json(raw)
         except ValidationError:  # the framework says why
             self.response_complete = True
-            self.observation.hand_over()
+            self._observation.hand_over()
             self._connection.hand_over(raw)
             return
         self._attempt(lambda: self._begin(body))
@@ -106,7 +106,7 @@ class Exchange:
         service = self._service
         service.gate.check(self._key.decode("latin-1") if self._key else None, "predict")
         task = self._lane.plan(service.registry, body)
-        self.observation.model = task.servable.name
+        self._observation.model = task.servable.name
         self._inference = inference = Inference(service, task, body)
         inference.recall()
         if not inference.wanted:
@@ -153,32 +153,32 @@ class Exchange:
         except ClassmarkError as exc:
             self._refuse(exc)
         except Exception as exc:
-            request_id = self.observation.request_id
+            request_id = self._observation.request_id
             logger.exception("request failed", extra={"request_id": request_id})
-            self._refuse(exc)
+            if not self.response_complete:
+                self._refuse(exc)
 
     def _respond(self, inference: Inference) -> None:
         timing = (b"server-timing", inference.timing.encode())
         self._end(200, [timing, (b"content-type", b"application/json")], inference.content)
 
     def _refuse(self, error: Exception) -> None:
-        metrics, request_id = self._service.metrics, self.observation.request_id
+        metrics, request_id = self._service.metrics, self._observation.request_id
         if isinstance(error, ClassmarkError):
             response = error_problem(metrics, request_id, error)
         else:
             response = bug_problem(metrics, request_id)
-        content_type = (b"content-type", response.headers["content-type"].encode())
-        others = [one for one in response.raw_headers if not one[0].startswith(b"content-")]
-        self._end(response.status_code, [content_type, *others], bytes(response.body))
+        headers = [one for one in response.raw_headers if one[0] != b"content-length"]
+        self._end(response.status_code, headers, bytes(response.body))
 
     def _end(self, status: int, headers: Headers, body: bytes) -> None:
         self.response_complete = True
         if self._pending is not None:
             self._pending.close()
-        self.observation.end(status)
+        self._observation.end(status)
         if self._service.lifecycle.draining:
             self.keep_alive = False
-        id_header = (b"x-request-id", self.observation.request_id.encode())
+        id_header = (b"x-request-id", self._observation.request_id.encode())
         # Let go of the connection, which knows the exchange too: no cycle is left to the collector.
         connection, self._pending, self._inference = self._connection, None, None
         del self._connection

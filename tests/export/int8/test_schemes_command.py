@@ -1,5 +1,6 @@
 """`python -m export schemes`: a row for every graph, or its reason; the page around it stays."""
 
+import dataclasses
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,9 @@ def model(trials: list[Trial]) -> ModelTrials:
 def test_what_calibrates_is_not_measured_where_there_are_texts_enough() -> None:
     texts = [Example(TextInput(f"text {'x ' * (i % 9)}{i}")) for i in range(PLENTY)]
     whole = labelled(texts, [words(one.source.text).windows[0].ids for one in texts])
+    whole = dataclasses.replace(whole, strategy="max")
     calibration, rest = split_workload(whole)
+    assert rest.strategy == "max"
     assert len(calibration) == CALIBRATION_TEXTS
     assert len(rest.inputs) == len(rest.examples) == PLENTY - CALIBRATION_TEXTS
     assert not {id(one) for one in calibration} & {id(one) for one in rest.encodings}
