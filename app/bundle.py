@@ -26,6 +26,8 @@ ProblemType = Literal["single_label", "multi_label"]
 Precision = Literal["fp32", "fp16", "int8"]
 # What a graph can be run in: OpenVINO computes the fp32 graph in bf16 where the CPU has it.
 RuntimePrecision = Precision | Literal["bf16"]
+# Padded: inputs are rectangles, a text a row. Packed: texts follow one another, without padding.
+GraphKind = Literal["padded", "packed"]
 TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
@@ -70,7 +72,11 @@ class GraphFile(Record):
     file: FileName
     sha256: Sha256
     bytes: int = Field(gt=0)
-    inputs: tuple[str, ...] = Field(min_length=1, description="input names, int64 [batch, tokens]")
+    kind: GraphKind = "padded"
+    inputs: tuple[str, ...] = Field(
+        min_length=1,
+        description="input names; of a padded graph int64 [batch, tokens], of a packed one int32",
+    )
     opset: int = Field(gt=0)
     batch_invariant: bool = Field(description="an answer does not depend on its neighbours")
     recipe: str = Field(description="how the graph was made, e.g. what was kept in fp32")
@@ -161,7 +167,8 @@ class Manifest(Record):
     tag_scheme: TagScheme | None = None
     max_length: int = Field(ge=8, le=65_536, description="tokens, special tokens included")
     pad_token_id: int = Field(ge=0)
-    graphs: dict[Precision, GraphFile] = Field(min_length=1)
+    graphs: dict[Precision, GraphFile] = Field(min_length=1, description="padded graphs")
+    packed: GraphFile | None = Field(None, description="fp16 graph without padding, for CUDA")
     tokenizer: TokenizerFile
     source: Source
     tools: dict[str, str] = Field(description="versions of what made the bundle")
@@ -197,6 +204,19 @@ class Manifest(Record):
             )
         return self
 
+    @model_validator(mode="after")
+    def _kinds_fit_places(self) -> Self:
+        padded = all(graph.kind == "padded" for graph in self.graphs.values())
+        if not padded or (self.packed is not None and self.packed.kind != "packed"):
+            raise ValueError("graphs are of kind padded, and the one under packed is packed")
+        return self
+
+    def find_graph(self, precision: Precision, kind: GraphKind = "padded") -> GraphFile | None:
+        """Return the graph of this precision and kind, if the bundle has it."""
+        if kind == "packed":
+            return self.packed if precision == "fp16" else None
+        return self.graphs.get(precision)
+
     @property
     def temperature(self) -> float:
         """What logits are divided by before they become scores; 1 without a calibration."""
@@ -213,8 +233,8 @@ class Bundle:
     def read_tokenizer(self) -> bytes:
         return self._read(self.manifest.tokenizer)
 
-    def read_graph(self, precision: Precision) -> bytes:
-        return self._read(self.manifest.graphs[precision])
+    def read_graph(self, graph: GraphFile) -> bytes:
+        return self._read(graph)
 
     def _read(self, file: GraphFile | TokenizerFile) -> bytes:
         """Return the file's bytes once their size and checksum match: what is verified is used."""

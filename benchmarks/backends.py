@@ -12,7 +12,7 @@ from statistics import median
 
 import numpy as np
 
-from app.bundle import Bundle, graph_precision, open_bundle
+from app.bundle import Bundle, open_bundle
 from app.engine.backends.selection import select_backends
 from app.engine.executor import available_cpus
 from app.engine.servable import Servable
@@ -37,16 +37,16 @@ def load(bundle: Bundle) -> tuple[list[tuple[Servable, float]], list[str]]:
     """Return what may serve with the seconds it took to load, BASE first; and who was refused."""
     found, refused = [], []
     for backend in select_backends("auto", "cpu", None, available_cpus()):
-        for precision in backend.preferred_precisions:
-            if precision == "fp16" or graph_precision(precision) not in bundle.manifest.graphs:
+        for mode in backend.modes:
+            if mode.precision == "fp16" or mode.find_graph(bundle.manifest) is None:
                 continue
             started = time.perf_counter()
             try:
-                servable = Servable.load(bundle, backend, precision)
+                servable = Servable.load(bundle, backend, mode)
                 servable.check_golden()
                 servable.warm_up()
             except BundleError as exc:
-                refused.append(f"{backend.name} {precision} may not serve: {exc}.")
+                refused.append(f"{backend.name} {mode} may not serve: {exc}.")
             else:
                 found.append((servable, time.perf_counter() - started))
     return sorted(found, key=lambda one: one[0].runtime != BASE), refused

@@ -14,8 +14,8 @@ import numpy as np
 import tokenizers
 
 from app import interpreter
-from app.bundle import GraphFile, Manifest, RuntimePrecision
-from app.engine.backends.base import Backend, Session
+from app.bundle import GraphFile, Manifest
+from app.engine.backends.base import Backend, Mode, Session
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
 from app.logging import configure_logging
@@ -39,14 +39,12 @@ class NullBackend:
 
     name = "null"
     provider = "CPUExecutionProvider"
-    preferred_precisions: tuple[RuntimePrecision, ...] = ("fp32",)
+    modes: tuple[Mode, ...] = (Mode("fp32"),)
 
-    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
+    def keeps_invariance(self, mode: Mode) -> bool:
         return True
 
-    def load(
-        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
-    ) -> Session:
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
         return NullSession()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from app.bundle import MANIFEST, NAME_PATTERN, TOKENIZER, Bundle, Manifest
+from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.servable import Servable
 from app.errors import BundleError
@@ -81,7 +82,8 @@ def write_bundle(folder: Path, target: Path, manifest: Manifest, report: str) ->
     backend = OnnxRuntimeBackend(PROVIDER)
     for precision in manifest.graphs:
         try:
-            Servable.load(Bundle(folder, manifest), backend, precision).check_golden()
+            mode = Mode(precision)
+            Servable.load(Bundle(folder, manifest), backend, mode).check_golden()
         except BundleError as exc:
             raise GateFailed(f"the {precision} graph as written is not servable: {exc}") from exc
     _publish(folder, target)

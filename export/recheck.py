@@ -7,6 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from app.bundle import Bundle, Precision, ProblemType, open_bundle
+from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.decoding import Logits, label_scores
 from app.engine.servable import Servable
@@ -35,7 +36,7 @@ def recheck_bundle(path: Path, console: Console) -> int:
 
 
 def _check_graph(bundle: Bundle, precision: Precision) -> str:
-    servable = Servable.load(bundle, OnnxRuntimeBackend(PROVIDER), precision)
+    servable = Servable.load(bundle, OnnxRuntimeBackend(PROVIDER), Mode(precision))
     servable.check_golden()
     difference = _batch_difference(servable)
     claimed = servable.batch_invariant

@@ -97,7 +97,8 @@ def _status(model: Model, service: ServiceDep) -> ModelStatus:
 def _description(servable: Servable) -> dict[str, object]:
     manifest, graph = servable.manifest, servable.graph
     evaluation, choice = manifest.evaluation, servable.choice
-    measured = evaluation.graphs.get(graph_precision(servable.precision), {}) if evaluation else {}
+    graphs = evaluation.graphs if evaluation and graph.kind == "padded" else {}
+    measured = graphs.get(graph_precision(servable.precision), {})
     return {
         "task": manifest.task,
         "labels": list(manifest.labels),

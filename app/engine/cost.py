@@ -19,11 +19,13 @@ class Cost:
 
     Attributes:
         budget_tokens: padded tokens a batch may have; a single longer entry still runs.
+        packed: padding is not computed, so tokens are padded tokens.
     """
 
     overhead_seconds: float
     seconds_per_token: float
     budget_tokens: int
+    packed: bool = False
 
     @property
     def overhead_tokens(self) -> float:
@@ -37,24 +39,33 @@ class Cost:
         """Tell whether an entry alone takes as long as several full batches of others."""
         return tokens > LONG_BUDGETS * self.budget_tokens
 
-    def admits(self, longest: int, count: int, tokens: int) -> bool:
-        """Tell whether an entry should join `count` entries padded to `longest` tokens.
+    def padded_tokens(self, lengths: Sequence[int]) -> int:
+        """Return the tokens that a batch of entries of these lengths computes."""
+        return sum(lengths) if self.packed else max(lengths, default=0) * len(lengths)
+
+    def admits(self, longest: int, count: int, total: int, tokens: int) -> bool:
+        """Tell whether an entry should join `count` entries of `total` tokens, `longest` at most.
 
         Joining saves one batch overhead and costs the padding it brings: worth it while that
         padding is cheaper than the overhead, and while the batch stays in the budget.
         """
+        if self.packed:
+            return total + tokens <= self.budget_tokens
         padded = max(longest, tokens) * (count + 1)
         padding = padded - longest * count - tokens
         return padded <= self.budget_tokens and padding <= self.overhead_tokens
 
 
-def measure_cost(run: Callable[[int, int], float], shapes: Sequence[tuple[int, int]]) -> Cost:
+def measure_cost(
+    run: Callable[[int, int], float], shapes: Sequence[tuple[int, int]], *, packed: bool = False
+) -> Cost:
     """Fit a cost to timed runs.
 
     Args:
         run: runs a batch of (count, tokens each) and returns the seconds it took.
         shapes: the batches to time, again and again while that is cheap; the fastest time of each
             counts, because other work on the machine only ever adds to it.
+        packed: padding is not computed.
     """
     best = dict.fromkeys(shapes, float("inf"))
     spent, rounds = 0.0, 0
@@ -71,4 +82,4 @@ def measure_cost(run: Callable[[int, int], float], shapes: Sequence[tuple[int, i
     slope = max(float(slope), float(times.min() / padded.max()) * 1e-3)
     rates = padded / times
     fast_enough = padded[rates >= NEAR_BEST * rates.max()]
-    return Cost(max(float(intercept), 0.0), slope, int(fast_enough.min()))
+    return Cost(max(float(intercept), 0.0), slope, int(fast_enough.min()), packed)

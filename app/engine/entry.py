@@ -93,4 +93,4 @@ class Batch:
 
     @property
     def padded_tokens(self) -> int:
-        return max((e.tokens for e in self.entries), default=0) * len(self.entries)
+        return self.servable.cost.padded_tokens([entry.tokens for entry in self.entries])

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.bundle import Bundle, Precision, RuntimePrecision, graph_precision, open_bundle
-from app.engine.backends.base import Backend
+from app.bundle import Bundle, Precision, open_bundle
+from app.engine.backends.base import Backend, Mode
 from app.engine.contest import Choice, Contender, choose, describe, measure_speeds
 from app.engine.servable import Servable
 from app.errors import BundleError, IncompleteBundle
@@ -19,17 +19,18 @@ class Candidate:
     """One way to run a bundle."""
 
     backend: Backend
-    precision: RuntimePrecision
+    mode: Mode
 
     @property
     def runtime(self) -> str:
-        return f"{self.backend.name} {self.precision}"
+        return f"{self.backend.name} {self.mode}"
 
     def fits(self, bundle: Bundle, precision: Precision | None) -> bool:
         """Tell whether it computes in what is asked for, or at will in what the bundle has."""
-        if precision is not None:
-            return self.precision == precision
-        return graph_precision(self.precision) in bundle.manifest.graphs
+        there = self.mode.find_graph(bundle.manifest) is not None
+        if precision is None:
+            return there
+        return self.mode.precision == precision and (there or self.mode.kind == "padded")
 
 
 def load_servable(
@@ -94,11 +95,11 @@ def _candidates(
 
     A precision that was asked for is a candidate even if the bundle lacks it, to be refused so.
     """
-    offered = [Candidate(b, p) for b in backends for p in b.preferred_precisions]
+    offered = [Candidate(b, mode) for b in backends for mode in b.modes]
     fitting = [candidate for candidate in offered if candidate.fits(bundle, precision)]
     if len(backends) > 1 and precision is None:
         # Only CPUs have several, and there fp16 would merely cost time: fp32 is as fast or faster.
-        fitting = [c for c in fitting if c.precision != "fp16"] or fitting
+        fitting = [c for c in fitting if c.mode.precision != "fp16"] or fitting
     return sorted(fitting, key=lambda c: earlier is None or c.runtime != earlier.runtime)
 
 
@@ -128,7 +129,7 @@ def _prove(
 ) -> Servable:
     """Load one graph and let it answer; whatever goes wrong is the bundle's fault, and says so."""
     try:
-        servable = Servable.load(bundle, candidate.backend, candidate.precision)
+        servable = Servable.load(bundle, candidate.backend, candidate.mode)
         servable.check_golden()
         servable.warm_up(predecessor)
         servable.claim_memory(callers)

@@ -64,12 +64,13 @@ class Queue:
 
     def pop_neighbours(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
         """Remove and return the entries nearest to `first` in length, as far as the cost admits."""
-        cost, longest, entries = first.servable.cost, first.tokens, [first]
+        cost, entries = first.servable.cost, [first]
+        longest = total = first.tokens
         lengths = self._lengths.get(first.servable, Lengths())
         for tokens in sorted(lengths, key=lambda n: abs(n - first.tokens)):
-            while tokens in lengths and cost.admits(longest, len(entries), tokens):
+            while tokens in lengths and cost.admits(longest, len(entries), total, tokens):
                 entry = self.pop_live(lengths[tokens], now, expired)
                 if entry is not None:
                     entries.append(entry)
-                    longest = max(longest, tokens)
+                    longest, total = max(longest, tokens), total + tokens
         return entries[1:]

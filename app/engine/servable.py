@@ -14,12 +14,12 @@ from app.bundle import (
     Bundle,
     GoldenCase,
     GraphFile,
+    GraphKind,
     LongText,
     Manifest,
     RuntimePrecision,
-    graph_precision,
 )
-from app.engine.backends.base import Backend, Session
+from app.engine.backends.base import Backend, Mode, Session
 from app.engine.contest import Choice
 from app.engine.cost import Cost, measure_cost
 from app.engine.decoding import Logits, label_scores
@@ -49,6 +49,11 @@ class Runtime:
     provider: str
     precision: RuntimePrecision
     keeps_invariance: bool
+    kind: GraphKind = "padded"
+
+    @property
+    def mode(self) -> Mode:
+        return Mode(self.precision, self.kind)
 
 
 class Servable:
@@ -70,33 +75,36 @@ class Servable:
         self.choice: Choice | None = None  # where several backends competed
         self.tokenizer = tokenizer
         self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
-        self.cost = Cost(0.0, 1e-6, tokenizer.max_length)
+        self.cost = Cost(0.0, 1e-6, tokenizer.max_length, packed=runtime.kind == "packed")
         self.batch_invariant = self.graph.batch_invariant and runtime.keeps_invariance
         self._session = session
         weakref.finalize(self, logger.info, "model closed", extra=self.identity)
 
     @classmethod
-    def load(
-        cls, bundle: Bundle, backend: Backend, precision: RuntimePrecision | None = None
-    ) -> "Servable":
-        """Load one graph of a bundle; raise BundleError saying what is wrong with it."""
+    def load(cls, bundle: Bundle, backend: Backend, mode: Mode | None = None) -> "Servable":
+        """Load one graph of a bundle; raise BundleError saying what is wrong with it.
+
+        Args:
+            mode: how it is run; None for the best of those that the bundle has a graph for.
+        """
         manifest = bundle.manifest
-        offered = [p for p in backend.preferred_precisions if graph_precision(p) in manifest.graphs]
-        chosen = precision if precision is not None else offered[0]
-        needed = graph_precision(chosen)
-        if needed not in manifest.graphs:
+        if mode is None:
+            mode = next(one for one in backend.modes if one.find_graph(manifest) is not None)
+        graph = mode.find_graph(manifest)
+        if graph is None:
+            needed = mode.precision
             raise BundleError(
-                f"{bundle.path} has no {needed} graph, only {', '.join(manifest.graphs)}; set "
+                f"{bundle.path} has no {mode} graph, only {', '.join(manifest.graphs)}; set "
                 f"CLASSMARK_PRECISION=auto, or export with --precision {needed}"
             )
         tokenizer = Tokenizer(bundle.read_tokenizer(), manifest.max_length, WINDOW_STRIDE_TOKENS)
-        graph, data = manifest.graphs[needed], bundle.read_graph(needed)
-        session = backend.load(data, graph, chosen, manifest.pad_token_id)
+        session = backend.load(bundle.read_graph(graph), graph, mode, manifest.pad_token_id)
         runtime = Runtime(
             backend.name,
             backend.provider,
-            chosen,
-            keeps_invariance=backend.keeps_invariance(chosen),
+            mode.precision,
+            keeps_invariance=backend.keeps_invariance(mode),
+            kind=mode.kind,
         )
         return cls(bundle, runtime, tokenizer, session)
 
@@ -110,7 +118,7 @@ class Servable:
 
     @property
     def runtime(self) -> str:
-        return f"{self.runs_on.backend} {self.precision}"
+        return f"{self.runs_on.backend} {self.runs_on.mode}"
 
     @property
     def manifest(self) -> Manifest:
@@ -118,7 +126,9 @@ class Servable:
 
     @property
     def graph(self) -> GraphFile:
-        return self.manifest.graphs[graph_precision(self.precision)]
+        graph = self.runs_on.mode.find_graph(self.manifest)
+        assert graph is not None  # it was loaded
+        return graph
 
     @property
     def identity(self) -> dict[str, str | int]:
@@ -162,7 +172,8 @@ class Servable:
             timed(*shapes[-1])
             self.cost = predecessor.cost
         else:
-            self.cost = measure_cost(timed, list(dict.fromkeys(shapes)))
+            packed = self.runs_on.kind == "packed"
+            self.cost = measure_cost(timed, list(dict.fromkeys(shapes)), packed=packed)
 
     def claim_memory(self, callers: int) -> None:
         """Take now what the longest texts need when all callers run one at the same time.

@@ -25,7 +25,8 @@ def edit(folder: Path, **changes: Any) -> None:
 def test_an_exported_bundle_opens(folder: Path) -> None:
     bundle = open_bundle(folder)
     assert (bundle.manifest.name, bundle.manifest.version) == ("mood", 1)
-    assert len(bundle.read_graph("fp32")) == bundle.manifest.graphs["fp32"].bytes
+    graph = bundle.manifest.graphs["fp32"]
+    assert len(bundle.read_graph(graph)) == graph.bytes
     assert bundle.read_tokenizer()
 
 
@@ -50,6 +51,20 @@ def test_a_manifest_that_breaks_the_contract_is_refused_by_name(
     edit(folder, **changes)
     with pytest.raises(BundleError, match=message):
         open_bundle(folder)
+
+
+def test_a_packed_graph_stands_apart_from_the_padded_ones(folder: Path) -> None:
+    graphs = json.loads((folder / "manifest.json").read_text())["graphs"]
+    packed = graphs["fp32"] | {"kind": "packed"}
+    edit(folder, packed=packed)
+    manifest = open_bundle(folder).manifest
+    assert manifest.find_graph("fp16", "packed") == manifest.packed
+    assert manifest.find_graph("fp32", "packed") is None
+    assert manifest.find_graph("fp32") == manifest.graphs["fp32"]
+    for wrong in ({"packed": graphs["fp32"]}, {"graphs": {"fp32": packed}, "packed": None}):
+        edit(folder, **wrong)
+        with pytest.raises(BundleError, match="the one under packed is packed"):
+            open_bundle(folder)
 
 
 CALIBRATION = {
@@ -117,13 +132,18 @@ def test_a_file_name_that_leaves_the_folder_is_refused(folder: Path, file: str) 
         open_bundle(folder)
 
 
+def read_fp32(folder: Path) -> bytes:
+    bundle = open_bundle(folder)
+    return bundle.read_graph(bundle.manifest.graphs["fp32"])
+
+
 def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
     graph = folder / "model.fp32.onnx"
     outside = folder.parent / "elsewhere.onnx"
     graph.rename(outside)
     graph.symlink_to(outside)
     with pytest.raises(BundleError, match="symbolic link"):
-        open_bundle(folder).read_graph("fp32")
+        read_fp32(folder)
 
 
 def test_a_version_folder_that_is_a_link_is_refused(folder: Path) -> None:
@@ -139,17 +159,17 @@ def test_a_changed_byte_is_found_by_its_checksum(folder: Path) -> None:
     data[len(data) // 2] ^= 1
     graph.write_bytes(data)
     with pytest.raises(BundleError, match="sha256"):
-        open_bundle(folder).read_graph("fp32")
+        read_fp32(folder)
 
 
 def test_a_short_or_missing_file_counts_as_a_copy_in_progress(folder: Path) -> None:
     graph = folder / "model.fp32.onnx"
     graph.write_bytes(graph.read_bytes()[:-1])
     with pytest.raises(IncompleteBundle, match="still in progress or was cut short"):
-        open_bundle(folder).read_graph("fp32")
+        read_fp32(folder)
     graph.unlink()
     with pytest.raises(IncompleteBundle, match="missing"):
-        open_bundle(folder).read_graph("fp32")
+        read_fp32(folder)
 
 
 def test_a_file_longer_than_promised_is_refused(folder: Path) -> None:

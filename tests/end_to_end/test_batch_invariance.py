@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.bundle import Precision, open_bundle
+from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.decoding import Logits, label_scores
 from app.engine.servable import Servable
@@ -62,7 +63,7 @@ def test_any_texts_answer_is_the_same_alone_and_among_31_others(
     demo_store: Path, name: str, precision: Precision, measured: dict[str, str]
 ) -> None:
     bundle = open_bundle(demo_store / name / "1")
-    servable = Servable.load(bundle, OnnxRuntimeBackend("CPUExecutionProvider"), precision)
+    servable = Servable.load(bundle, OnnxRuntimeBackend("CPUExecutionProvider"), Mode(precision))
     assert servable.batch_invariant, "the engine would run this graph one text at a time"
     every = texts(name)
     batches = [every[first : first + BATCH] for first in range(0, TEXTS, BATCH)]

@@ -14,6 +14,7 @@ from transformers import (
 
 import export.exporter
 from app.bundle import Precision, open_bundle
+from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.servable import Servable
 from app.engine.tokenization import TextInput
@@ -26,7 +27,9 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
 def serve(bundle: Path, precision: Precision) -> Servable:
-    return Servable.load(open_bundle(bundle), OnnxRuntimeBackend("CPUExecutionProvider"), precision)
+    return Servable.load(
+        open_bundle(bundle), OnnxRuntimeBackend("CPUExecutionProvider"), Mode(precision)
+    )
 
 
 def checkpoint_logits(folder: Path, loader: Any, text: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Container, Sequence
 
 from app.bundle import GraphFile, RuntimePrecision
-from app.engine.backends.base import Session
+from app.engine.backends.base import Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
@@ -28,19 +28,17 @@ class FakeBackend(OnnxRuntimeBackend):
     ) -> None:
         super().__init__("CPUExecutionProvider")
         self.name = name
-        self.preferred_precisions = precisions or ("fp32",)
+        self.modes = tuple(map(Mode, precisions or ("fp32",)))
         self.loaded: list[RuntimePrecision] = []
         self._wrong, self._invariant = wrong, invariant
 
-    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
+    def keeps_invariance(self, mode: Mode) -> bool:
         return self._invariant
 
-    def load(
-        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
-    ) -> Session:
-        self.loaded.append(precision)
-        session = super().load(data, graph, precision, pad_token_id)
-        return WrongSession(session) if precision in self._wrong else session
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
+        self.loaded.append(mode.precision)
+        session = super().load(data, graph, mode, pad_token_id)
+        return WrongSession(session) if mode.precision in self._wrong else session
 
 
 class WrongSession:

@@ -1,11 +1,25 @@
 """The seam between the engine and an inference runtime."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from app.bundle import GraphFile, RuntimePrecision
+from app.bundle import GraphFile, GraphKind, Manifest, RuntimePrecision, graph_precision
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
+
+
+class Mode(NamedTuple):
+    """A way to run a bundle: the precision it computes in, and the kind of graph it reads."""
+
+    precision: RuntimePrecision
+    kind: GraphKind = "padded"
+
+    def __str__(self) -> str:
+        return self.precision if self.kind == "padded" else f"{self.precision} {self.kind}"
+
+    def find_graph(self, manifest: Manifest) -> GraphFile | None:
+        """Return the bundle's graph that is run in this mode, if it has one."""
+        return manifest.find_graph(graph_precision(self.precision), self.kind)
 
 
 class Session(Protocol):
@@ -30,16 +44,14 @@ class Backend(Protocol):
         ...
 
     @property
-    def preferred_precisions(self) -> tuple[RuntimePrecision, ...]:
-        """Precisions it computes in, from the best on this device to the last resort."""
+    def modes(self) -> tuple[Mode, ...]:
+        """Ways it can run a bundle, from the best on this device to the last resort."""
         ...
 
-    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
-        """Tell whether a batch-invariant graph is so too when it computes in this precision."""
+    def keeps_invariance(self, mode: Mode) -> bool:
+        """Tell whether a batch-invariant graph is so too when it runs in this mode."""
         ...
 
-    def load(
-        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
-    ) -> Session:
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
         """Load an ONNX graph; raise BundleError if it is none."""
         ...

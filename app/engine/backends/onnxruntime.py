@@ -6,17 +6,18 @@ from typing import Literal
 import numpy as np
 import onnxruntime as ort
 
-from app.bundle import GraphFile, RuntimePrecision
-from app.engine.backends.base import Session
+from app.bundle import GraphFile
+from app.engine.backends.base import Mode, Session
 from app.engine.backends.padding import pad, unpad
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
 from app.errors import BundleError
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
-PREFERRED: dict[Provider, tuple[RuntimePrecision, ...]] = {
-    "CPUExecutionProvider": ("int8", "fp32", "fp16"),  # fp16 is slower than fp32 on a CPU
-    "CUDAExecutionProvider": ("fp16", "fp32", "int8"),
+MODES: dict[Provider, tuple[Mode, ...]] = {
+    # fp16 is slower than fp32 on a CPU.
+    "CPUExecutionProvider": (Mode("int8"), Mode("fp32"), Mode("fp16")),
+    "CUDAExecutionProvider": (Mode("fp16"), Mode("fp32"), Mode("int8")),
 }
 
 
@@ -27,14 +28,12 @@ class OnnxRuntimeBackend:
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-        self.preferred_precisions = PREFERRED[provider]
+        self.modes = MODES[provider]
 
-    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
+    def keeps_invariance(self, mode: Mode) -> bool:
         return True  # the manifest's word was measured with this very runtime
 
-    def load(
-        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
-    ) -> Session:
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
         return OnnxSession(data, graph.inputs, pad_token_id, self.provider)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.bundle import GraphFile, RuntimePrecision
-from app.engine.backends.base import Session
+from app.engine.backends.base import Mode, Session
 from app.engine.backends.padding import pad, unpad
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
@@ -38,8 +38,8 @@ class OpenVinoBackend:
         # What OpenVINO would take by itself: bf16 only where the CPU computes in it. (Its list of
         # capabilities names bf16 also where it is emulated, which is slow.)
         native = self._core.get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
-        self.preferred_precisions: tuple[RuntimePrecision, ...] = (
-            ("bf16", "fp32") if native == HINTS["bf16"] else ("fp32",)
+        self.modes: tuple[Mode, ...] = (
+            (Mode("bf16"), Mode("fp32")) if native == HINTS["bf16"] else (Mode("fp32"),)
         )
         self._config = {
             "NUM_STREAMS": streams,
@@ -48,14 +48,12 @@ class OpenVinoBackend:
             "CPU_RUNTIME_CACHE_CAPACITY": KEPT_SHAPES,
         }
 
-    def keeps_invariance(self, precision: RuntimePrecision) -> bool:
+    def keeps_invariance(self, mode: Mode) -> bool:
         # In bf16 the padding that neighbours bring moves a score by up to 0.0015 (measured).
-        return precision != "bf16"
+        return mode.precision != "bf16"
 
-    def load(
-        self, data: bytes, graph: GraphFile, precision: RuntimePrecision, pad_token_id: int
-    ) -> Session:
-        config = self._config | {"INFERENCE_PRECISION_HINT": HINTS[precision]}
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
+        config = self._config | {"INFERENCE_PRECISION_HINT": HINTS[mode.precision]}
         try:
             model = self._core.read_model(data)
             found = {item.get_any_name() for item in model.inputs}

@@ -24,9 +24,9 @@ def select_backends(
         ValueError: what is wanted is not there; says how to get it.
     """
     backends = _backends(wanted, device, streams)
-    able = tuple(b for b in backends if precision in (None, *b.preferred_precisions))
+    able = tuple(b for b in backends if precision in (None, *(mode.precision for mode in b.modes)))
     if not able:
-        offered = {graph_precision(p) for b in backends for p in b.preferred_precisions}
+        offered = {graph_precision(mode.precision) for b in backends for mode in b.modes}
         raise ValueError(
             f"precision is {precision!r}, and the backend {wanted!r} runs {', '.join(offered)} "
             "graphs; set CLASSMARK_PRECISION=auto, or CLASSMARK_BACKEND=onnxruntime"

@@ -32,8 +32,20 @@ def test_a_flat_measurement_still_gives_a_usable_cost() -> None:
 
 def test_an_entry_is_admitted_within_budget_and_only_for_cheap_padding() -> None:
     cost = Cost(overhead_seconds=0.004, seconds_per_token=0.001, budget_tokens=100)
-    assert cost.admits(longest=20, count=1, tokens=16)
-    assert not cost.admits(longest=20, count=1, tokens=15), "5 tokens of padding, worth 4"
-    assert not cost.admits(longest=20, count=5, tokens=20), "120 tokens, budget 100"
-    assert cost.admits(longest=20, count=2, tokens=22), "the others are padded by 2 each"
-    assert not cost.admits(longest=20, count=2, tokens=23)
+    assert cost.admits(longest=20, count=1, total=20, tokens=16)
+    assert not cost.admits(longest=20, count=1, total=20, tokens=15), "5 tokens of padding, worth 4"
+    assert not cost.admits(longest=20, count=5, total=100, tokens=20), "120 tokens, budget 100"
+    assert cost.admits(longest=20, count=2, total=40, tokens=22), "the others are padded by 2 each"
+    assert not cost.admits(longest=20, count=2, total=40, tokens=23)
+
+
+def test_without_padding_any_length_is_admitted_within_the_budget() -> None:
+    cost = Cost(overhead_seconds=0, seconds_per_token=0.001, budget_tokens=100, packed=True)
+    assert cost.admits(longest=4, count=3, total=10, tokens=90)
+    assert not cost.admits(longest=4, count=3, total=10, tokens=91)
+
+
+def test_only_a_padded_batch_computes_its_longest_entry_for_each() -> None:
+    assert Cost(0, 0.001, 100).padded_tokens([2, 5, 3]) == 15
+    assert Cost(0, 0.001, 100, packed=True).padded_tokens([2, 5, 3]) == 10
+    assert Cost(0, 0.001, 100).padded_tokens([]) == 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.bundle import RuntimePrecision, open_bundle
-from app.engine.backends.base import Backend
+from app.engine.backends.base import Backend, Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.backends.openvino import OpenVinoBackend
 from app.engine.decoding import Logits
@@ -33,7 +33,7 @@ def openvino() -> OpenVinoBackend:
 
 
 def serve(store: Path, name: str, backend: Backend, precision: RuntimePrecision) -> Servable:
-    return Servable.load(open_bundle(store / name / "1"), backend, precision)
+    return Servable.load(open_bundle(store / name / "1"), backend, Mode(precision))
 
 
 def encode(servable: Servable) -> list[Encoding]:
@@ -81,7 +81,7 @@ def test_an_answer_stays_when_the_next_text_runs(both: tuple[Servable, Servable]
 def test_bf16_runs_the_fp32_graph_one_entry_at_a_time(
     tiny_store: Path, openvino: OpenVinoBackend
 ) -> None:
-    if "bf16" not in openvino.preferred_precisions:
+    if "bf16" not in [mode.precision for mode in openvino.modes]:
         pytest.skip("needs a CPU that computes in bf16")
     servable = serve(tiny_store, "mood", openvino, "bf16")
     assert (servable.runtime, servable.graph.file) == ("openvino bf16", "model.fp32.onnx")
@@ -102,7 +102,7 @@ def test_what_is_no_graph_or_another_is_refused(
         openvino.load(b"no graph", graph, "fp32", 0)
     other = graph.model_copy(update={"inputs": ("input_ids",)})
     with pytest.raises(BundleError, match="the manifest says"):
-        openvino.load(bundle.read_graph("fp32"), other, "fp32", 0)
+        openvino.load(bundle.read_graph(graph), other, Mode("fp32"), 0)
 
 
 def test_openvino_loads_without_what_reports_usage() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.engine.backends import selection
+from app.engine.backends.base import Mode
 from app.engine.backends.selection import select_backends
 
 
@@ -42,8 +43,8 @@ def test_where_openvino_is_missing_the_remedy_is_named(wanted: str) -> None:
 @pytest.mark.usefixtures("openvino")
 def test_openvino_takes_bf16_where_the_cpu_has_it_and_auto_prefers_onnx_runtime() -> None:
     (openvino,) = select_backends("openvino", "auto", None, 2)
-    assert openvino.preferred_precisions == ("bf16", "fp32")
-    assert [openvino.keeps_invariance(p) for p in ("bf16", "fp32")] == [False, True]
+    assert openvino.modes == (Mode("bf16"), Mode("fp32"))
+    assert [openvino.keeps_invariance(mode) for mode in openvino.modes] == [False, True]
     assert names("auto", "cpu", None) == ["onnxruntime", "openvino"]
 
 
