@@ -16,7 +16,6 @@ from app.engine.servable import Servable
 from app.errors import BundleError
 from app.store import list_versions
 from export.errors import GateFailed, StoreError
-from export.invariance import PROVIDER
 
 REPORT = "report.md"
 MAX_VERSION = 999_999_999
@@ -79,7 +78,7 @@ def write_bundle(folder: Path, target: Path, manifest: Manifest, report: str) ->
     text = manifest.model_dump_json(indent=1, exclude_none=True)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     (folder / REPORT).write_text(report, encoding="utf-8")
-    backend = OnnxRuntimeBackend(PROVIDER)
+    backend = OnnxRuntimeBackend()
     for precision in manifest.graphs:
         try:
             mode = Mode(precision)

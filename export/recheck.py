@@ -14,7 +14,7 @@ from app.engine.servable import Servable
 from app.engine.tokenization import TextInput
 from app.errors import BundleError
 from export.errors import GateFailed
-from export.invariance import INVARIANT_SCORE_DIFFERENCE, PROVIDER, compositions
+from export.invariance import INVARIANT_SCORE_DIFFERENCE, compositions
 
 
 def recheck_bundle(path: Path, console: Console) -> int:
@@ -36,7 +36,7 @@ def recheck_bundle(path: Path, console: Console) -> int:
 
 
 def _check_graph(bundle: Bundle, precision: Precision) -> str:
-    servable = Servable.load(bundle, OnnxRuntimeBackend(PROVIDER), Mode(precision))
+    servable = Servable.load(bundle, OnnxRuntimeBackend(), Mode(precision))
     servable.check_golden()
     difference = _batch_difference(servable)
     claimed = servable.batch_invariant
