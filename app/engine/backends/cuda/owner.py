@@ -35,6 +35,7 @@ class Owner:
     def __init__(self, make: Callable[[], Device]) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._device: Device | None = None
+        self._closed = False
         self._thread = self._start(self._serve)
         try:
             self._hand_over(lambda: self._open(make))
@@ -44,13 +45,14 @@ class Owner:
 
     def call(self, work: Callable[[Device], T]) -> T:
         """Run something with the device on its thread; return or raise what came of it."""
-        return self._hand_over(lambda: work(self._opened))
+        return self._hand_over(lambda: work(self._opened()))
 
     def close(self) -> None:
         """Let the thread run what is queued, free the device, and end; does not wait for that.
 
         Takes no lock, so that it can be called from wherever a last reference goes.
         """
+        self._closed = True
         self._jobs.put(None)
 
     def join(self) -> None:
@@ -61,13 +63,13 @@ class Owner:
     def _open(self, make: Callable[[], Device]) -> None:
         self._device = make()
 
-    @property
     def _opened(self) -> Device:
-        if self._device is None:
-            raise RuntimeError("the device is closed; load the model again")
+        assert self._device is not None  # it was made before anyone could call
         return self._device
 
     def _hand_over(self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise RuntimeError("the device is closed; load the model again")
         future: Future[T] = Future()
         self._jobs.put(lambda: _settle(future, work))
         return future.result()
