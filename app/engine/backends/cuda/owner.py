@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -71,8 +72,11 @@ class Owner:
         if self._closed:
             raise RuntimeError("the device is closed; load the model again")
         future: Future[T] = Future()
-        self._jobs.put(lambda: _settle(future, work))
-        return future.result()
+        self._jobs.put(partial(_settle, future, work))
+        try:
+            return future.result()
+        finally:
+            del future  # an error that it holds would hold it by this frame
 
     def _start(self, serve: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(
