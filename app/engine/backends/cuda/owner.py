@@ -99,8 +99,10 @@ class Owner:
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
-            del job  # or it would keep its batch until the next one comes
+            try:
+                job()
+            finally:
+                del job  # or it would keep its batch until the next one comes
         device, self._device = self._device, None
         try:
             if device is not None:
