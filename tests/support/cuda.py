@@ -1,13 +1,20 @@
 """A GPU that is none: it reads packed inputs as the real one does, and does what a test wants."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from app.bundle import GraphFile, Manifest
+from app.engine.backends.base import Mode, Session
+from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.cuda.buckets import Buckets, plan
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.layout import Layout, Words, words_at_most
+from app.engine.backends.cuda.session import open_session
+from app.engine.backends.onnxruntime import OnnxRuntimeBackend, OnnxSession
 from app.engine.backends.packing import Extent
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding, without_layout
@@ -145,3 +152,49 @@ def read_texts(words: Words, layout: Layout) -> Iterator[Encoding]:
         types = inputs["token_type_ids"] if "token_type_ids" in inputs else positions[None] * 0
         ids = inputs["input_ids"][0, start:end].astype(np.int64)
         yield without_layout(ids, types[0, start:end].astype(np.int64))
+
+
+class FakeCudaBackend(OnnxRuntimeBackend):
+    """Runs padded graphs on the CPU, and packed ones on a device that is none.
+
+    Args:
+        wrong: whether the packed graph gives wrong answers, else those of its own weights.
+
+    Attributes:
+        devices: those that were made, in turn.
+    """
+
+    modes = CudaBackend.modes
+    warm_up_shapes = ((1, 8), (4, 32))
+
+    def __init__(self, *, wrong: bool = False, breaks_at: int | None = None) -> None:
+        super().__init__(executors=2)
+        self.devices: list[FakeDevice] = []
+        self._wrong, self._breaks_at = wrong, breaks_at
+
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+        if mode.kind == "padded":
+            return super().load(data, graph, mode, manifest)
+        inputs = manifest.graphs["fp32"].inputs
+        answer = OnnxSession(data, inputs, manifest.pad_token_id, self.provider).run
+
+        def make(captures: bool) -> FakeDevice:
+            device = FakeDevice(
+                name_text if self._wrong else answer,
+                captures=captures,
+                breaks_at=self._breaks_at if captures else None,
+            )
+            self.devices.append(device)
+            return device
+
+        return open_session(make, BUCKETS, graph.inputs)
+
+
+def add_packed_graph(folder: Path) -> None:
+    """Give a bundle a packed graph, which is none: its fp32 graph under that name."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    padded = manifest["graphs"]["fp32"]
+    file = "model.fp16.packed.onnx"
+    (folder / file).write_bytes((folder / padded["file"]).read_bytes())
+    manifest["packed"] = {**padded, "file": file, "kind": "packed", "inputs": INPUTS}
+    (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -18,6 +18,7 @@ from app.engine.decoding import Logits
 logger = logging.getLogger(__name__)
 
 WORD_BYTES = 4  # of an int32 and of an fp32
+DEVICE, DEVICE_ID = "cuda", 0
 
 
 class Memory:
@@ -110,4 +111,4 @@ def open_memory() -> Memory:
 
 
 def _on_device(count: int, kind: type) -> Any:
-    return ort.OrtValue.ortvalue_from_shape_and_type([count], kind, "cuda", 0)
+    return ort.OrtValue.ortvalue_from_shape_and_type([count], kind, DEVICE, DEVICE_ID)

@@ -11,9 +11,10 @@ import numpy as np
 import onnxruntime as ort
 
 from app.engine.backends.cuda.buckets import Limits
+from app.engine.backends.cuda.cudart import CudaError
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.layout import Layout, Words, words_at_most
-from app.engine.backends.cuda.memory import WORD_BYTES, open_memory
+from app.engine.backends.cuda.memory import DEVICE, DEVICE_ID, WORD_BYTES, Memory, open_memory
 from app.engine.backends.onnxruntime import first_line
 from app.engine.decoding import Logits
 from app.errors import BundleError
@@ -43,7 +44,7 @@ class OnnxCudaDevice:
 
     def __init__(self, data: bytes, inputs: Sequence[str], limits: Limits, captures: bool) -> None:
         self._captures = captures
-        self._memory = open_memory()
+        self._memory = _open_memory()
         self._session: Any = _load(data, inputs, self._memory.stream, captures)
         rows, self._labels = self._session.get_outputs()[0].shape
         # Both names are the exporter's: logits have a row a token, or a row a text.
@@ -81,14 +82,24 @@ class OnnxCudaDevice:
         binding, memory = self._session.io_binding(), self._memory
         for name, start, shape in layout.slices:
             address = memory.inputs_address + start * WORD_BYTES
-            binding.bind_input(name, "cuda", 0, np.int32, list(shape), address)
+            binding.bind_input(name, DEVICE, DEVICE_ID, np.int32, list(shape), address)
         name = self._session.get_outputs()[0].name
         rows = [self._rows(layout), self._labels]
-        binding.bind_output(name, "cuda", 0, np.float32, rows, memory.logits_address)
+        binding.bind_output(name, DEVICE, DEVICE_ID, np.float32, rows, memory.logits_address)
         return binding
 
     def _rows(self, layout: Layout) -> int:
         return layout.extent.tokens if self.per_token else layout.extent.sequences
+
+
+def _open_memory() -> Memory:
+    try:
+        return open_memory()
+    except CudaError as exc:
+        raise BundleError(
+            f"CUDA does not start here: {exc}; see that the GPU's driver is there and new enough, "
+            "or set CLASSMARK_DEVICE=cpu"
+        ) from exc
 
 
 def _load(data: bytes, inputs: Sequence[str], stream: int | None, captures: bool) -> Any:
@@ -125,7 +136,7 @@ def _session_options() -> ort.SessionOptions:
 
 def _provider_options(stream: int | None, captures: bool) -> dict[str, str]:
     options = {
-        "device_id": "0",
+        "device_id": str(DEVICE_ID),
         "arena_extend_strategy": "kSameAsRequested",
         "enable_cuda_graph": "1" if captures else "0",
     }
