@@ -6,14 +6,42 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from app.bundle import GraphFile, Manifest
+from app.engine.backends.base import CPU_WARM_UP_SHAPES, Execution, Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
+from app.errors import BundleError
 from export.packed.operators import OPERATORS
+
+PACKED = Mode("fp16", "packed")
+
+
+class ReferenceBackend:
+    """Loads packed graphs where a bundle is made or checked; it is far too slow to serve."""
+
+    name = "reference"
+    provider = "NumPy"
+    modes = (PACKED,)
+    executors = 1
+    warm_up_shapes = CPU_WARM_UP_SHAPES
+
+    def keeps_invariance(self, mode: Mode) -> bool:
+        return True
+
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+        try:
+            return ReferenceSession(data)
+        except Exception as exc:  # protobuf and onnx raise types of their own
+            raise BundleError(
+                f"{graph.file} is no packed graph: {str(exc)[:200]}; export the checkpoint again"
+            ) from exc
 
 
 class ReferenceSession:
     """A packed graph that rounds where the kernels for CUDA do: exact enough to hold to a gate."""
+
+    execution = Execution("packed")
 
     def __init__(self, data: bytes) -> None:
         model = onnx.load_model_from_string(data)
