@@ -8,10 +8,13 @@ import pytest
 
 from app.api.operations import _description
 from app.bundle import open_bundle
+from app.engine.backends.base import Execution
 from app.engine.loading import load_servable
 from app.engine.registry import Registry
 from app.engine.tokenization import TextInput
 from app.metrics import Metrics
+from app.workers.publisher import _pack
+from app.workers.wire import read_json_and_data
 from tests.support.backends import FakeBackend
 from tests.support.cuda import FakeCudaBackend, add_packed_graph
 
@@ -85,6 +88,13 @@ async def test_log_metrics_and_model_list_tell_how_a_model_runs_and_why(
     status = json.loads(_description(servable)["execution"].model_dump_json())  # type: ignore[attr-defined]
     assert status["kind"] == "packed"
     assert "cannot be captured" in status["reason"]
+
+
+def test_front_ends_are_told_how_a_model_runs_and_why(mood: Path) -> None:
+    servable = load_servable(mood, [FakeCudaBackend(breaks_at=1)], None)
+    fields, _ = read_json_and_data(_pack(servable))
+    assert Execution(*fields["execution"]) == servable.execution
+    assert servable.execution.reason is not None
 
 
 def test_the_manifest_with_a_packed_graph_is_valid(mood: Path) -> None:
