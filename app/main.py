@@ -118,8 +118,11 @@ def make_backends(settings: Settings) -> Sequence[Backend]:
 
 def make_engine(settings: Settings, backends: Sequence[Backend], metrics: Metrics) -> LocalEngine:
     """Build what owns the device; nothing starts yet."""
-    default_executors = 1 if backends[0].provider == "CUDAExecutionProvider" else available_cpus()
-    executors = settings.executors or default_executors
+    executors = settings.executors or backends[0].executors
+    if backends[0].provider == "CUDAExecutionProvider":
+        from app.engine.backends.cuda.nvml import observe_gpus
+
+        observe_gpus(metrics.registry)
     return LocalEngine(
         Engine(executors, settings.max_queue_seconds, metrics),
         Registry(settings.model_store, backends, _precision(settings), metrics, executors),

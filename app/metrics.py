@@ -209,7 +209,7 @@ class Metrics:
         self.model_info = Gauge(
             "classmark_model_info",
             "1 for the version of each model that serves.",
-            ["model", "version", "task", "precision", "provider", "batch_invariant"],
+            ["model", "version", "task", "precision", "provider", "execution", "batch_invariant"],
             registry=registry,
         )
         self.reloads = Counter(

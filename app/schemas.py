@@ -180,6 +180,18 @@ class ChoiceStatus(Schema):
     contenders: list[ContenderStatus]
 
 
+class ExecutionStatus(Schema):
+    """How batches of a model run."""
+
+    kind: Literal["padded", "packed", "captured"] = Field(
+        description="padded: each text filled up to the longest; packed: without padding; "
+        "captured: packed, and replayed as CUDA graphs."
+    )
+    reason: str | None = Field(
+        description="Why not in a better way; null: this is the best that the backend has."
+    )
+
+
 class ModelStatus(Schema):
     """One model of the store."""
 
@@ -194,6 +206,7 @@ class ModelStatus(Schema):
         None, description="What is computed in; bf16 is the fp32 graph, run in bf16 by OpenVINO."
     )
     provider: str | None = None
+    execution: ExecutionStatus | None = None
     choice: ChoiceStatus | None = Field(
         None, description="Why this runtime serves; null: no other competed (CLASSMARK_BACKEND)."
     )

@@ -49,8 +49,9 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=1024,
-        description="Threads that run batches. 0: one for each CPU this process may use, one on "
-        "CUDA. More than there are cores makes all of them slower.",
+        description="Threads that run batches. 0: one for each CPU this process may use, two on "
+        "CUDA, where one prepares while the other runs. More than there are cores makes all of "
+        "them slower.",
     )
     workers: int = Field(
         1,

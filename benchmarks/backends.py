@@ -44,7 +44,7 @@ def load(bundle: Bundle) -> tuple[list[tuple[Servable, float]], list[str]]:
             try:
                 servable = Servable.load(bundle, backend, mode)
                 servable.check_golden()
-                servable.warm_up()
+                servable.warm_up(backend.warm_up_shapes)
             except BundleError as exc:
                 refused.append(f"{backend.name} {mode} may not serve: {exc}.")
             else:

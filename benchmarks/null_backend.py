@@ -15,8 +15,9 @@ import tokenizers
 
 from app import interpreter
 from app.bundle import GraphFile, Manifest
-from app.engine.backends.base import Backend, Mode, Session
+from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Backend, Mode, Session
 from app.engine.decoding import Logits
+from app.engine.executor import available_cpus
 from app.engine.tokenization import Encoding
 from app.logging import configure_logging
 from app.settings import Settings
@@ -30,6 +31,8 @@ CHILD = "--child"
 class NullSession:
     """Answers at once, always the same."""
 
+    execution = PADDED
+
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
         return list(np.zeros((len(encodings), len(LABELS)), dtype=np.float32))
 
@@ -40,11 +43,16 @@ class NullBackend:
     name = "null"
     provider = "CPUExecutionProvider"
     modes: tuple[Mode, ...] = (Mode("fp32"),)
+    warm_up_shapes = CPU_WARM_UP_SHAPES
+
+    @property
+    def executors(self) -> int:
+        return available_cpus()
 
     def keeps_invariance(self, mode: Mode) -> bool:
         return True
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         return NullSession()
 
 

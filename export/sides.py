@@ -18,7 +18,6 @@ from export.checkpoint import load_checkpoint
 from export.config import ModelConfig, read_config
 from export.errors import ExportError, GateFailed, StoreError
 from export.examples import Example
-from export.invariance import PROVIDER
 from export.verify import run_alone
 from export.workload import Workload, answer_inputs
 
@@ -150,7 +149,7 @@ def _serve(
     source: Source, inputs: Sequence[TextInput], examples: Sequence[Example]
 ) -> tuple[str, Workload]:
     """Answer each input alone, by the graph and the code that the service would take."""
-    backends = [OnnxRuntimeBackend(PROVIDER)]
+    backends = [OnnxRuntimeBackend()]
     servable = load_servable(source.path.resolve(), backends, source.precision)
     encoded = tuple(servable.encode(one, "truncate", 1) for one in inputs)
     windows = [one.windows[0] for one in encoded]

@@ -9,7 +9,15 @@ from app.api.examples import problems
 from app.bundle import graph_precision
 from app.engine.catalog import Model
 from app.engine.servable import Servable
-from app.schemas import ChoiceStatus, Health, LoadFailure, ModelList, ModelStatus, ReloadRequest
+from app.schemas import (
+    ChoiceStatus,
+    ExecutionStatus,
+    Health,
+    LoadFailure,
+    ModelList,
+    ModelStatus,
+    ReloadRequest,
+)
 
 models = APIRouter(prefix="/v1/models", tags=["models"])
 health = APIRouter(prefix="/health", tags=["health"])
@@ -105,6 +113,7 @@ def _description(servable: Servable) -> dict[str, object]:
         "max_length": manifest.max_length,
         "precision": servable.precision,
         "provider": servable.provider,
+        "execution": ExecutionStatus.model_validate(servable.execution, from_attributes=True),
         "choice": choice and ChoiceStatus.model_validate(choice, from_attributes=True),
         "batch_invariant": servable.batch_invariant,
         "recipe": graph.recipe,

@@ -1,12 +1,12 @@
 """From a version folder to a servable that has proved itself on this device."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.bundle import Bundle, Precision, open_bundle
-from app.engine.backends.base import Backend, Mode
+from app.engine.backends.base import Backend, Execution, Mode
 from app.engine.contest import Choice, Contender, choose, describe, measure_speeds
 from app.engine.servable import Servable
 from app.errors import BundleError, IncompleteBundle
@@ -66,6 +66,7 @@ def load_servable(
         providers = ", ".join(backend.provider for backend in backends)
         none = BundleError(f"{folder} has no graph that {providers} can run; export one")
         raise [none, *refused.values()][-1]
+    first.execution = _explain(first, backends[0], refused)
     if len(backends) == 1:
         return first
     if earlier is not None and earlier.runtime == first.runtime:
@@ -117,7 +118,7 @@ def _prove_each(
         except IncompleteBundle:
             raise
         except BundleError as exc:
-            refused[candidate.runtime] = exc
+            refused[candidate.runtime] = _bare(exc)
             extra = {"path": str(bundle.path), "runtime": candidate.runtime, "reason": str(exc)}
             logger.warning("runtime refused", extra=extra)
         else:
@@ -131,7 +132,7 @@ def _prove(
     try:
         servable = Servable.load(bundle, candidate.backend, candidate.mode)
         servable.check_golden()
-        servable.warm_up(predecessor)
+        servable.warm_up(candidate.backend.warm_up_shapes, predecessor)
         servable.claim_memory(callers)
     except BundleError:
         raise
@@ -142,6 +143,29 @@ def _prove(
             f"({type(exc).__name__}: {reason}); export the checkpoint again"
         ) from exc
     return servable
+
+
+def _bare(exc: BundleError) -> BundleError:
+    """Return the error without its frames: they hold a model that must make room for the next."""
+    exc.__cause__ = exc.__context__ = None
+    return exc.with_traceback(None)
+
+
+def _explain(servable: Servable, backend: Backend, refused: Mapping[str, BundleError]) -> Execution:
+    """Say why a padded graph runs where the backend would rather have run a packed one."""
+    execution, served = servable.execution, servable.runs_on.mode
+    passed_over = backend.modes[: backend.modes.index(served)] if served in backend.modes else ()
+    for mode in passed_over:
+        if mode.kind == served.kind or execution.reason is not None:
+            continue
+        runtime = Candidate(backend, mode).runtime
+        if runtime in refused:
+            return execution._replace(reason=f"{runtime} was refused: {refused[runtime]}")
+        if mode.find_graph(servable.manifest) is None:
+            reason = f"the bundle has no {mode} graph; export the checkpoint again to get one"
+            return execution._replace(reason=reason)
+        return execution._replace(reason=f"CLASSMARK_PRECISION leaves out the {mode} graph")
+    return execution
 
 
 def _fastest(proved: Sequence[Servable], refused: dict[str, BundleError]) -> Servable:

@@ -136,7 +136,10 @@ class Registry(Catalog):
         model.failures.pop(version, None)
         self._metrics.reloads.labels(model.name, "loaded").inc()
         self._metrics.load_seconds.labels(model.name).observe(seconds)
-        logger.info("version loaded", extra=servable.identity | {"seconds": round(seconds, 3)})
+        extra = servable.identity | {"seconds": round(seconds, 3)}
+        if servable.execution.reason is not None:
+            extra["not_better_because"] = servable.execution.reason
+        logger.info("version loaded", extra=extra)
         return servable
 
     def _refuse(
@@ -169,7 +172,8 @@ class Registry(Catalog):
     def _info(self, servable: Servable) -> tuple[str, ...]:
         invariant = str(servable.batch_invariant).lower()
         identity = (servable.name, str(servable.version), servable.manifest.task)
-        return (*identity, servable.precision, servable.provider, invariant)
+        execution = servable.execution.kind
+        return (*identity, servable.precision, servable.provider, execution, invariant)
 
 
 def _candidates(model: Model, desired: int | None) -> list[int]:

@@ -19,7 +19,7 @@ from app.bundle import (
     Manifest,
     RuntimePrecision,
 )
-from app.engine.backends.base import Backend, Mode, Session
+from app.engine.backends.base import Backend, Execution, Mode, Session
 from app.engine.contest import Choice
 from app.engine.cost import Cost, measure_cost
 from app.engine.decoding import Logits, label_scores
@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 # A graph differs from the checkpoint on the golden cases by what export measured; another
 # processor's kernels may add this much to any score.
 GOLDEN_SLACK = 0.05
-WARM_UP_SHAPES = [(1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64)]
 WINDOW_STRIDE_TOKENS = 64
 
 
@@ -72,6 +71,7 @@ class Servable:
     ) -> None:
         self.bundle = bundle
         self.runs_on = runtime
+        self.execution: Execution = session.execution  # as it was when the model loaded
         self.choice: Choice | None = None  # where several backends competed
         self.tokenizer = tokenizer
         self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
@@ -98,7 +98,7 @@ class Servable:
                 f"CLASSMARK_PRECISION=auto, or export with --precision {needed}"
             )
         tokenizer = Tokenizer(bundle.read_tokenizer(), manifest.max_length, WINDOW_STRIDE_TOKENS)
-        session = backend.load(bundle.read_graph(graph), graph, mode, manifest.pad_token_id)
+        session = backend.load(bundle.read_graph(graph), graph, mode, manifest)
         runtime = Runtime(
             backend.name,
             backend.provider,
@@ -133,7 +133,12 @@ class Servable:
     @property
     def identity(self) -> dict[str, str | int]:
         """Fields that tell this servable from others in a log line."""
-        return {"model": self.name, "version": self.version, "runtime": self.runtime}
+        return {
+            "model": self.name,
+            "version": self.version,
+            "runtime": self.runtime,
+            "execution": self.execution.kind,
+        }
 
     @property
     def name(self) -> str:
@@ -150,17 +155,22 @@ class Servable:
         return self._session.run(encodings)
 
     def warm_up(
-        self, predecessor: "Servable | None" = None, clock: Callable[[], float] = time.perf_counter
+        self,
+        batches: Sequence[tuple[int, int]],
+        predecessor: "Servable | None" = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Run the shapes a service meets, and learn from them what a batch costs.
 
         Args:
+            batches: (texts, tokens each) to run, the smallest first; those too large for the model
+                are cut to what it takes.
             predecessor: what serves now. If it is a graph of the same kind its cost is taken over:
                 the device is busy with it, and a measurement would mostly measure that.
         """
         limit = self.manifest.max_length
-        largest = 1 if not self.batch_invariant else max(count for count, _ in WARM_UP_SHAPES)
-        shapes = [(min(count, largest), min(tokens, limit)) for count, tokens in WARM_UP_SHAPES]
+        largest = 1 if not self.batch_invariant else max(count for count, _ in batches)
+        shapes = [(min(count, largest), min(tokens, limit)) for count, tokens in batches]
 
         def timed(count: int, tokens: int) -> float:
             started = clock()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.bundle import Bundle, Manifest, Task
+from app.engine.backends.base import PADDED, Execution
 from app.engine.catalog import Catalog, Failure, Model
 from app.engine.contest import Choice, Contender
 from app.engine.decoding import Logits
@@ -126,6 +127,7 @@ class Mirror(Catalog):
             tokenizer = data[fields["manifest_bytes"] :]
             bundle = Bundle(Path(fields["path"]), manifest)
             servable = await asyncio.to_thread(_build, bundle, runtime, tokenizer)
+        servable.execution = Execution(*fields["execution"])
         servable.choice = _choice(fields["choice"])
         if link.channel.is_open:
             self._numbers[servable] = frame.number
@@ -178,7 +180,9 @@ def _release(loop: asyncio.AbstractEventLoop, link: Link, number: int) -> None:
 
 
 class _NoSession:
-    """Stands where a session would be: it is in the engine process."""
+    """Stands where a session would be: it is in the engine process, which tells how it runs."""
+
+    execution = PADDED
 
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
         raise RuntimeError("a front end has no session; runs go through the engine process")

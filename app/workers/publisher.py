@@ -173,6 +173,7 @@ def _pack(servable: Servable) -> bytes:
     fields = {
         "path": str(servable.bundle.path),
         "runs_on": asdict(servable.runs_on),
+        "execution": servable.execution,
         "choice": servable.choice and asdict(servable.choice),
         "manifest_bytes": len(manifest),
     }

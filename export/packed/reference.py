@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from app.bundle import GraphFile
-from app.engine.backends.base import Mode, Session
+from app.bundle import GraphFile, Manifest
+from app.engine.backends.base import CPU_WARM_UP_SHAPES, Execution, Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
@@ -23,11 +23,13 @@ class ReferenceBackend:
     name = "reference"
     provider = "NumPy"
     modes = (PACKED,)
+    executors = 1
+    warm_up_shapes = CPU_WARM_UP_SHAPES
 
     def keeps_invariance(self, mode: Mode) -> bool:
         return True
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         try:
             return ReferenceSession(data)
         except Exception as exc:  # protobuf and onnx raise types of their own
@@ -38,6 +40,8 @@ class ReferenceBackend:
 
 class ReferenceSession:
     """A packed graph that rounds where the kernels for CUDA do: exact enough to hold to a gate."""
+
+    execution = Execution("packed")
 
     def __init__(self, data: bytes) -> None:
         model = onnx.load_model_from_string(data)

@@ -68,7 +68,12 @@ def test_every_query_of_dashboard_and_variables_returns_data(
     loaded: tuple[httpx.Client, Prometheus],
 ) -> None:
     client, prometheus = loaded
-    missing = {where: e for where, e in expressions().items() if not where.startswith("alert")}
+    # Alerts return data only where something is wrong, and GPUs where there are any.
+    missing = {
+        where: e
+        for where, e in expressions().items()
+        if not where.startswith("alert") and "classmark_gpu" not in e
+    }
     for variable, value in VARIABLES.items():
         missing = {where: e.replace(variable, value) for where, e in missing.items()}
     since, deadline = time.time() - 5, time.monotonic() + DEADLINE_SECONDS

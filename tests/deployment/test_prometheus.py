@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
+from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
 from app.histogram import Histogram
 from app.metrics import Metrics
 from tests.deployment.files import (
@@ -41,7 +42,8 @@ def exported() -> dict[str, set[str]]:
     for family in metrics.registry.collect():
         for sample in family.samples:
             series.setdefault(sample.name, set(sample.labels))
-    return series
+    # Those are there only where a GPU is.
+    return series | {name: {"gpu"} for name, _, _ in GPU_METRICS}
 
 
 SERIES = exported()

@@ -63,7 +63,7 @@ def test_any_texts_answer_is_the_same_alone_and_among_31_others(
     demo_store: Path, name: str, precision: Precision, measured: dict[str, str]
 ) -> None:
     bundle = open_bundle(demo_store / name / "1")
-    servable = Servable.load(bundle, OnnxRuntimeBackend("CPUExecutionProvider"), Mode(precision))
+    servable = Servable.load(bundle, OnnxRuntimeBackend(), Mode(precision))
     assert servable.batch_invariant, "the engine would run this graph one text at a time"
     every = texts(name)
     batches = [every[first : first + BATCH] for first in range(0, TEXTS, BATCH)]

@@ -27,9 +27,7 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
 def serve(bundle: Path, precision: Precision) -> Servable:
-    return Servable.load(
-        open_bundle(bundle), OnnxRuntimeBackend("CPUExecutionProvider"), Mode(precision)
-    )
+    return Servable.load(open_bundle(bundle), OnnxRuntimeBackend(), Mode(precision))
 
 
 def checkpoint_logits(folder: Path, loader: Any, text: str) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from collections.abc import Container, Sequence
 
-from app.bundle import GraphFile, RuntimePrecision
-from app.engine.backends.base import Mode, Session
+from app.bundle import GraphFile, Manifest, RuntimePrecision
+from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
@@ -26,7 +26,7 @@ class FakeBackend(OnnxRuntimeBackend):
         wrong: Container[RuntimePrecision] = (),
         invariant: bool = True,
     ) -> None:
-        super().__init__("CPUExecutionProvider")
+        super().__init__()
         self.name = name
         self.modes = tuple(map(Mode, precisions or ("fp32",)))
         self.loaded: list[RuntimePrecision] = []
@@ -35,14 +35,16 @@ class FakeBackend(OnnxRuntimeBackend):
     def keeps_invariance(self, mode: Mode) -> bool:
         return self._invariant
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         self.loaded.append(mode.precision)
-        session = super().load(data, graph, mode, pad_token_id)
+        session = super().load(data, graph, mode, manifest)
         return WrongSession(session) if mode.precision in self._wrong else session
 
 
 class WrongSession:
     """Turns every answer round."""
+
+    execution = PADDED
 
     def __init__(self, session: Session) -> None:
         self._session = session

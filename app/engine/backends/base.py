@@ -1,11 +1,14 @@
 """The seam between the engine and an inference runtime."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from app.bundle import GraphFile, GraphKind, Manifest, RuntimePrecision, graph_precision
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
+
+# On a CPU a small batch is as fast as any.
+CPU_WARM_UP_SHAPES = ((1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64))
 
 
 class Mode(NamedTuple):
@@ -22,8 +25,27 @@ class Mode(NamedTuple):
         return manifest.find_graph(graph_precision(self.precision), self.kind)
 
 
+class Execution(NamedTuple):
+    """How a session runs its batches.
+
+    Attributes:
+        kind: padded: each text filled up to the longest; packed: without padding; captured: packed,
+            and replayed as a CUDA graph instead of being started kernel by kernel.
+        reason: a sentence on why not in a better way that the backend has; None if there is none.
+    """
+
+    kind: Literal["padded", "packed", "captured"]
+    reason: str | None = None
+
+
+PADDED = Execution("padded")
+
+
 class Session(Protocol):
     """One loaded graph, freed with its last reference. `run` may be called from many threads."""
+
+    @property
+    def execution(self) -> Execution: ...
 
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
         """Return fp32 logits in the order given: [labels], or [tokens, labels] for NER."""
@@ -48,10 +70,20 @@ class Backend(Protocol):
         """Ways it can run a bundle, from the best on this device to the last resort."""
         ...
 
+    @property
+    def executors(self) -> int:
+        """Batches worth running at the same time."""
+        ...
+
+    @property
+    def warm_up_shapes(self) -> Sequence[tuple[int, int]]:
+        """Batches, as (texts, tokens each), that show what one costs here, the smallest first."""
+        ...
+
     def keeps_invariance(self, mode: Mode) -> bool:
         """Tell whether a batch-invariant graph is so too when it runs in this mode."""
         ...
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
-        """Load an ONNX graph; raise BundleError if it is none."""
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+        """Load an ONNX graph of a bundle; raise BundleError if it is none."""
         ...

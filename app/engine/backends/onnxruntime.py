@@ -1,4 +1,4 @@
-"""ONNX Runtime on CPU or CUDA."""
+"""ONNX Runtime on the CPU, and padded graphs by any of its providers."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,35 +6,37 @@ from typing import Literal
 import numpy as np
 import onnxruntime as ort
 
-from app.bundle import GraphFile
-from app.engine.backends.base import Mode, Session
+from app.bundle import GraphFile, Manifest
+from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
 from app.errors import BundleError
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
-MODES: dict[Provider, tuple[Mode, ...]] = {
-    # fp16 is slower than fp32 on a CPU.
-    "CPUExecutionProvider": (Mode("int8"), Mode("fp32"), Mode("fp16")),
-    "CUDAExecutionProvider": (Mode("fp16"), Mode("fp32"), Mode("int8")),
-}
 
 
 class OnnxRuntimeBackend:
-    """Sessions of one provider."""
+    """Sessions on the CPU.
+
+    Args:
+        executors: batches that run at the same time, one thread each.
+    """
 
     name = "onnxruntime"
+    provider: Provider = "CPUExecutionProvider"
+    # fp16 is slower than fp32 on a CPU.
+    modes: tuple[Mode, ...] = (Mode("int8"), Mode("fp32"), Mode("fp16"))
+    warm_up_shapes = CPU_WARM_UP_SHAPES
 
-    def __init__(self, provider: Provider) -> None:
-        self.provider = provider
-        self.modes = MODES[provider]
+    def __init__(self, executors: int = 1) -> None:
+        self.executors = executors
 
     def keeps_invariance(self, mode: Mode) -> bool:
         return True  # the manifest's word was measured with this very runtime
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
-        return OnnxSession(data, graph.inputs, pad_token_id, self.provider)
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+        return OnnxSession(data, graph.inputs, manifest.pad_token_id, self.provider)
 
 
 def choose_provider(device: Literal["auto", "cpu", "cuda"]) -> Provider:
@@ -51,6 +53,8 @@ def choose_provider(device: Literal["auto", "cpu", "cuda"]) -> Provider:
 class OnnxSession:
     """A graph with one intra-op thread: parallelism comes from executors, one a core."""
 
+    execution = PADDED
+
     def __init__(
         self, data: bytes, inputs: Sequence[str], pad_token_id: int, provider: Provider
     ) -> None:
@@ -64,7 +68,13 @@ class OnnxSession:
         try:
             self._session = ort.InferenceSession(data, options, providers=[provider])
         except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
-            raise BundleError(f"ONNX Runtime does not load the graph: {_first_line(exc)}") from exc
+            raise BundleError(f"ONNX Runtime does not load the graph: {first_line(exc)}") from exc
+        if self._session.get_providers()[0] != provider:  # it falls back without an error
+            raise BundleError(
+                f"ONNX Runtime cannot start {provider} here and offers "
+                f"{', '.join(self._session.get_providers())}; see that the driver and the CUDA "
+                "libraries are there, or set CLASSMARK_DEVICE=cpu"
+            )
         found = {item.name for item in self._session.get_inputs()}
         if found != set(self._inputs):
             raise BundleError(
@@ -78,5 +88,6 @@ class OnnxSession:
         return unpad(np.asarray(logits, dtype=np.float32), encodings)
 
 
-def _first_line(exc: Exception) -> str:
+def first_line(exc: Exception) -> str:
+    """Return what an error says, without the stack that ONNX Runtime puts below."""
     return str(exc).strip().split("\n")[0][:500]

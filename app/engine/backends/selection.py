@@ -4,6 +4,7 @@ from typing import Literal
 
 from app.bundle import Precision, graph_precision
 from app.engine.backends.base import Backend
+from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, choose_provider
 from app.engine.backends.openvino import OpenVinoBackend
 
@@ -42,7 +43,7 @@ def _backends(wanted: str, device: Literal["auto", "cpu", "cuda"], streams: int)
                 "CLASSMARK_DEVICE=cpu, or CLASSMARK_BACKEND=onnxruntime"
             )
         return [OpenVinoBackend(streams)]
-    onnxruntime = OnnxRuntimeBackend(choose_provider(device))
-    if wanted == "auto" and onnxruntime.provider == "CPUExecutionProvider":
-        return [onnxruntime, OpenVinoBackend(streams)]
-    return [onnxruntime]
+    if choose_provider(device) == "CUDAExecutionProvider":
+        return [CudaBackend()]
+    onnxruntime = OnnxRuntimeBackend(streams)
+    return [onnxruntime, OpenVinoBackend(streams)] if wanted == "auto" else [onnxruntime]

@@ -26,6 +26,7 @@ def test_models_are_listed_with_what_serves_them(client: httpx.Client) -> None:
     assert (mood["name"], mood["status"], mood["version"]) == ("mood", "serving", 2)
     assert mood["versions"] == [2, 1]
     assert (mood["precision"], mood["provider"]) == ("fp32", "CPUExecutionProvider")
+    assert mood["execution"] == {"kind": "padded", "reason": None}
     assert mood["choice"] is None, "there is one backend by default"
     assert mood["batch_invariant"] is True
     assert mood["agreement"] == 1.0

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 def make(store: Path, precision: Precision | None = None) -> tuple[Registry, Metrics]:
     metrics = Metrics()
-    backends = [OnnxRuntimeBackend("CPUExecutionProvider")]
+    backends = [OnnxRuntimeBackend()]
     return Registry(store, backends, precision, metrics), metrics
 
 

@@ -49,7 +49,7 @@ def both(
     request: pytest.FixtureRequest, tiny_store: Path, openvino: OpenVinoBackend
 ) -> tuple[Servable, Servable]:
     """One model by ONNX Runtime and by OpenVINO, in fp32."""
-    reference = OnnxRuntimeBackend("CPUExecutionProvider")
+    reference = OnnxRuntimeBackend()
     return (
         serve(tiny_store, request.param, reference, "fp32"),
         serve(tiny_store, request.param, openvino, "fp32"),

@@ -8,6 +8,7 @@ import pytest
 
 from app.engine.backends import selection
 from app.engine.backends.base import Mode
+from app.engine.backends.cuda.backend import BUDGET_TOKENS
 from app.engine.backends.selection import select_backends
 
 
@@ -62,3 +63,19 @@ def test_openvino_is_for_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
         names("openvino", "cuda", None)
     monkeypatch.setattr(selection, "choose_provider", lambda device: "CUDAExecutionProvider")
     assert names("auto", "auto", None) == ["onnxruntime"]
+
+
+def test_where_there_is_cuda_packed_fp16_comes_first_and_one_batch_prepares_while_one_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selection, "choose_provider", lambda device: "CUDAExecutionProvider")
+    (backend,) = select_backends("onnxruntime", "auto", None, 16)
+    assert backend.provider == "CUDAExecutionProvider"
+    assert list(map(str, backend.modes)) == ["fp16 packed", "fp16", "fp32", "int8"]
+    assert backend.executors == 2
+    assert max(count * tokens for count, tokens in backend.warm_up_shapes) == BUDGET_TOKENS
+
+
+@pytest.mark.usefixtures("openvino")
+def test_a_cpu_is_worth_as_many_executors_as_it_has_streams() -> None:
+    assert [backend.executors for backend in select_backends("auto", "cpu", None, 3)] == [3, 3]

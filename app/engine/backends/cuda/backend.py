@@ -1,0 +1,52 @@
+"""ONNX Runtime on an NVIDIA GPU: packed graphs by CUDA graphs, padded ones as anywhere."""
+
+import os
+
+import onnxruntime as ort
+
+from app.bundle import GraphFile, Manifest
+from app.engine.backends.base import Mode, Session
+from app.engine.backends.cuda.buckets import plan
+from app.engine.backends.cuda.onnxruntime import PROVIDER, OnnxCudaDevice
+from app.engine.backends.cuda.session import open_session
+from app.engine.backends.onnxruntime import OnnxSession
+
+# The largest batch that warm-up tries, and so the largest budget there can be.
+BUDGET_TOKENS = 16_384
+# Enough for steps that waste an eighth at most; each takes about a megabyte of the device.
+MOST_GRAPHS = 144
+# Else ONNX Runtime takes its slow attention for batches whose longest text has 512 tokens or less.
+FLASH_FROM = "ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV"
+
+
+class CudaBackend:
+    """Sessions on GPU 0."""
+
+    name = "onnxruntime"
+    provider = PROVIDER
+    # int8 is last: most of its operators have no CUDA kernel.
+    modes: tuple[Mode, ...] = (Mode("fp16", "packed"), Mode("fp16"), Mode("fp32"), Mode("int8"))
+    # One batch runs while the next is laid out; a GPU runs no two at the same time to any profit.
+    executors = 2
+    warm_up_shapes = (
+        *((1, 8), (1, 32), (1, 128), (8, 32), (8, 128), (32, 64)),
+        *((32, 128), (64, 128), (128, 128)),
+    )
+
+    def __init__(self) -> None:
+        os.environ.setdefault(FLASH_FROM, "0")
+        # The CUDA libraries that come as packages lie where no loader looks.
+        ort.preload_dlls(cudnn=False)
+
+    def keeps_invariance(self, mode: Mode) -> bool:
+        return True  # the manifest's word allows for what fp16 rounds
+
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+        if mode.kind == "padded":
+            return OnnxSession(data, graph.inputs, manifest.pad_token_id, PROVIDER)
+        buckets = plan(manifest.max_length, BUDGET_TOKENS, MOST_GRAPHS)
+        return open_session(
+            lambda captures: OnnxCudaDevice(data, graph.inputs, buckets.limits, captures),
+            buckets,
+            graph.inputs,
+        )

@@ -1,0 +1,73 @@
+"""The few functions of the CUDA runtime that ONNX Runtime's Python has none for, by ctypes.
+
+Not run on a GPU yet: signatures are those of CUDA 13's `cuda_runtime_api.h`.
+"""
+
+import ctypes
+
+# Of the CUDA that ONNX Runtime is built for, so that both share one copy.
+LIBRARY = "libcudart.so.13"
+NON_BLOCKING = 1
+HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
+
+_POINTER = ctypes.c_void_p
+_SIGNATURES = {
+    "cudaGetErrorString": (ctypes.c_int,),
+    "cudaStreamCreateWithFlags": (ctypes.POINTER(_POINTER), ctypes.c_uint),
+    "cudaStreamDestroy": (_POINTER,),
+    "cudaStreamSynchronize": (_POINTER,),
+    "cudaMallocHost": (ctypes.POINTER(_POINTER), ctypes.c_size_t),
+    "cudaFreeHost": (_POINTER,),
+    "cudaMemcpyAsync": (_POINTER, _POINTER, ctypes.c_size_t, ctypes.c_int, _POINTER),
+}
+
+
+class CudaError(RuntimeError):
+    """A function of the CUDA runtime failed."""
+
+
+class Cudart:
+    """The CUDA runtime. Addresses and streams are plain numbers.
+
+    Raises:
+        OSError, AttributeError: the library or one of its functions is not there.
+    """
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(LIBRARY)
+        for name, arguments in _SIGNATURES.items():
+            function = getattr(self._library, name)
+            function.argtypes = arguments
+            function.restype = ctypes.c_int
+        self._library.cudaGetErrorString.restype = ctypes.c_char_p
+
+    def make_stream(self) -> int:
+        """Return a stream that does not wait for the default one."""
+        stream = _POINTER()
+        self._call("cudaStreamCreateWithFlags", ctypes.byref(stream), NON_BLOCKING)
+        return stream.value or 0
+
+    def destroy_stream(self, stream: int) -> None:
+        self._call("cudaStreamDestroy", stream)
+
+    def synchronize(self, stream: int) -> None:
+        self._call("cudaStreamSynchronize", stream)
+
+    def allocate_pinned(self, size: int) -> int:
+        """Return the address of that many bytes of the host, which the device reads by itself."""
+        address = _POINTER()
+        self._call("cudaMallocHost", ctypes.byref(address), size)
+        return address.value or 0
+
+    def free_pinned(self, address: int) -> None:
+        self._call("cudaFreeHost", address)
+
+    def copy(self, target: int, source: int, size: int, direction: int, stream: int) -> None:
+        """Queue a copy of `size` bytes behind what the stream already has to do."""
+        self._call("cudaMemcpyAsync", target, source, size, direction, stream)
+
+    def _call(self, name: str, *arguments: object) -> None:
+        error = getattr(self._library, name)(*arguments)
+        if error:
+            meaning = self._library.cudaGetErrorString(error).decode()
+            raise CudaError(f"{name} failed with {error}: {meaning}")
