@@ -4,6 +4,7 @@ ExportError            exit code 2
 ├── CheckpointRefused  the checkpoint is not one that can be exported
 ├── DataError          a line of the evaluation file cannot be used
 ├── StoreError         a name, version or folder of the store is not what it must be
+├── PackingRefused     no packed graph can be made of the checkpoint
 └── GateFailed         exit code 1: answers are not the checkpoint's within the tolerance
 """
 
@@ -32,6 +33,10 @@ class DataError(ExportError):
 
 class StoreError(ExportError):
     """A name, version or folder of the store that is not what it must be."""
+
+
+class PackingRefused(ExportError):
+    """A checkpoint that no packed graph can be made of; its padded graphs are none the worse."""
 
 
 class GateFailed(ExportError):

@@ -63,9 +63,8 @@ def _introduction(trials: Sequence[Trial], tools: Mapping[str, str]) -> list[str
         f"Each row compares {texts} texts, from one word to more than the {TOKENS} tokens that are "
         "read (cut there, as in service), by the code that serves, on a CPU. No gate decides here.",
         f"Versions: {', '.join(f'{name} {version}' for name, version in tools.items())}.",
-        f"Run it again: `{COMMAND}`; `--family NAME` tries some families only. "
-        "Tokenizers do not train to quite the same vocabulary every time, so figures move a little "
-        "from run to run.",
+        f"Run it again: `{COMMAND}`; `--family NAME` tries some families only. Weights and "
+        "vocabularies come out the same every time.",
     ]
 
 

@@ -1,8 +1,9 @@
 """Tokenizers trained on the spot: WordPiece, byte-level BPE and Unigram."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from tokenizers import (
     Tokenizer,
@@ -39,6 +40,11 @@ class Vocabulary:
     def roles(self) -> dict[str, str]:
         return dict(zip(ROLES, self.special, strict=True))
 
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """The special tokens in the order of their ids."""
+        return tuple(self.roles[role] for role in self.order)
+
 
 # fairseq's order of ids, in which padding is 1.
 _FAIRSEQ = ("cls_token", "pad_token", "sep_token", "unk_token", "mask_token")
@@ -53,8 +59,8 @@ MODERNBERT = Vocabulary("byte-level BPE", _BRACKETS)
 
 def train_tokenizer(vocabulary: Vocabulary, texts: Iterable[str]) -> Tokenizer:
     """Train a small tokenizer of this kind and let it frame texts and pairs as the family does."""
-    tokenizer, trainer = _untrained(vocabulary)
-    tokenizer.train_from_iterator(texts, trainer)
+    make = {"WordPiece": _wordpiece, "byte-level BPE": _byte_level, "Unigram": _unigram}
+    tokenizer = make[vocabulary.kind](vocabulary, list(texts))
     start, end = vocabulary.roles["cls_token"], vocabulary.roles["sep_token"]
     parted = f"{start} $A {end} {end} $B {end}"
     typed = f"{start} $A {end} $B:1 {end}:1"
@@ -66,28 +72,59 @@ def train_tokenizer(vocabulary: Vocabulary, texts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def _untrained(vocabulary: Vocabulary) -> tuple[Tokenizer, Any]:
-    roles = vocabulary.roles
-    unknown = roles["unk_token"]
-    shared = {
-        "vocab_size": TERMS,
-        "special_tokens": [roles[role] for role in vocabulary.order],
-        "show_progress": False,
-    }
-    if vocabulary.kind == "WordPiece":
-        tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
-        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.decoder = decoders.WordPiece()
-        return tokenizer, trainers.WordPieceTrainer(**shared)
-    if vocabulary.kind == "byte-level BPE":
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        return tokenizer, trainers.BpeTrainer(initial_alphabet=alphabet, **shared)
+def _wordpiece(vocabulary: Vocabulary, texts: Sequence[str]) -> Tokenizer:
+    """Let every learned piece begin a word or continue one."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token=vocabulary.roles["unk_token"]))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    learned = _learn(tokenizer, texts, (TERMS - len(ROLES)) // 2)
+    pieces = [*vocabulary.ordered, *learned, *(f"##{piece}" for piece in learned)]
+    ids = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer.model = models.WordPiece(ids, unk_token=vocabulary.roles["unk_token"])
+    tokenizer.decoder = decoders.WordPiece()
+    return _with_special(tokenizer, vocabulary)
+
+
+def _byte_level(vocabulary: Vocabulary, texts: Sequence[str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=TERMS,
+        special_tokens=list(vocabulary.ordered),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _unigram(vocabulary: Vocabulary, texts: Sequence[str]) -> Tokenizer:
+    """Take learned pieces with a probability that falls with their rank, longer ones first."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    return tokenizer, trainers.UnigramTrainer(unk_token=unknown, **shared)
+    learned = _learn(tokenizer, texts, TERMS // 2)
+    ranked = sorted(learned, key=len, reverse=True)
+    scores = [(piece, -math.log(rank + 2.0)) for rank, piece in enumerate(ranked)]
+    special = [(token, 0.0) for token in vocabulary.ordered]
+    unknown = vocabulary.ordered.index(vocabulary.roles["unk_token"])
+    tokenizer.model = models.Unigram([*special, *scores], unknown, False)
+    return _with_special(tokenizer, vocabulary)
+
+
+def _learn(tokenizer: Tokenizer, texts: Sequence[str], count: int) -> list[str]:
+    """Return pieces by pair merging, the same every time.
+
+    The trainers of WordPiece and Unigram go through hash maps, whose order changes from run to run.
+    """
+    learner = Tokenizer(models.BPE())
+    learner.normalizer, learner.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    learner.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=count, show_progress=False))
+    return sorted(learner.get_vocab(), key=lambda piece: learner.token_to_id(piece))
+
+
+def _with_special(tokenizer: Tokenizer, vocabulary: Vocabulary) -> Tokenizer:
+    tokenizer.add_special_tokens(list(vocabulary.ordered))
+    return tokenizer

@@ -11,7 +11,8 @@ from export.errors import ExportError
 from export.support.families import FAMILIES, TOKENS, Family, choose_families
 from export.support.page import BEGIN, END, render, write_page
 from export.support.trial import Trial, try_family
-from export.support.vocabularies import BERT
+from export.support.vocabularies import BERT, train_tokenizer
+from export.texts import SENTENCES
 
 TASK: Task = "token-classification"
 
@@ -75,6 +76,13 @@ def test_a_precision_that_fails_takes_no_other_along(monkeypatch: pytest.MonkeyP
     assert [one.reason for one in trials] == ["", "Node (a|b) has no kernel", ""]
     assert "no: Node (a\\|b) has no kernel |" in render(trials, {})
     assert "2 of 3 combinations" in render(trials, {})
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "xlm-roberta", "albert", "mpnet"])
+def test_a_family_has_the_same_vocabulary_every_time(name: str) -> None:
+    vocabulary = family(name).vocabulary
+    made = {train_tokenizer(vocabulary, SENTENCES).to_str() for _ in range(3)}
+    assert len(made) == 1
 
 
 def test_the_checkpoints_answers_vary_and_reach_the_limit(tmp_path: Path) -> None:

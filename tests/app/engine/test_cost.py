@@ -1,21 +1,32 @@
 import pytest
 
-from app.engine.cost import Cost, measure_cost
+from app.engine.cost import SERVING_SECONDS, Cost, measure_cost
 
 
 def test_the_fit_recovers_overhead_and_rate() -> None:
     shapes = [(1, 8), (1, 32), (4, 32), (8, 64)]
     cost = measure_cost(lambda count, tokens: 0.002 + 0.0001 * count * tokens, shapes)
-    assert cost.overhead_seconds == pytest.approx(0.002, rel=1e-6)
+    assert cost.overhead_seconds == pytest.approx(0.002 + SERVING_SECONDS, rel=1e-6)
     assert cost.seconds_per_token == pytest.approx(0.0001, rel=1e-6)
-    assert cost.overhead_tokens == pytest.approx(20, rel=1e-6)
+    assert cost.overhead_tokens == pytest.approx(20 + SERVING_SECONDS * 1e4, rel=1e-6)
 
 
 def test_the_budget_is_the_smallest_batch_near_the_best_throughput() -> None:
-    # 512 padded tokens run at 96 % of the best rate, 128 at 87 %: 512 is enough.
+    # 512 padded tokens run at 98 % of the best rate, 128 at 90 %: 512 is enough.
     shapes = [(1, 128), (4, 128), (16, 128)]
-    cost = measure_cost(lambda count, tokens: 0.002 + 0.0001 * count * tokens, shapes)
+    cost = measure_cost(lambda count, tokens: 0.001 + 0.0001 * count * tokens, shapes)
     assert cost.budget_tokens == 512
+
+
+def test_batches_grow_where_handing_one_over_costs_a_part_of_its_run() -> None:
+    # Of the runs' own rate the small batch has all, so where runs are long nothing is gained.
+    def budget(seconds_per_token: float) -> int:
+        shapes = [(1, 128), (2, 128)]
+        return measure_cost(lambda c, t: seconds_per_token * c * t, shapes).budget_tokens
+
+    handing_over_is_a_tenth = SERVING_SECONDS / 128 * 9
+    assert budget(handing_over_is_a_tenth) == 256
+    assert budget(handing_over_is_a_tenth * 10) == 128
 
 
 def test_noise_that_slows_one_round_is_ignored() -> None:

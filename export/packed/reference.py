@@ -1,0 +1,33 @@
+"""A packed graph run in NumPy, where there is no CUDA device to run it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx.reference import ReferenceEvaluator
+
+from app.engine.backends.packing import Extent, pack, unpack
+from app.engine.decoding import Logits
+from app.engine.tokenization import Encoding
+from export.packed.operators import OPERATORS
+
+
+class ReferenceSession:
+    """A packed graph that rounds where the kernels for CUDA do: exact enough to hold to a gate."""
+
+    def __init__(self, data: bytes) -> None:
+        model = onnx.load_model_from_string(data)
+        self._evaluator = ReferenceEvaluator(model, new_ops=list(OPERATORS))
+        self._inputs = [item.name for item in model.graph.input]
+        rows = model.graph.output[0].type.tensor_type.shape.dim[0].dim_param
+        self._per_token = rows == "tokens"
+
+    def run(self, encodings: Sequence[Encoding], extent: Extent | None = None) -> list[Logits]:
+        """Return fp32 logits in the order given: [labels], or [tokens, labels] for NER.
+
+        Args:
+            extent: sizes to fill the batch up to, as `pack` takes them.
+        """
+        feeds = pack(encodings, self._inputs, extent)
+        (logits,) = self._evaluator.run(None, feeds)
+        return unpack(np.asarray(logits, np.float32), encodings, per_token=self._per_token)
