@@ -20,7 +20,7 @@ def describe_machine() -> dict[str, Any]:
         "cpus": available_cpus(),
         "flags": [name for flag, name in FLAGS.items() if flag in flags],
         "kernel": platform.release(),
-        "python": platform.pythonversion_of(),
+        "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := version_of(name))},
     }
 

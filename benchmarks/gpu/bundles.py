@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from app.bundle import (
-    Bundle,
     GoldenCase,
     GraphFile,
     GraphKind,

@@ -31,14 +31,14 @@ class Plan:
     connections: int = 256
     processes: int = 4
     alone: int = 300
-    reload_seconds: float = 20.0
+    reload_seconds: float = 45.0
 
 
 def quick(device: str, build: Path) -> Plan:
     """Return a plan that tries every part; on a CPU with sizes that it can compute."""
     few = Plan(
         device, build, rounds=2, engine_seconds=0.2, http_rounds=1, http_seconds=2.0, alone=50,
-        reload_seconds=8.0,
+        reload_seconds=30.0,
     )  # fmt: skip
     if device == "cuda":
         return few
