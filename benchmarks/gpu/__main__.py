@@ -18,6 +18,7 @@ from benchmarks.gpu.results import Results, draw, read
 from benchmarks.gpu.service import measure_service
 from export.support.families import choose_families
 
+OUT = {"cuda": Path("docs/benchmarks/gpu"), "cpu": Path("build/bench-gpu/trial")}
 STAGES = ("parity", "engine", "http")
 PARITY_NETWORKS = ("bert-base",)
 HTTP_NETWORKS = ("bert-base", "distilbert")
@@ -26,6 +27,8 @@ QUICK_FAMILIES = ("bert", "distilbert")
 
 def main() -> int:
     options = _parse()
+    if options.out is None:
+        options.out = OUT[options.device]
     if options.plot is not None:
         draw(read(options.plot), options.plot.parent)
         return 0
@@ -91,7 +94,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=[], metavar="NAME",
                         help="bert-base, bert-large, distilbert, minilm-l6")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="few and short rounds")
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/gpu"), metavar="FOLDER")
+    parser.add_argument("--out", type=Path, metavar="FOLDER",
+                        help="default: docs/benchmarks/gpu, on a CPU elsewhere")  # fmt: skip
     parser.add_argument("--build", type=Path, default=Path("build/bench-gpu"), metavar="FOLDER",
                         help="for checkpoints, bundles and logs")  # fmt: skip
     parser.add_argument("--plot", type=Path, metavar="RESULTS.JSON",

@@ -1,6 +1,9 @@
 """The device: what it is, what it gives at most, and how much of its memory is taken."""
 
+import os
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,6 +11,7 @@ import torch
 from benchmarks.machine import describe_machine, version_of
 
 PACKAGES = ("torch", "transformers", "onnx", "onnxruntime-gpu")
+DRIVER = Path("/proc/driver/nvidia/version")
 MATRIX = {"cuda": 8192, "cpu": 512}
 PRODUCTS = {"cuda": 40, "cpu": 4}
 
@@ -58,11 +62,19 @@ def memory_taken(device: str) -> int | None:
     return total - free
 
 
+def library_path() -> str:
+    """Return LD_LIBRARY_PATH with the CUDA libraries that torch brought, for other processes.
+
+    A process without torch looks for them beside ONNX Runtime, which may lie elsewhere.
+    """
+    packages = Path(torch.__file__).parents[1]
+    folders = [str(one) for one in sorted(packages.glob("nvidia/*/lib"))]
+    return os.pathsep.join([*folders, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
+
+
 def _driver() -> str | None:
     try:
-        import pynvml  # only in some installations
-
-        pynvml.nvmlInit()
-        return str(pynvml.nvmlSystemGetDriverVersion())
-    except Exception:  # a name in a table is not worth an error
+        found = re.search(r"\d+\.\d+[.\d]*", DRIVER.read_text())
+    except OSError:
         return None
+    return found[0] if found else None

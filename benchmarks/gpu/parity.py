@@ -99,7 +99,8 @@ def _tiny(
 def _compare(subject: Subject, missing: dict[str, str]) -> list[Row]:
     checkpoint, title = subject.checkpoint, subject.network.title
     texts = [one.text for one in built_in_texts(checkpoint.max_length)]
-    checkpoint.model.to(subject.device)
+    model: Any = checkpoint.model
+    model.to(subject.device)
     expected = [answer(checkpoint, text) for text in texts]
     rows = []
     for name in ANSWERING:

@@ -16,6 +16,7 @@ from benchmarks.contenders import CLASSMARK
 from benchmarks.errors import BenchmarkError
 from benchmarks.generator import load_open
 from benchmarks.gpu.bundles import answer
+from benchmarks.gpu.device import library_path
 from benchmarks.gpu.load import PATH, find_capacity, generator_name
 from benchmarks.gpu.plan import Plan
 from benchmarks.gpu.progress import say
@@ -83,7 +84,10 @@ def running(subject: Subject, plan: Plan, workers: int) -> Iterator[Server]:
         "CLASSMARK_PRECISION": "auto",
         "CLASSMARK_LOG_LEVEL": "info",
     }
-    subject.checkpoint.model.to("cpu")  # its memory on the device is the service's now
+    if plan.device == "cuda":
+        settings["LD_LIBRARY_PATH"] = library_path()
+    model: Any = subject.checkpoint.model
+    model.to("cpu")  # its memory on the device is the service's now
     expected = float(label_scores(answer(subject.checkpoint, PROBE), "single_label").max())
     log = plan.build / "logs" / f"{subject.network.name}-{workers}.log"
     with serving(CLASSMARK, served, Path(sys.executable), log, expected, settings) as server:
@@ -94,7 +98,7 @@ def _load_server(
     server: Server, plan: Plan, texts: Sequence[str], workers: int
 ) -> list[dict[str, Any]]:
     """Return a row for each number of texts in a request."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for each in plan.texts_each:
         bodies = [
             server.body(*texts[at : at + each]) for at in range(0, len(texts) - each + 1, each)
@@ -103,7 +107,7 @@ def _load_server(
         measured = (bodies, connections)
         find_capacity(server.port, *measured, WARM_UP_SECONDS, plan.processes)
         closed = find_capacity(server.port, *measured, plan.http_seconds, plan.processes)
-        rate = closed.answers_per_second
+        rate: float = closed.answers_per_second
         if not rate:
             raise BenchmarkError(f"no good answer with {each} texts a request: {closed}")
         opened = load_open(

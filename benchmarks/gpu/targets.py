@@ -97,17 +97,18 @@ def _reload(results: dict[str, Any]) -> Check:
     if not found:
         return _unmeasured(target)
     failed = sum(one["failed"] for one in found)
-    text, whole = f"{failed} of {sum(one['requests'] for one in found):,} failed", failed == 0
-    for one in found:
-        if not one["swapped_in_time"]:
-            text, whole = f"{text}; the load ended before the last version was in", False
-        if one["memory_after"] is not None:
-            grown = one["memory_after"] - one["memory_before"]
-            text, whole = (
-                f"{text}; memory {grown / 1e6:+.0f} MB",
-                (whole and grown <= one["memory_slack"]),
-            )
-    return Check(target, text, whole)
+    words = [f"{failed} of {sum(one['requests'] for one in found):,} failed"]
+    late = sum(not one["swapped_in_time"] for one in found)
+    words += ["the load ended before the last version was in"] * (late > 0)
+    grown = [
+        one["memory_after"] - one["memory_before"]
+        for one in found
+        if one["memory_after"] is not None
+    ]
+    words += [f"memory {max(grown) / 1e6:+.0f} MB" if grown else "memory not measured"]
+    back = all(g <= one["memory_slack"] for g, one in zip(grown, found, strict=False))
+    good = failed == 0 and not late and back
+    return Check(target, "; ".join(words), good if grown or not good else None)
 
 
 def rates(streams: dict[str, Any], stream: str, runner: str) -> list[float]:

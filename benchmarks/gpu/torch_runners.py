@@ -26,7 +26,8 @@ class TorchRunner:
         self.layout: Layout = "bucketed" if compiled else "padded"
         self._device = subject.device
         self._pad_id = subject.checkpoint.pad_token_id
-        model: Any = copy.deepcopy(subject.checkpoint.model).to(subject.device)
+        model: Any = copy.deepcopy(subject.checkpoint.model)
+        model = model.to(subject.device)
         model = model.half() if subject.device == "cuda" else model
         self._typed = hasattr(model.config, "type_vocab_size")
         self._model: Callable[..., Any] = model
