@@ -29,15 +29,40 @@ class Attempt:
         """Name each figure that misses its limit; empty when the gate is passed."""
         return failures(self.measured, self.tolerance)
 
+    @property
+    def speed(self) -> float | None:
+        """Texts per second; None where a reference was timed and not what will run the graph."""
+        return None if self.graph.kind == "packed" else self.measured.texts_per_second
+
     def __str__(self) -> str:
         parity = self.measured.parity
-        figures = (
-            f"{parity.inputs} texts, agreement {parity.agreement:.4f}, "
-            f"score difference {parity.max_score_difference:.4f}, "
-            f"{self.measured.texts_per_second:.0f} texts/s, "
-            f"{'batch-invariant' if self.measured.batch_invariant else 'NOT batch-invariant'}"
-        )
-        return "; ".join([figures, *self.problems])
+        figures = [
+            f"{parity.inputs} texts",
+            f"agreement {parity.agreement:.4f}",
+            f"score difference {parity.max_score_difference:.4f}",
+            *([] if self.speed is None else [f"{self.speed:.0f} texts/s"]),
+            "batch-invariant" if self.measured.batch_invariant else "NOT batch-invariant",
+        ]
+        return "; ".join([", ".join(figures), *self.problems])
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The graphs of a bundle, each of which passed its gate.
+
+    Attributes:
+        padded: one a precision.
+        packed: fp16 without padding, for CUDA.
+        unpacked: why there is no packed graph, where fp16 was asked for.
+    """
+
+    padded: tuple[Attempt, ...]
+    packed: Attempt | None = None
+    unpacked: str = ""
+
+    @property
+    def all(self) -> tuple[Attempt, ...]:
+        return (*self.padded, self.packed) if self.packed else self.padded
 
 
 @dataclass(frozen=True, slots=True)

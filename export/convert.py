@@ -13,7 +13,8 @@ from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from app.bundle import Precision, Task
+from app.bundle import GraphKind, Precision, Task
+from app.engine.backends.base import Mode
 from export.checkpoint import Checkpoint
 from export.errors import CheckpointRefused
 
@@ -36,6 +37,12 @@ class Graph:
     inputs: tuple[str, ...]
     opset: int
     recipe: str
+    kind: GraphKind = "padded"
+
+    @property
+    def mode(self) -> Mode:
+        """The way it is run; shown, it names the graph among a checkpoint's others."""
+        return Mode(self.precision, self.kind)
 
     @property
     def bytes(self) -> int:
@@ -155,12 +162,12 @@ def _count_fused(model: OnnxModel) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(counted.items())) or "nothing"
 
 
-def describe(path: Path, precision: Precision, recipe: str) -> Graph:
+def describe(path: Path, precision: Precision, recipe: str, kind: GraphKind = "padded") -> Graph:
     """Read from a graph what the manifest says of it."""
     model = onnx.load(path, load_external_data=False)
     opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
     inputs = tuple(item.name for item in model.graph.input)
-    return Graph(path, precision, inputs, opset, recipe)
+    return Graph(path, precision, inputs, opset, recipe, kind)
 
 
 @contextmanager

@@ -6,23 +6,26 @@ from functools import partial
 from pathlib import Path
 
 from app.bundle import Precision
-from export.attempt import Attempt, Gate, best
+from export.attempt import Attempt, Gate, Verified, best
 from export.checkpoint import Checkpoint
 from export.convert import Graph, export_graph, fuse_graph, halve_graph
 from export.errors import GateFailed
 from export.gates import Tolerances
 from export.int8.choice import try_int8
+from export.packed.attempt import try_packed
 from export.progress import Progress
 from export.workload import Workload
 
 # Float graphs differ from the checkpoint by rounding alone, so some of the texts are enough; an
 # int8 graph is run on every one.
 FLOAT_TEXTS = 256
+# A packed graph's reference is slower than a session, and tells as much by fewer texts.
+PACKED_TEXTS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class GraphMaker:
-    """Makes and verifies one graph a precision."""
+    """Makes and verifies one graph a precision, and of fp16 a packed one where that can be."""
 
     checkpoint: Checkpoint
     workload: Workload = field(repr=False)
@@ -31,18 +34,26 @@ class GraphMaker:
     progress: Progress
     scratch: Path
 
-    def make_all(self, precisions: Sequence[Precision]) -> list[Attempt]:
-        """Return a graph for each precision; raise GateFailed where none passes."""
+    def make_all(self, precisions: Sequence[Precision]) -> Verified:
+        """Return a graph for each precision; raise GateFailed where none passes.
+
+        A packed graph that cannot be made, or misses its gate, is left out: the padded one serves.
+        """
         with self.progress.step("convert to ONNX"):
             source = export_graph(self.checkpoint, self.scratch, self.opset)
         with self.progress.step("fuse"):
             fused = fuse_graph(self.checkpoint, source, self.scratch / "fp32.onnx")
             self.progress.found(fused.recipe)
-        return [self._make(precision, source, fused) for precision in precisions]
+        padded = tuple(self._make(precision, source, fused) for precision in precisions)
+        if "fp16" not in precisions:
+            return Verified(padded)
+        packed, reason = try_packed(
+            self._gate("fp16", PACKED_TEXTS), self.scratch / "fp16-packed.onnx"
+        )
+        return Verified(padded, packed, reason)
 
     def _make(self, precision: Precision, source: Path, fused: Graph) -> Attempt:
-        workload = self.workload if precision == "int8" else self.workload.sample(FLOAT_TEXTS)
-        gate = Gate(self.checkpoint, workload, self.tolerances[precision], self.progress)
+        gate = self._gate(precision, None if precision == "int8" else FLOAT_TEXTS)
         if precision == "int8":
             attempts = try_int8(gate, source, self.scratch)
         elif precision == "fp16":
@@ -54,6 +65,10 @@ class GraphMaker:
         if chosen is None:
             raise _gate_failed(precision, attempts)
         return chosen
+
+    def _gate(self, precision: Precision, texts: int | None) -> Gate:
+        workload = self.workload if texts is None else self.workload.sample(texts)
+        return Gate(self.checkpoint, workload, self.tolerances[precision], self.progress)
 
 
 def _gate_failed(precision: Precision, attempts: Sequence[Attempt]) -> GateFailed:

@@ -19,7 +19,7 @@ from app.bundle import (
     TokenizerFile,
 )
 from export.aggregation import measure_strategies
-from export.attempt import Attempt
+from export.attempt import Attempt, Verified
 from export.checkpoint import Checkpoint
 from export.config import ModelConfig
 from export.evaluation import score_reference
@@ -37,7 +37,7 @@ def describe_bundle(
     identity: tuple[str, int],
     workload: Workload,
     expected: dict[str, float],
-    verified: Sequence[Attempt],
+    verified: Verified,
     scoring: Scoring,
     folder: Path,
 ) -> Manifest:
@@ -58,7 +58,8 @@ def describe_bundle(
         tag_scheme=config.tag_scheme,
         max_length=checkpoint.max_length,
         pad_token_id=checkpoint.pad_token_id,
-        graphs={one.graph.precision: _graph_file(one, folder) for one in verified},
+        graphs={one.graph.precision: _graph_file(one, folder) for one in verified.padded},
+        packed=_graph_file(verified.packed, folder) if verified.packed else None,
         tokenizer=_tokenizer_file(checkpoint, folder),
         source=Source(
             checkpoint=checkpoint.path.resolve().name,
@@ -68,7 +69,7 @@ def describe_bundle(
         ),
         tools=tool_versions(),
         created_at=datetime.now(UTC).replace(microsecond=0),
-        evaluation=_evaluation(config, workload, expected, verified),
+        evaluation=_evaluation(config, workload, expected, verified.padded),
         score_reference=score_reference(
             config, workload, scoring.temperature, scoring.label_thresholds
         ),
@@ -82,12 +83,13 @@ def describe_bundle(
 
 def _graph_file(one: Attempt, folder: Path) -> GraphFile:
     graph, measured = one.graph, one.measured
-    target = folder / f"model.{graph.precision}.onnx"
+    target = folder / f"model.{'-'.join(str(graph.mode).split())}.onnx"
     shutil.copyfile(graph.path, target)
     return GraphFile(
         file=target.name,
         sha256=hash_file(target),
         bytes=target.stat().st_size,
+        kind=graph.kind,
         inputs=graph.inputs,
         opset=graph.opset,
         batch_invariant=measured.batch_invariant,

@@ -10,13 +10,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from app.bundle import MANIFEST, NAME_PATTERN, TOKENIZER, Bundle, Manifest
-from app.engine.backends.base import Mode
-from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.servable import Servable
 from app.errors import BundleError
 from app.store import list_versions
 from export.errors import GateFailed, StoreError
-from export.invariance import PROVIDER
+from export.ways import ways_to_run
 
 REPORT = "report.md"
 MAX_VERSION = 999_999_999
@@ -79,13 +77,11 @@ def write_bundle(folder: Path, target: Path, manifest: Manifest, report: str) ->
     text = manifest.model_dump_json(indent=1, exclude_none=True)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     (folder / REPORT).write_text(report, encoding="utf-8")
-    backend = OnnxRuntimeBackend(PROVIDER)
-    for precision in manifest.graphs:
+    for mode, backend in ways_to_run(manifest):
         try:
-            mode = Mode(precision)
             Servable.load(Bundle(folder, manifest), backend, mode).check_golden()
         except BundleError as exc:
-            raise GateFailed(f"the {precision} graph as written is not servable: {exc}") from exc
+            raise GateFailed(f"the {mode} graph as written is not servable: {exc}") from exc
     _publish(folder, target)
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from app.bundle import Bundle, Precision, ProblemType, open_bundle
-from app.engine.backends.base import Mode
-from app.engine.backends.onnxruntime import OnnxRuntimeBackend
+from app.bundle import Bundle, ProblemType, open_bundle
+from app.engine.backends.base import Backend, Mode
 from app.engine.decoding import Logits, label_scores
 from app.engine.servable import Servable
 from app.engine.tokenization import TextInput
 from app.errors import BundleError
 from export.errors import GateFailed
-from export.invariance import INVARIANT_SCORE_DIFFERENCE, PROVIDER, compositions
+from export.invariance import INVARIANT_SCORE_DIFFERENCE, compositions
+from export.ways import ways_to_run
 
 
 def recheck_bundle(path: Path, console: Console) -> int:
@@ -25,18 +25,18 @@ def recheck_bundle(path: Path, console: Console) -> int:
     """
     bundle = open_bundle(path.resolve())
     broken = 0
-    for precision in bundle.manifest.graphs:
+    for mode, backend in ways_to_run(bundle.manifest):
         try:
-            verdict = _check_graph(bundle, precision)
+            verdict = _check_graph(bundle, backend, mode)
         except (BundleError, GateFailed) as exc:
             broken += 1
             verdict = f"FAILED: {exc}"
-        console.print(f"{precision}: {verdict}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{mode}: {verdict}", markup=False, highlight=False, soft_wrap=True)
     return 1 if broken else 0
 
 
-def _check_graph(bundle: Bundle, precision: Precision) -> str:
-    servable = Servable.load(bundle, OnnxRuntimeBackend(PROVIDER), Mode(precision))
+def _check_graph(bundle: Bundle, backend: Backend, mode: Mode) -> str:
+    servable = Servable.load(bundle, backend, mode)
     servable.check_golden()
     difference = _batch_difference(servable)
     claimed = servable.batch_invariant

@@ -3,22 +3,28 @@
 from collections.abc import Sequence
 
 from app.bundle import Evaluation, Manifest
-from export.attempt import Attempt
+from export.attempt import Attempt, Verified
 from export.calibration_report import scoring_sections
 from export.markdown import table
 from export.scoring import Scoring
 
+PACKED_NOTE = (
+    "The packed graph is for CUDA: texts follow one another without padding. Its figures are those "
+    "of its operators in NumPy, rounding where the device rounds; on a device it is checked again "
+    "when it is loaded."
+)
 
-def write_report(manifest: Manifest, verified: Sequence[Attempt], scoring: Scoring) -> str:
+
+def write_report(manifest: Manifest, verified: Verified, scoring: Scoring) -> str:
     """Return the Markdown report of a bundle."""
     sections = [
         [f"# {manifest.name}, version {manifest.version}", "", _summary(manifest)],
-        ["## Graphs", "", *_graphs(manifest, verified)],
-        ["## Parity with the checkpoint", "", *_parity(verified)],
+        ["## Graphs", "", *_graphs(verified)],
+        ["## Parity with the checkpoint", "", *_parity(verified.all)],
         ["## Recipes", "", *_recipes(verified)],
     ]
     if manifest.evaluation is not None:
-        sections.append(["## Evaluation", "", *_evaluation(manifest, verified)])
+        sections.append(["## Evaluation", "", *_evaluation(manifest, verified.all)])
     sections += scoring_sections(manifest, scoring)
     sections.append(["## Tools", "", ", ".join(f"{k} {v}" for k, v in manifest.tools.items())])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -34,26 +40,26 @@ def _summary(manifest: Manifest) -> str:
     )
 
 
-def _graphs(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
-    speeds = {one.graph.precision: one.measured for one in verified}
+def _graphs(verified: Verified) -> list[str]:
     rows = [
         (
-            precision,
-            f"{graph.bytes / 1e6:.1f} MB",
-            f"{speeds[precision].texts_per_second:.0f}",
-            "yes" if graph.batch_invariant else "no: runs one text at a time",
-            str(graph.opset),
+            str(one.graph.mode),
+            f"{one.graph.bytes / 1e6:.1f} MB",
+            "not measured" if one.speed is None else f"{one.speed:.0f}",
+            "yes" if one.measured.batch_invariant else "no: runs one text at a time",
+            str(one.graph.opset),
         )
-        for precision, graph in manifest.graphs.items()
+        for one in verified.all
     ]
-    callers = verified[0].measured.callers
-    return [
+    measured = verified.padded[0].measured
+    lines = [
         *table(("precision", "size", "texts/s", "batch-invariant", "opset"), rows),
         "",
         "Texts/s: ONNX Runtime on the CPU of the machine that exported, each text alone, "
-        f"{callers} one-thread callers at once; {verified[0].measured.mean_tokens:.0f} tokens a "
+        f"{measured.callers} one-thread callers at once; {measured.mean_tokens:.0f} tokens a "
         "text on average.",
     ]
+    return [*lines, "", PACKED_NOTE] if verified.packed else lines
 
 
 def _parity(verified: Sequence[Attempt]) -> list[str]:
@@ -62,7 +68,7 @@ def _parity(verified: Sequence[Attempt]) -> list[str]:
         parity = one.measured.parity
         rows.append(
             (
-                one.graph.precision,
+                str(one.graph.mode),
                 str(parity.inputs),
                 f"{parity.agreement:.4f}",
                 f"{parity.max_score_difference:.5f}",
@@ -77,12 +83,14 @@ def _parity(verified: Sequence[Attempt]) -> list[str]:
     return table((*titles, *batched, "golden cases", "gate"), rows)
 
 
-def _recipes(verified: Sequence[Attempt]) -> list[str]:
+def _recipes(verified: Verified) -> list[str]:
     lines = []
-    for one in verified:
-        lines.append(f"- {one.graph.precision}: {one.graph.recipe}")
+    for one in verified.all:
+        lines.append(f"- {one.graph.mode}: {one.graph.recipe}")
         if one.note:
             lines.append(f"  - {one.note}")
+    if verified.unpacked:
+        lines.append(f"- no packed graph, on CUDA fp16 is padded: {verified.unpacked}")
     return lines
 
 
@@ -96,7 +104,7 @@ def _evaluation(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
     for one in verified:
         measured = one.measured
         figures = (str(measured.labelled), *_shares(measured.metrics))
-        rows.append((one.graph.precision, *figures, f"{measured.metric_loss:+.4f}"))
+        rows.append((str(one.graph.mode), *figures, f"{measured.metric_loss:+.4f}"))
     lost = f"{verified[0].measured.headline} lost on the same texts"
     metrics = table(("", "labelled texts", *names, lost), rows)
     return [*metrics, *_strategies(manifest, evaluation)]

@@ -20,6 +20,7 @@ from export.convert import Graph
 from export.errors import GateFailed
 from export.evaluation import choose, evaluate, headline
 from export.invariance import INVARIANT_SCORE_DIFFERENCE, PROVIDER, compositions
+from export.packed.reference import ReferenceSession
 from export.workload import Workload, spread
 
 # Texts in the batch test: as many as keep each composition under this many padded tokens.
@@ -79,6 +80,8 @@ class Measurement:
 def measure(checkpoint: Checkpoint, graph: Graph, workload: Workload) -> Measurement:
     """Run a graph over the workload, alone and in batches, through the serving code.
 
+    A packed graph is run by its reference: what runs it in service is on CUDA.
+
     Raises:
         GateFailed: the graph does not load, or its logits are none of this checkpoint.
     """
@@ -100,6 +103,8 @@ def measure(checkpoint: Checkpoint, graph: Graph, workload: Workload) -> Measure
 
 def _load(checkpoint: Checkpoint, graph: Graph) -> Session:
     data = graph.path.read_bytes()
+    if graph.kind == "packed":
+        return ReferenceSession(data)
     try:
         return OnnxSession(data, graph.inputs, checkpoint.pad_token_id, PROVIDER)
     except BundleError as exc:

@@ -44,7 +44,7 @@ def build_packed(checkpoint: Checkpoint, target: Path) -> Graph:
     if reason is not None:
         raise PackingRefused(reason)
     onnx.save(build_model(read_network(checkpoint)), target)
-    return describe(target, "fp16", RECIPE)
+    return describe(target, "fp16", RECIPE, "packed")
 
 
 def build_model(network: Network) -> onnx.ModelProto:

@@ -6,10 +6,34 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from app.bundle import GraphFile
+from app.engine.backends.base import Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
 from app.engine.decoding import Logits
 from app.engine.tokenization import Encoding
+from app.errors import BundleError
 from export.packed.operators import OPERATORS
+
+PACKED = Mode("fp16", "packed")
+
+
+class ReferenceBackend:
+    """Loads packed graphs where a bundle is made or checked; it is far too slow to serve."""
+
+    name = "reference"
+    provider = "NumPy"
+    modes = (PACKED,)
+
+    def keeps_invariance(self, mode: Mode) -> bool:
+        return True
+
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, pad_token_id: int) -> Session:
+        try:
+            return ReferenceSession(data)
+        except Exception as exc:  # protobuf and onnx raise types of their own
+            raise BundleError(
+                f"{graph.file} is no packed graph: {str(exc)[:200]}; export the checkpoint again"
+            ) from exc
 
 
 class ReferenceSession:

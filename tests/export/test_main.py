@@ -69,7 +69,7 @@ def test_list_and_inspect_show_what_a_store_holds(
 def test_verify_accepts_a_fresh_bundle(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(store / "sentiment" / "1")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["fp32", "fp16", "int8"]
+    assert [line.split(":")[0] for line in lines] == ["fp32", "fp16", "int8", "fp16 packed"]
     assert all("ok" in line for line in lines)
 
 
