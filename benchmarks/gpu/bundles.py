@@ -4,6 +4,7 @@ What a graph answers is compared by the stage `parity`; the golden cases are the
 so a service that loads a bundle still refuses a graph that answers wrongly.
 """
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 
 from app.bundle import (
+    MANIFEST,
+    TOKENIZER,
     GoldenCase,
     GraphFile,
     GraphKind,
@@ -26,7 +29,6 @@ from benchmarks.gpu.runners import Subject
 from export.checkpoint import Checkpoint
 from export.convert import Graph
 from export.errors import PackingRefused
-from export.package import hash_file, write_tokenizer
 from export.packed.build import build_packed
 from export.texts import SENTENCES
 
@@ -40,7 +42,7 @@ def open_subject(network: Network, build: Path, device: str) -> Subject:
     """Return the network's checkpoint and bundle, made under `build` where they are not there."""
     checkpoint = open_checkpoint(network, build)
     folder = build / "stores" / network.name / network.name / "1"
-    if not (folder / "manifest.json").exists():
+    if not (folder / MANIFEST).exists():
         write_bundle(checkpoint, network.name, folder)
     return Subject(network, checkpoint, open_bundle(folder), device)
 
@@ -54,7 +56,8 @@ def write_bundle(checkpoint: Checkpoint, name: str, folder: Path) -> None:
         packed = _describe(build_packed(checkpoint, folder / PACKED_NAME), "packed")
     except PackingRefused:
         packed = None
-    tokenizer = write_tokenizer(folder, checkpoint.tokenizer_json)
+    tokenizer = folder / TOKENIZER
+    tokenizer.write_bytes(checkpoint.tokenizer_json)
     manifest = Manifest(
         name=name,
         version=int(folder.name),
@@ -67,7 +70,7 @@ def write_bundle(checkpoint: Checkpoint, name: str, folder: Path) -> None:
         graphs=padded,
         packed=packed,
         tokenizer=TokenizerFile(
-            file=tokenizer.name, sha256=hash_file(tokenizer), bytes=tokenizer.stat().st_size
+            file=tokenizer.name, sha256=_hash(tokenizer), bytes=tokenizer.stat().st_size
         ),
         source=Source(
             checkpoint=checkpoint.path.name,
@@ -79,7 +82,7 @@ def write_bundle(checkpoint: Checkpoint, name: str, folder: Path) -> None:
         created_at=datetime.now(UTC).replace(microsecond=0),
         golden=tuple(_golden(checkpoint, text) for text in SENTENCES[:GOLDEN]),
     )
-    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
 
 
 def answer(checkpoint: Checkpoint, text: str) -> np.ndarray:
@@ -103,11 +106,17 @@ def _golden(checkpoint: Checkpoint, text: str) -> GoldenCase:
     return GoldenCase(text=text, logits=rows[0] if logits.ndim == 1 else tuple(rows))
 
 
+def _hash(path: Path) -> str:
+    # Not export.package's, which brings scikit-learn and scipy with it.
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _describe(graph: Graph, kind: GraphKind) -> GraphFile:
     slack = 0.0 if graph.precision == "fp32" else GOLDEN_DIFFERENCE
     return GraphFile(
         file=graph.path.name,
-        sha256=hash_file(graph.path),
+        sha256=_hash(graph.path),
         bytes=graph.path.stat().st_size,
         kind=kind,
         inputs=graph.inputs,

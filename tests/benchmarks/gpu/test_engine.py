@@ -1,5 +1,7 @@
 """The whole way on a CPU with tiny networks: checkpoint, bundle, runners, answers."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +68,11 @@ def test_a_family_without_a_packed_graph_is_named(tmp_path: Path) -> None:
 
     found = measure_parity((), tmp_path, "cpu", choose_families(["modernbert"]))
     assert found == {"rows": [], "missing": {"modernbert": "no packed graph for this family"}}
+
+
+def test_it_loads_without_what_a_gpu_machine_may_lack() -> None:
+    lacking = ("optimum", "seqeval", "sklearn", "scipy", "rich", "matplotlib", "openvino")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({lacking}))\nimport benchmarks.gpu.__main__"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
