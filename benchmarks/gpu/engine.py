@@ -1,6 +1,7 @@
 """Stage `engine`: texts a second of every runner, in rounds, beside what the device could give."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from statistics import median
 from typing import Any
@@ -19,22 +20,30 @@ ALONE_RUNS = 200
 SESSIONS = (1, 2)
 
 
-def measure_engine(subject: Subject, plan: Plan) -> dict[str, Any]:
-    """Return every stream's rounds, one text alone, and one session against two."""
+def measure_engine(
+    subject: Subject, plan: Plan, keep: Callable[[dict[str, Any]], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return every stream's rounds, one text alone, and one session against two.
+
+    Args:
+        keep: hears of what there is so far, after every stream.
+    """
     missing: dict[str, str] = {}
     runners = _make_all(subject, missing)
-    streams = {}
-    for stream in (*map(uniform, plan.lengths), mixed(plan.texts)):
-        say(f"{subject.network.title}, {stream.name}")
-        streams[stream.name] = _measure_stream(subject, plan, runners, stream)
-    found = {
+    found: dict[str, Any] = {
         "title": subject.network.title,
         "recipe": {name: graph.recipe for name, graph in subject.bundle.manifest.graphs.items()},
         "missing": missing,
-        "streams": streams,
-        "alone": _measure_alone(subject, runners),
-        "sessions": _measure_sessions(subject, plan, runners),
+        "streams": {},
+        "alone": {},
+        "sessions": {},
     }
+    for stream in (*map(uniform, plan.lengths), mixed(plan.texts)):
+        say(f"{subject.network.title}, {stream.name}")
+        found["streams"][stream.name] = _measure_stream(subject, plan, runners, stream)
+        keep(found)
+    found["alone"] = _measure_alone(subject, runners)
+    found["sessions"] = _measure_sessions(subject, plan, runners)
     for runner in runners:
         runner.close()
     return found

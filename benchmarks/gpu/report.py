@@ -105,7 +105,7 @@ def _http(found: dict[str, Any]) -> str:
         for workers, rows in by_setting(found, each).items():
             texts = [row["texts_per_second"] for row in rows]
             low, high = spread(texts)
-            share = median_ratio(texts, found["engine"][: len(texts)])
+            share = median_ratio(texts, [found["engine"][row["round"]] for row in rows])
             failed = sum(
                 row["open_failed"] + row["closed"]["failed"] + row["closed"]["refused"]
                 for row in rows
@@ -117,7 +117,9 @@ def _http(found: dict[str, Any]) -> str:
                 f"{median(r['open_p99'] for r in rows) * 1e3:.1f} | {failed} |"
             )
     alone = ", ".join(f"{s * 1e3:.2f} ms with {w}" for w, s in found["alone"].items())
-    return "\n".join([*lines, "", f"One client alone, front ends: {alone}.", *_reload(found)])
+    missing = [f"- {name}: {_line(why)}" for name, why in found["missing"].items()]
+    lines += ["", f"One client alone, front ends: {alone}.", *_reload(found), "", *missing]
+    return "\n".join(lines).rstrip()
 
 
 def _reload(found: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -39,35 +39,51 @@ ENGINE_BUDGETS = {"cuda": (4096, 8192, 16_384), "cpu": (256, 512)}
 STRIDE = 64
 
 
-def measure_service(subject: Subject, plan: Plan) -> dict[str, Any]:
-    """Return each round's rates, latencies at a share of capacity, one client, and a reload."""
+def measure_service(
+    subject: Subject, plan: Plan, keep: Callable[[dict[str, Any]], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return each round's rates, latencies at a share of capacity, one client, and a reload.
+
+    Args:
+        keep: hears of what there is so far, after every server.
+    """
     texts = _make_texts(subject, TEXTS if plan.device == "cuda" else TEXTS // 8)
     tokenizer = Tokenizer(subject.checkpoint.tokenizer_json, subject.checkpoint.max_length, STRIDE)
     encoded = [tokenizer.encode(TextInput(text), "truncate", 1).windows[0] for text in texts]
-    engine = _Engine(subject, encoded)
-    rates, rows, alone = [], [], {}
-    for number in range(plan.http_rounds):
-        rates.append(engine.measure(plan.engine_seconds))
-        say(f"{subject.network.title}, round {number + 1}: engine alone {rates[-1]:.0f} texts/s")
-        for workers in plan.workers:
-            with running(subject, plan, workers) as server:
-                rows += [
-                    row | {"round": number} for row in _load_server(server, plan, texts, workers)
-                ]
-                if number == 0:
-                    alone[str(workers)] = _one_client(server, plan, texts, encoded)
-    engine.close()
-    return {
+    found: dict[str, Any] = {
         "title": subject.network.title,
         "generator": generator_name(plan.processes),
         "tokens": sum(one.tokens for one in encoded) / len(encoded),
-        "engine": rates,
-        "rows": rows,
-        "alone": alone,
-        "reload": measure_reload(
-            subject, plan, lambda copied: running(copied, plan, max(plan.workers)), texts
-        ),
+        "engine": [],
+        "rows": [],
+        "alone": {},
+        "reload": None,
+        "missing": {},
     }
+    engine = _Engine(subject, encoded)
+    for number in range(plan.http_rounds):
+        found["engine"].append(engine.measure(plan.engine_seconds))
+        say(f"{found['title']}, round {number + 1}: engine alone {found['engine'][-1]:.0f} texts/s")
+        for workers in plan.workers:
+            try:
+                with running(subject, plan, workers) as server:
+                    rows = _load_server(server, plan, texts, workers)
+                    if number == 0:
+                        found["alone"][str(workers)] = _one_client(server, plan, texts, encoded)
+            except BenchmarkError as exc:
+                found["missing"][f"{workers} front ends, round {number + 1}"] = str(exc)
+                say(f"  {workers} front ends: {exc}")
+            else:
+                found["rows"] += [row | {"round": number} for row in rows]
+            keep(found)
+    engine.close()
+    try:
+        found["reload"] = measure_reload(
+            subject, plan, lambda copied: running(copied, plan, max(plan.workers)), texts
+        )
+    except BenchmarkError as exc:
+        found["missing"]["reload"] = str(exc)
+    return found
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def results() -> dict[str, Any]:
     http = {
         "title": "BERT-base", "generator": "wrk", "tokens": 28.0, "engine": [50_000.0],
         "rows": [row(1, 1, 4000), row(4, 1, 11_000), row(4, 32, 1300)],
-        "alone": {"1": 0.0018, "4": 0.0021},
+        "alone": {"1": 0.0018, "4": 0.0021}, "missing": {"8 front ends": "did not start"},
         "reload": {"versions": 2, "seconds": [9.0, 10.0], "requests": 5000, "failed": 0,
                    "swapped_in_time": True, "memory_before": 4e9, "memory_most": 6e9,
                    "memory_after": 4.1e9, "memory_slack": 256e6},
@@ -104,6 +104,7 @@ def test_the_page_names_all_that_was_measured_and_what_was_not(results: dict[str
     assert "| 32 | 4 | 1,300 | 41,600 |" in page
     assert "4,000 MB, at most 6,000, then 4,100" in page
     assert "- mpnet: no packed graph" in page
+    assert "- 8 front ends: did not start" in page
 
 
 def test_plots_are_drawn_of_what_there_is(results: dict[str, Any], tmp_path: Path) -> None:
@@ -114,8 +115,8 @@ def test_plots_are_drawn_of_what_there_is(results: dict[str, Any], tmp_path: Pat
 
 def test_parts_of_a_run_are_joined_unless_the_device_is_another(tmp_path: Path) -> None:
     Results(tmp_path, "cpu").keep("parity", {"rows": [], "missing": {}})
-    Results(tmp_path, "cpu").keep("engine", {"title": "x", "streams": {}, "recipe": {},
-                                             "missing": {}, "alone": {}, "sessions": {}}, "x")  # fmt: skip
+    nothing: dict[str, Any] = {"streams": {}, "recipe": {}, "missing": {}, "alone": {}}
+    Results(tmp_path, "cpu").keep("engine", nothing | {"title": "x", "sessions": {}}, "x")
     path = tmp_path / "results.json"
     assert {"parity", "engine"} <= read(path).keys()
     other = read(path) | {"machine": {"gpu": {"name": "another"}}}
