@@ -21,7 +21,7 @@ def describe_machine() -> dict[str, Any]:
         "flags": [name for flag, name in FLAGS.items() if flag in flags],
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: found for name in PACKAGES if (found := version_of(name))},
     }
 
 
@@ -35,7 +35,8 @@ def _read_cpuinfo() -> tuple[str, set[str]]:
     return found.get("model name", platform.machine()), set(found.get("flags", "").split())
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Return an installed package's version, None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -10,7 +10,7 @@ OURS, THEIRS = "#1f6feb", "#9aa4b2"
 
 def draw_capacity(subject: dict[str, Any], path: Path) -> None:
     """Draw each contender's capacity as a share of the limit, with its spread over the rounds."""
-    plt = _pyplot()
+    plt = pyplot()
     rows = summarise(subject)[::-1]
     figure, axes = plt.subplots(figsize=(8, 0.45 * len(rows) + 1.2), layout="constrained")
     for at, row in enumerate(rows):
@@ -29,7 +29,7 @@ def draw_capacity(subject: dict[str, Any], path: Path) -> None:
 
 def draw_latency(subject: dict[str, Any], objective_seconds: float, path: Path) -> None:
     """Draw latency percentiles over the load, for Poisson arrivals."""
-    plt = _pyplot()
+    plt = pyplot()
     rows = [row for row in subject["latency"]["open_loop"] if row["pattern"] == "poisson"]
     figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
     for name in ("p50", "p90", "p99"):
@@ -45,7 +45,7 @@ def draw_latency(subject: dict[str, Any], objective_seconds: float, path: Path) 
 
 def draw_memory(results: dict[str, Any], path: Path) -> None:
     """Draw the resident set over the requests answered."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
     samples = results["samples"]
     axes.plot(
@@ -59,11 +59,12 @@ def draw_memory(results: dict[str, Any], path: Path) -> None:
     _finish(plt, figure, axes, path)
 
 
-def _pyplot() -> Any:
+def pyplot(kind: str = "svg") -> Any:
+    """Return matplotlib's pyplot, drawing files of this kind (`svg`, `agg`)."""
     # Imported here: only drawing needs it, and it takes a second.
     import matplotlib as mpl
 
-    mpl.use("svg")
+    mpl.use(kind)
     mpl.rcParams["svg.hashsalt"] = "classmark"  # the same figures give the same file
     import matplotlib.pyplot as plt
 

@@ -12,7 +12,6 @@ import onnx
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.onnx_model import OnnxModel
-from optimum.exporters.onnx import onnx_export_from_model
 
 from app.bundle import GraphKind, Precision, Task
 from app.engine.backends.base import Mode
@@ -56,6 +55,9 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
     Raises:
         CheckpointRefused: optimum cannot export this family, or not with this opset.
     """
+    # Imported here: fusing and halving need it not, and are used where it is not installed.
+    from optimum.exporters.onnx import onnx_export_from_model
+
     with _quiet():
         try:
             onnx_export_from_model(

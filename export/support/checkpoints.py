@@ -34,8 +34,7 @@ def make_checkpoint(family: Family, task: Task, folder: Path) -> Path:
     labels = LABELS[task]
     config = AutoConfig.for_model(
         family.name,
-        **family.sizes,
-        vocab_size=len(tokenizer),
+        **({"vocab_size": len(tokenizer)} | family.sizes),
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.cls_token_id,
         eos_token_id=tokenizer.sep_token_id,

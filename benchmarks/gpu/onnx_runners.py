@@ -1,0 +1,116 @@
+"""ONNX Runtime with inputs and logits bound on the device: padded graphs, packed, captured."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from app.engine.backends.packing import Extent, measure, pack, unpack
+from app.engine.backends.padding import pad, unpad
+from app.engine.decoding import Logits
+from benchmarks.gpu.runners import Subject, Unavailable
+from benchmarks.gpu.streams import Batch, Layout
+
+PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+# Else short batches would take slower attention kernels than the service's do.
+FLASH_FROM = "ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV"
+# The first run of a shape allocates, a later one captures; what follows replays.
+WARM_UP_RUNS = 4
+# A captured graph serves every batch that fits: sizes go in steps, as they do in the service.
+TOKEN_STEP, SEQUENCE_STEP, LONGEST_STEP = 256, 16, 32
+
+
+class OnnxRunner:
+    """One session; `run` waits for the device."""
+
+    def __init__(
+        self, subject: Subject, name: str, graph: str, layout: Layout, *, captures: bool = False
+    ) -> None:
+        self.name, self.layout = name, layout
+        if layout == "packed":
+            subject.need_cuda()
+            os.environ.setdefault(FLASH_FROM, "0")
+        self._device, self._captures = subject.device, captures
+        self._labels = len(subject.checkpoint.config.labels)
+        self._per_token = subject.checkpoint.config.task == "token-classification"
+        self._pad_id = subject.checkpoint.pad_token_id
+        provider = PROVIDERS[subject.device]
+        options = {"enable_cuda_graph": "1" if captures else "0"} if layout == "packed" else {}
+        settings = ort.SessionOptions()
+        settings.log_severity_level = 3
+        self._session: Any = ort.InferenceSession(
+            str(subject.graph(graph)), settings, providers=[(provider, options)]
+        )
+        if self._session.get_providers()[0] != provider:
+            raise Unavailable(f"ONNX Runtime cannot start {provider} here")
+        self._inputs = [item.name for item in self._session.get_inputs()]
+        self._numbers = count(1)
+
+    def prepare(self, batch: Batch) -> "OnnxWork":
+        if self.layout == "packed":
+            extent = _step_up(measure(batch)) if self._captures else measure(batch)
+            feeds: dict[str, Any] = dict(pack(batch, self._inputs, extent))
+            rows = (extent.tokens,) if self._per_token else (extent.sequences,)
+        else:
+            feeds = dict(pad(batch, self._inputs, self._pad_id))
+            rows = feeds["input_ids"].shape if self._per_token else (len(batch),)
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_ortvalue_input(name, self._upload(array))
+        output = self._upload(np.zeros((*rows, self._labels), np.float32))
+        binding.bind_ortvalue_output("logits", output)
+        options = ort.RunOptions()
+        if self._captures:
+            options.add_run_config_entry("gpu_graph_id", str(next(self._numbers)))
+        packed = self.layout == "packed"
+        work = OnnxWork(self._session, binding, options, output, batch, packed, self._per_token)
+        for _ in range(WARM_UP_RUNS):
+            work.run()
+        return work
+
+    def _upload(self, array: Any) -> Any:
+        return ort.OrtValue.ortvalue_from_numpy(array, self._device, 0)
+
+    def synchronize(self) -> None:
+        """Nothing: each run ended as it returned."""
+
+    def close(self) -> None:
+        self._session = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxWork:
+    """Bound inputs and logits of one batch."""
+
+    session: Any
+    binding: Any
+    options: Any
+    output: Any
+    batch: Batch
+    packed: bool
+    per_token: bool
+
+    def run(self) -> None:
+        self.session.run_with_iobinding(self.binding, self.options)
+
+    def answers(self) -> Sequence[Logits]:
+        logits = self.output.numpy()
+        if self.packed:
+            return unpack(logits, self.batch, per_token=self.per_token)
+        return unpad(logits, self.batch)
+
+
+def _step_up(least: Extent) -> Extent:
+    longest = _round_up(least.longest, LONGEST_STEP)
+    tokens = _round_up(least.tokens, TOKEN_STEP)
+    sequences = _round_up(least.sequences, SEQUENCE_STEP if least.sequences > 1 else 1)
+    # Each token has a place in the rectangle that the padded texts would fill.
+    return Extent(tokens, max(sequences, -(-tokens // longest)), longest)
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step

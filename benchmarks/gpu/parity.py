@@ -1,0 +1,140 @@
+"""Stage `parity`: the fp16 graphs on the device against the fp32 checkpoint, text by text."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
+
+import numpy as np
+
+from app.bundle import Task, open_bundle
+from app.engine.decoding import Logits, label_scores
+from app.engine.tokenization import TextInput, Tokenizer
+from benchmarks.errors import BenchmarkError
+from benchmarks.gpu.bundles import answer, open_subject, write_bundle
+from benchmarks.gpu.lineup import ANSWERING, CAPTURED, PACKED, SERVICE, make_runner
+from benchmarks.gpu.models import Network
+from benchmarks.gpu.progress import say
+from benchmarks.gpu.runners import Runner, Subject, Unavailable
+from export.checkpoint import load_checkpoint
+from export.packed.layouts import LAYOUTS
+from export.support.checkpoints import make_checkpoint
+from export.support.families import FAMILIES, Family
+from export.texts import built_in_texts
+
+AGREEMENT, DIFFERENCE = 0.999, 5e-3
+STRIDE = 64
+TOGETHER = 16
+# What decides the exit code: the padded graph's figures are there to compare with.
+HELD = (PACKED, CAPTURED, SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One runner's answers of one checkpoint.
+
+    Attributes:
+        how: `alone` or `batched`.
+        compared: labels compared: one a text, or one a token of a tagger.
+        difference: the largest of any score.
+        held: whether it keeps the limits; None where it need not.
+    """
+
+    network: str
+    task: str
+    runner: str
+    how: str
+    compared: int
+    agreement: float
+    difference: float
+    held: bool | None
+
+
+def measure_parity(
+    networks: Sequence[Network], build: Path, device: str, families: Sequence[Family] = FAMILIES
+) -> dict[str, Any]:
+    """Return the rows of the tiny checkpoints and the networks, and what could not be compared."""
+    rows: list[Row] = []
+    missing: dict[str, str] = {}
+    with TemporaryDirectory() as folder:
+        for subject in _tiny(families, Path(folder), device, missing):
+            rows += _compare(subject, missing)
+    for network in networks:
+        rows += _compare(open_subject(network, build, device), missing)
+    return {"rows": [asdict(one) for one in rows], "missing": missing}
+
+
+def compare(expected: Sequence[Logits], got: Sequence[Logits]) -> tuple[int, float, float]:
+    """Return the labels compared, the share that agrees, and the largest score difference."""
+    wanted = np.concatenate([np.atleast_2d(label_scores(x, "single_label")) for x in expected])
+    found = np.concatenate([np.atleast_2d(label_scores(x, "single_label")) for x in got])
+    if wanted.shape != found.shape:
+        raise BenchmarkError(f"scores of the shape {found.shape}, not {wanted.shape}")
+    agreement = float((wanted.argmax(-1) == found.argmax(-1)).mean())
+    return len(wanted), agreement, float(np.abs(wanted - found).max())
+
+
+def _tiny(
+    families: Sequence[Family], folder: Path, device: str, missing: dict[str, str]
+) -> Iterator[Subject]:
+    """Give each family's tiny checkpoints of both tasks that a packed graph can be made of."""
+    for family in families:
+        if family.name not in LAYOUTS:
+            missing[family.name] = "no packed graph for this family"
+            continue
+        for task in get_args(Task):
+            name = f"{family.name}-{task.partition('-')[0]}"
+            network = Network(name, f"tiny {family.name}", family.name, 0, 0, 0, 0)
+            bundle = folder / "store" / name / "1"
+            try:
+                checkpoint = load_checkpoint(make_checkpoint(family, task, folder / name))
+                write_bundle(checkpoint, name, bundle)
+            except BenchmarkError as exc:
+                missing[name] = str(exc)
+                continue
+            yield Subject(network, checkpoint, open_bundle(bundle), device)
+
+
+def _compare(subject: Subject, missing: dict[str, str]) -> list[Row]:
+    checkpoint, title = subject.checkpoint, subject.network.title
+    texts = [one.text for one in built_in_texts(checkpoint.max_length)]
+    model: Any = checkpoint.model
+    model.to(subject.device)
+    expected = [answer(checkpoint, text) for text in texts]
+    rows = []
+    for name in ANSWERING:
+        try:
+            runner = make_runner(name, subject)
+            rows += _rows(subject, runner, texts, expected)
+            runner.close()
+        except Exception as exc:  # one runner's failure is a row of the table, not the end
+            missing[f"{title}, {name}"] = str(exc).strip()[:300]
+            if not isinstance(exc, Unavailable) and name in HELD:
+                rows.append(Row(title, checkpoint.config.task, name, "none", 0, 0.0, 1.0, False))
+    worst = max((row.difference for row in rows), default=0.0)
+    say(f"{title}, {checkpoint.config.task}: {len(rows)} rows, differs by {worst:.4f} at most")
+    return rows
+
+
+def _rows(
+    subject: Subject, runner: Runner, texts: Sequence[str], expected: Sequence[Logits]
+) -> list[Row]:
+    tokenizer = Tokenizer(subject.checkpoint.tokenizer_json, subject.checkpoint.max_length, STRIDE)
+    encoded = [tokenizer.encode(TextInput(text), "truncate", 1).windows[0] for text in texts]
+    rows = []
+    for how, size in (("alone", 1), ("batched", TOGETHER)):
+        got: list[Logits] = []
+        for start in range(0, len(encoded), size):
+            work = runner.prepare(tuple(encoded[start : start + size]))
+            work.run()
+            runner.synchronize()
+            got += [np.array(one) for one in work.answers()]
+        compared, agreement, difference = compare(expected, got)
+        held = agreement >= AGREEMENT and difference <= DIFFERENCE
+        task = subject.checkpoint.config.task
+        rows.append(
+            Row(subject.network.title, task, runner.name, how, compared, agreement, difference,
+                held if runner.name in HELD and runner.layout == "packed" else None)
+        )  # fmt: skip
+    return rows

@@ -1,0 +1,115 @@
+"""What the engines are given: texts of random tokens, all of one length or mixed, in batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from app.engine.tokenization import Encoding, blank, without_layout
+from benchmarks.gpu.models import Network
+from benchmarks.workload import SEED, draw_lengths
+
+Batch = tuple[Encoding, ...]
+# Packed: the tokens count. Padded: so many rows of the longest. Bucketed: of few fixed shapes.
+Layout = Literal["packed", "padded", "bucketed"]
+BUCKETS = (32, 64, 128, 192, 256, 384, 512)
+MIXED_TEXTS = 2048
+# So many texts may lie in a busy server's queue: within them batches are made of like lengths.
+WINDOW = 512
+LOWEST_ID = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Texts by their lengths in tokens.
+
+    Attributes:
+        name: `mixed`, or the length that all have.
+    """
+
+    name: str
+    lengths: tuple[int, ...]
+
+    @property
+    def uniform(self) -> bool:
+        return len(set(self.lengths)) == 1
+
+    def flops(self, network: Network) -> float:
+        """Return the operations of one text on average, those of real tokens only."""
+        return sum(map(network.flops, self.lengths)) / len(self.lengths)
+
+    def encode(self, network: Network) -> Batch:
+        """Return the texts, of random tokens; always the same ones."""
+        random = np.random.default_rng(SEED)
+        ids = [random.integers(LOWEST_ID, network.vocabulary, n) for n in self.lengths]
+        return tuple(without_layout(one, np.zeros_like(one)) for one in ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a stream becomes batches.
+
+    Attributes:
+        budget: tokens of a batch, of padded layouts the padding's too.
+        ordered: whether texts of like lengths are put together first.
+    """
+
+    budget: int
+    ordered: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.budget} tokens" + (", by length" if self.ordered else "")
+
+
+def uniform(length: int, texts: int = 1024) -> Stream:
+    return Stream(str(length), (length,) * texts)
+
+
+def mixed(texts: int = MIXED_TEXTS) -> Stream:
+    return Stream("mixed", tuple(draw_lengths(np.random.default_rng(SEED), texts)))
+
+
+def make_batches(texts: Sequence[Encoding], setting: Setting, layout: Layout) -> list[Batch]:
+    """Return the texts in batches within the budget, one text at least in each.
+
+    Where all have one length, all batches are alike, and it is one of them.
+    """
+    if len({text.tokens for text in texts}) == 1:
+        return [tuple(texts[: max(1, setting.budget // padded_length(texts[:1], layout))])]
+    ordered: list[Encoding] = []
+    for start in range(0, len(texts), WINDOW):
+        window = list(texts[start : start + WINDOW])
+        ordered += sorted(window, key=lambda t: t.tokens) if setting.ordered else window
+    batches = list(_fill(ordered, setting.budget, layout))
+    if layout != "bucketed":
+        return batches
+    # A fixed shape has rows for the whole budget: those without a text are filled.
+    return [
+        (*batch, *[blank(1, 0)] * (setting.budget // padded_length(batch, layout) - len(batch)))
+        for batch in batches
+    ]
+
+
+def padded_length(batch: Sequence[Encoding], layout: Layout) -> int:
+    """Return the tokens a row of the batch has in a layout with rows."""
+    longest = max(text.tokens for text in batch)
+    if layout != "bucketed":
+        return longest
+    return next((bucket for bucket in BUCKETS if bucket >= longest), longest)
+
+
+def _fill(texts: Sequence[Encoding], budget: int, layout: Layout) -> Iterator[Batch]:
+    batch: list[Encoding] = []
+    for text in texts:
+        if batch and _cost([*batch, text], layout) > budget:
+            yield tuple(batch)
+            batch = []
+        batch.append(text)
+    yield tuple(batch)
+
+
+def _cost(batch: Sequence[Encoding], layout: Layout) -> int:
+    if layout == "packed":
+        return sum(text.tokens for text in batch)
+    return len(batch) * padded_length(batch, layout)
