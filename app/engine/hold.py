@@ -41,12 +41,13 @@ class Hold:
         out as well once no short one came for as long, and where less than that is left before
         the deadline.
         """
-        if not entry.long or not self._one_executor_left:
+        if not entry.long or not self.one_executor_left:
             return -math.inf
         patience = PATIENCE * entry.seconds_alone * pace
         since = min(entry.submitted_at, self._short_came_at)
         return min(since + patience, entry.deadline - patience)
 
     @property
-    def _one_executor_left(self) -> bool:
+    def one_executor_left(self) -> bool:
+        """Whether long entries leave one executor to short ones, which so pass those that wait."""
         return self._executors > 1 and self._executors - len(self._long_runs) <= 1

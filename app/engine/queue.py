@@ -14,10 +14,11 @@ class Queue:
 
     Attributes:
         seconds: what the entries would cost, each in a batch of its own.
+        long_seconds: the part of it that long ones cost.
     """
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self.long_seconds = 0.0
         self._entries: OrderedDict[Entry, None] = OrderedDict()
         self._lengths: dict[Runnable, Lengths] = {}
 
@@ -34,7 +35,7 @@ class Queue:
         self._entries[entry] = None
         lengths = self._lengths.setdefault(entry.servable, defaultdict(OrderedDict))
         lengths[entry.tokens][entry] = None
-        self.seconds += entry.seconds_alone
+        self._count(entry, entry.seconds_alone)
 
     def remove(self, entry: Entry) -> None:
         del self._entries[entry]
@@ -44,7 +45,14 @@ class Queue:
             del lengths[entry.tokens]
             if not lengths:
                 del self._lengths[entry.servable]
-        self.seconds = self.seconds - entry.seconds_alone if self._entries else 0.0
+        self._count(entry, -entry.seconds_alone)
+        if not self._entries:
+            self.seconds = self.long_seconds = 0.0  # rounding errors end here
+
+    def _count(self, entry: Entry, seconds: float) -> None:
+        self.seconds += seconds
+        if entry.long:
+            self.long_seconds += seconds
 
     def pop_live(
         self, oldest_first: Iterable[Entry], now: float, expired: list[Entry]

@@ -14,6 +14,7 @@ from app.engine.entry import Batch, Entry
 from app.engine.hold import Hold
 from app.engine.idle import Idle
 from app.engine.queue import Queue
+from app.engine.running import Running
 from app.errors import NotReady, Overloaded
 
 Clock = Callable[[], float]
@@ -28,13 +29,13 @@ class Scheduler:
     def __init__(
         self, executors: int, max_queue_seconds: float, clock: Clock = time.monotonic
     ) -> None:
-        self._executors = executors
         self._max_queue_seconds = max_queue_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._idle = Idle(self._lock)
         self._queue = Queue()
         self._hold = Hold(executors)
+        self._running = Running(executors)
         self._pace = 1.0
         self._closed = False
 
@@ -44,14 +45,21 @@ class Scheduler:
 
     @property
     def expected_wait_seconds(self) -> float:
-        """What an entry submitted now waits: the queue's cost, at the pace batches really run."""
-        return self._queue.seconds * self._pace / self._executors
+        """What a short entry submitted now waits, at the pace batches really run."""
+        return self._expected_wait(long=False)
+
+    def _expected_wait(self, *, long: bool) -> float:
+        queued = self._queue.seconds
+        if not long and self._hold.one_executor_left:
+            queued -= self._queue.long_seconds  # it passes them
+        return self._running.wait_seconds(queued * self._pace, self._pace, self._clock())
 
     def submit(self, entries: Sequence[Entry]) -> None:
         """Queue the entries of one request, all or none; raise Overloaded or NotReady."""
         now = self._clock()
         with self._lock:
-            self._check_admission(min(entry.deadline for entry in entries) - now)
+            remaining = min(entry.deadline for entry in entries) - now
+            self._check_admission(remaining, long=any(entry.long for entry in entries))
             for entry in entries:
                 entry.submitted_at = now
                 self._queue.add(entry)
@@ -60,14 +68,14 @@ class Scheduler:
             self._idle.wake(len(entries))
 
     def check_admission(self, deadline: float) -> None:
-        """Raise Overloaded or NotReady if an entry with this deadline would not be queued now."""
+        """Raise Overloaded or NotReady if a short entry with this deadline would not be queued."""
         with self._lock:
-            self._check_admission(deadline - self._clock())
+            self._check_admission(deadline - self._clock(), long=False)
 
-    def _check_admission(self, remaining_seconds: float) -> None:
+    def _check_admission(self, remaining_seconds: float, *, long: bool) -> None:
         if self._closed:
             raise NotReady("the service is shutting down; send the request to another replica")
-        wait = self.expected_wait_seconds
+        wait = self._expected_wait(long=long)
         limit = min(self._max_queue_seconds, remaining_seconds)
         if wait > limit:
             raise Overloaded(
@@ -94,6 +102,7 @@ class Scheduler:
                     return None
                 self._idle.wait(self._held_seconds())
             self._hold.started(batch)
+            self._running.started(batch)
             return batch
 
     def finished(self, batch: Batch, seconds: float) -> None:
@@ -106,6 +115,7 @@ class Scheduler:
             if batch.seconds_alone > 0:
                 self._pace += PACE_SMOOTHING * (seconds / batch.seconds_alone - self._pace)
             self._hold.finished(batch)
+            self._running.finished(batch)
             if batch.long and self._queue:
                 self._idle.wake(1)  # of those held back one may run
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from app.engine.backends.cuda.backend import BUDGET_TOKENS, FLASH_FROM, MOST_GRAPHS
+from app.engine.backends.cuda.buckets import plan
 from app.engine.backends.packing import Extent, measure, pack, unpack
 from app.engine.backends.padding import pad, unpad
 from app.engine.decoding import Logits
@@ -16,12 +18,8 @@ from benchmarks.gpu.runners import Subject, Unavailable
 from benchmarks.gpu.streams import Batch, Layout
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-# Else short batches would take slower attention kernels than the service's do.
-FLASH_FROM = "ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV"
 # The first run of a shape allocates, a later one captures; what follows replays.
 WARM_UP_RUNS = 4
-# A captured graph serves every batch that fits: sizes go in steps, as they do in the service.
-TOKEN_STEP, SEQUENCE_STEP, LONGEST_STEP = 256, 16, 32
 
 
 class OnnxRunner:
@@ -49,10 +47,11 @@ class OnnxRunner:
             raise Unavailable(f"ONNX Runtime cannot start {provider} here")
         self._inputs = [item.name for item in self._session.get_inputs()]
         self._numbers = count(1)
+        self._buckets = plan(subject.checkpoint.max_length, BUDGET_TOKENS, MOST_GRAPHS)
 
     def prepare(self, batch: Batch) -> "OnnxWork":
         if self.layout == "packed":
-            extent = _step_up(measure(batch)) if self._captures else measure(batch)
+            extent = self._fill_up(measure(batch)) if self._captures else measure(batch)
             feeds: dict[str, Any] = dict(pack(batch, self._inputs, extent))
             rows = (extent.tokens,) if self._per_token else (extent.sequences,)
         else:
@@ -71,6 +70,10 @@ class OnnxRunner:
         for _ in range(WARM_UP_RUNS):
             work.run()
         return work
+
+    def _fill_up(self, least: Extent) -> Extent:
+        """Return the size that the service captures for such a batch, if it captures one."""
+        return self._buckets.choose(least) or least
 
     def _upload(self, array: Any) -> Any:
         return ort.OrtValue.ortvalue_from_numpy(array, self._device, 0)
@@ -102,15 +105,3 @@ class OnnxWork:
         if self.packed:
             return unpack(logits, self.batch, per_token=self.per_token)
         return unpad(logits, self.batch)
-
-
-def _step_up(least: Extent) -> Extent:
-    longest = _round_up(least.longest, LONGEST_STEP)
-    tokens = _round_up(least.tokens, TOKEN_STEP)
-    sequences = _round_up(least.sequences, SEQUENCE_STEP if least.sequences > 1 else 1)
-    # Each token has a place in the rectangle that the padded texts would fill.
-    return Extent(tokens, max(sequences, -(-tokens // longest)), longest)
-
-
-def _round_up(value: int, step: int) -> int:
-    return -(-value // step) * step

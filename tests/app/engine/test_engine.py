@@ -184,10 +184,11 @@ async def test_stopping_answers_what_was_accepted_and_refuses_the_rest() -> None
 async def test_overload_is_refused_at_once() -> None:
     gate = threading.Event()
     servable = FakeServable(gate=gate)
-    async with running(max_queue_seconds=0.015) as engine:
+    # An encoding takes 18 ms: the first has that left at most, and the third waits for four.
+    async with running(max_queue_seconds=0.04) as engine:
         first = asyncio.ensure_future(engine.run(servable, [encoding(8)], SOON))
         await until_running(servable)
-        second = asyncio.ensure_future(engine.run(servable, [encoding(8)], SOON))
+        second = asyncio.ensure_future(engine.run(servable, [encoding(8)] * 4, SOON))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await engine.run(servable, [encoding(8)], SOON)

@@ -7,6 +7,7 @@ import pytest
 from app.engine.cost import Cost
 from app.engine.entry import Entry
 from app.engine.hold import PATIENCE
+from app.errors import Overloaded
 from tests.support.fakes import Ended, FakeServable, encoding
 from tests.support.simulation import Simulation, WouldWait, lengths, make, take
 
@@ -21,8 +22,8 @@ MINILM = Cost(overhead_seconds=0.0018, seconds_per_token=0.000082, budget_tokens
 class Bench:
     """A scheduler to which a short entry came just now, and what submits to it one by one."""
 
-    def __init__(self, executors: int = 2) -> None:
-        self.scheduler, self.clock = make(executors)
+    def __init__(self, executors: int = 2, max_queue_seconds: float = 1e9) -> None:
+        self.scheduler, self.clock = make(executors, max_queue_seconds)
         self.servable, self._ended = FakeServable(COST), Ended()
         self.submit(SHORT)
         take(self.scheduler)
@@ -141,6 +142,17 @@ def test_an_expired_entry_is_answered_at_once_beside_one_that_is_held_back() -> 
     assert batch.expired == (late,)
     with pytest.raises(WouldWait):
         bench.scheduler.take()
+
+
+def test_a_short_entry_is_not_refused_for_long_ones_that_it_passes() -> None:
+    bench = Bench(max_queue_seconds=1.1 * SECONDS)
+    bench.submit(LONG)
+    take(bench.scheduler)
+    for _ in range(2):
+        bench.submit(LONG)
+    with pytest.raises(Overloaded):
+        bench.submit(LONG)
+    bench.submit(SHORT)
 
 
 def test_nothing_is_held_back_where_no_short_request_came_of_late() -> None:
