@@ -13,8 +13,9 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from app.bundle import open_bundle
+from benchmarks.closed_loop import Seen
 from benchmarks.errors import BenchmarkError
-from benchmarks.generator import Seen, load_closed
+from benchmarks.generator import load_closed
 from benchmarks.gpu.device import memory_taken
 from benchmarks.gpu.load import PATH
 from benchmarks.gpu.plan import Plan

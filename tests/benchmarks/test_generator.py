@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from benchmarks.generator import Seen, closed_loop, load_closed, load_open
+from benchmarks.closed_loop import Seen, closed_loop
+from benchmarks.generator import load_closed, load_open
 from benchmarks.open_loop import post
 
 
