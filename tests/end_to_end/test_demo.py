@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.bundle import Manifest, Precision, open_bundle
-from app.engine.backends.onnxruntime import MODES
+from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from tests.support.load import Call, Clients
 from tests.support.server import Server, serving
 from tests.support.texts import random_texts
@@ -56,7 +56,7 @@ def test_what_is_served_by_default_is_the_checkpoint_within_a_point(
     demo_store: Path, name: str
 ) -> None:
     described = manifest(demo_store, name)
-    served = next(m.precision for m in MODES["CPUExecutionProvider"] if m.find_graph(described))
+    served = next(m.precision for m in OnnxRuntimeBackend.modes if m.find_graph(described))
     metric, _ = MINIMUM[name]
     assert described.evaluation is not None
     lost = described.evaluation.checkpoint[metric] - described.evaluation.graphs[served][metric]
