@@ -16,7 +16,7 @@ bundles = $(1:%=$(STORE)/%/1/manifest.json)
 BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
-.PHONY: help install models models-zh serve demo test test-fast test-slow check format bench bench-quick bench-gpu clean
+.PHONY: help install models models-zh serve demo test test-fast test-slow check format bench bench-quick clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,10 +75,6 @@ bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure be
 
 bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes
 	$(BIN)/python -m benchmarks --quick --out docs/benchmarks
-
-# Engines alone and the service over HTTP. The CUDA provider comes with the extra serve-gpu.
-bench-gpu: $(INSTALLED) ## Measure on a CUDA device (an hour; in parts: --stage, --models)
-	$(BIN)/python -m benchmarks.gpu --out docs/benchmarks/gpu
 
 clean: ## Remove what was built and installed, the demo models included
 	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) $(DEMO_ZH:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache
