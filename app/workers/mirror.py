@@ -13,8 +13,8 @@ from app.engine.backends.base import PADDED, Execution
 from app.engine.catalog import Catalog, Failure, Model
 from app.engine.contest import Choice, Contender
 from app.engine.decoding import Logits
-from app.engine.servable import WINDOW_STRIDE_TOKENS, Runtime, Servable
-from app.engine.tokenization import Encoding, Tokenizer
+from app.engine.servable import Runtime, Servable, make_tokenizer
+from app.engine.tokenization import Encoding
 from app.errors import AmbiguousModel, NotReady, UnknownModel
 from app.metrics import Metrics
 from app.workers.client import ENGINE_AWAY, EngineClient, Link
@@ -157,7 +157,7 @@ class Mirror(Catalog):
 
 
 def _build(bundle: Bundle, runtime: Runtime, tokenizer: bytes) -> Servable:
-    made = Tokenizer(tokenizer, bundle.manifest.max_length, WINDOW_STRIDE_TOKENS)
+    made = make_tokenizer(tokenizer, bundle.manifest)
     return Servable(bundle, runtime, made, _NoSession())
 
 

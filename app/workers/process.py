@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 # A process that takes longer than this to say what it has measured is counted as it was before.
 COLLECT_SECONDS = 1.0
+# One that has not said a word after so many of these pauses, asked in each, hangs. Counted and not
+# timed, so that a machine that was suspended for an hour kills none.
+PAUSES, PAUSE_SECONDS = 6, 5.0
 
 
 class Process:
@@ -26,6 +29,7 @@ class Process:
         self._child = child
         self._line = line
         self._collected = asyncio.Event()
+        self._silent_pauses = 0
 
     @classmethod
     async def start(
@@ -54,8 +58,14 @@ class Process:
         return {"process_role": self.role, "process_pid": self._child.pid}
 
     async def follow(self, on_event: Callable[["Process", dict[str, Any]], None]) -> int:
-        """Hand over what the process tells until it has ended; return its exit code."""
+        """Hand over what the process tells until it has ended; return its exit code.
+
+        From its first word on it must answer when asked; one that hangs is killed.
+        """
+        watching: asyncio.Task[None] | None = None
         while (message := await self._line.receive()) is not None:
+            watching = watching or asyncio.create_task(self._watch())
+            self._silent_pauses = 0
             if message["event"] == "collected":
                 self.snapshot = message["families"]
                 self._collected.set()
@@ -63,8 +73,19 @@ class Process:
                 on_event(self, message)
         self._collected.set()
         code = await self._child.wait()
+        if watching is not None:
+            watching.cancel()
         self._line.close()
         return code
+
+    async def _watch(self) -> None:
+        while self._silent_pauses < PAUSES:
+            self._silent_pauses += 1
+            self.tell("collect")
+            await asyncio.sleep(PAUSE_SECONDS)
+        seconds = PAUSES * PAUSE_SECONDS
+        logger.error("process hangs and is killed", extra=self.identity | {"seconds": seconds})
+        self.kill()
 
     def tell(self, command: str, **fields: Any) -> None:
         """Tell the process to do something."""
