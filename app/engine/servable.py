@@ -97,7 +97,7 @@ class Servable:
                 f"{bundle.path} has no {mode} graph, only {', '.join(manifest.graphs)}; set "
                 f"CLASSMARK_PRECISION=auto, or export with --precision {needed}"
             )
-        tokenizer = Tokenizer(bundle.read_tokenizer(), manifest.max_length, WINDOW_STRIDE_TOKENS)
+        tokenizer = make_tokenizer(bundle.read_tokenizer(), manifest)
         session = backend.load(bundle.read_graph(graph), graph, mode, manifest)
         runtime = Runtime(
             backend.name,
@@ -239,3 +239,9 @@ class Servable:
         """What decides the cost of a run: the network's shape and how its graph was made."""
         source, graph = self.manifest.source, self.graph
         return (source.architecture, source.parameters, self.runtime, graph.recipe)
+
+
+def make_tokenizer(data: bytes, manifest: Manifest) -> Tokenizer:
+    """Return a bundle's tokenizer; entities alone need to know where tokens lie in the text."""
+    words = manifest.task == "sequence-classification"
+    return Tokenizer(data, manifest.max_length, WINDOW_STRIDE_TOKENS, words=words)

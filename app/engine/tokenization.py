@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tokenizers
 
 from app.bundle import LongText
+from app.engine.words import Words
 from app.errors import BundleError, InvalidRequest
 
 Ids = npt.NDArray[np.int64]
@@ -38,14 +39,18 @@ class Encoding:
 
     Attributes:
         ids, type_ids: int64 arrays [tokens].
-        source: what the tokenizer gave.
-        read_subwords: what `subwords` gives.
+        read_source: gives the library's own encoding.
+        read_subwords: gives `subwords` from that.
     """
 
     ids: Ids
     type_ids: Ids
-    source: tokenizers.Encoding = field(repr=False)
-    read_subwords: Callable[[], Sequence[bool]] = field(repr=False)
+    read_source: Callable[[], tokenizers.Encoding] = field(repr=False)
+    read_subwords: Callable[[tokenizers.Encoding], Sequence[bool]] = field(repr=False)
+
+    @cached_property
+    def source(self) -> tokenizers.Encoding:
+        return self.read_source()
 
     @cached_property
     def offsets(self) -> Sequence[tuple[int, int]]:
@@ -61,7 +66,7 @@ class Encoding:
     @cached_property
     def subwords(self) -> Sequence[bool]:
         """For each position, whether the token continues the word before it."""
-        return self.read_subwords()
+        return self.read_subwords(self.source)
 
     @property
     def tokens(self) -> int:
@@ -89,9 +94,15 @@ class Tokenizer:
     The library is always asked for overlapping windows; `truncate` then keeps the first, which is
     the same as truncation on the right. So one tokenizer object, never reconfigured, serves every
     long-text policy from any thread.
+
+    Args:
+        words: put ids together from those of known words where that is exact; where tokens lie in
+            the text is then for the library to find, if anybody asks.
     """
 
-    def __init__(self, data: bytes, max_length: int, stride_tokens: int) -> None:
+    def __init__(
+        self, data: bytes, max_length: int, stride_tokens: int, *, words: bool = False
+    ) -> None:
         try:
             self._tokenizer = tokenizers.Tokenizer.from_buffer(data)
         except ValueError as exc:
@@ -103,9 +114,18 @@ class Tokenizer:
         self._tokenizer.enable_truncation(max_length, stride=self.stride_tokens)
         self._prefixed = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
         self._unknown_id = _unknown_id(self._tokenizer)
+        enough = words and Words.are_enough(self._tokenizer)
+        self._words = Words(self._tokenizer, max_length) if enough else None
+        self._no_types = np.zeros(max_length, np.int64)
+        self._no_types.flags.writeable = False
 
     def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
         """Encode one input; raise InvalidRequest where the long-text policy refuses it."""
+        ids = self._encode_words(source)
+        if ids is not None:
+            no_types = self._no_types[: len(ids)]
+            window = self._window(ids, no_types, partial(self._encode, source), source)
+            return EncodedInput(source, (window,), False, self.stride_tokens)
         first = self._encode(source)
         overflow = first.overflowing if first.overflowing else []
         if overflow and long_text == "error":
@@ -126,8 +146,13 @@ class Tokenizer:
                     f"the limit is {max_windows}; split the text, or ask for long_text 'truncate'"
                 )
             raw += overflow
-        windows = tuple(self._window(encoding, source.text) for encoding in raw)
+        windows = tuple(self._window_of(encoding, source) for encoding in raw)
         return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
+
+    def _encode_words(self, source: TextInput) -> Ids | None:
+        if self._words is None or source.text_pair is not None:
+            return None
+        return self._words.encode(source.text) if len(source.text) <= SHORT_CHARACTERS else None
 
     def _encode(self, source: TextInput) -> tokenizers.Encoding:
         if source.characters <= SHORT_CHARACTERS:
@@ -136,15 +161,20 @@ class Tokenizer:
         whole = source.text if source.text_pair is None else (source.text, source.text_pair)
         return self._tokenizer.encode_batch([whole])[0]
 
-    def _window(self, encoding: tokenizers.Encoding, text: str) -> Encoding:
-        return Encoding(
-            ids=np.array(encoding.ids, dtype=np.int64),
-            type_ids=np.array(encoding.type_ids, dtype=np.int64),
-            source=encoding,
-            read_subwords=partial(self._subwords, encoding, text),
-        )
+    def _window_of(self, encoding: tokenizers.Encoding, source: TextInput) -> Encoding:
+        ids, type_ids = (np.array(one, np.int64) for one in (encoding.ids, encoding.type_ids))
+        return self._window(ids, type_ids, lambda: encoding, source)
 
-    def _subwords(self, encoding: tokenizers.Encoding, text: str) -> list[bool]:
+    def _window(
+        self,
+        ids: Ids,
+        type_ids: Ids,
+        read_source: Callable[[], tokenizers.Encoding],
+        source: TextInput,
+    ) -> Encoding:
+        return Encoding(ids, type_ids, read_source, partial(self._subwords, source.text))
+
+    def _subwords(self, text: str, encoding: tokenizers.Encoding) -> list[bool]:
         """Tell which tokens continue a word, as transformers' token-classification pipeline does.
 
         Source: transformers `TokenClassificationPipeline.gather_pre_entities`.
@@ -169,7 +199,7 @@ def blank(tokens: int, token_id: int) -> Encoding:
 
 def without_layout(ids: Ids, type_ids: Ids) -> Encoding:
     """Return an encoding that can be run, of which nobody asks where its tokens lie."""
-    return Encoding(ids, type_ids, tokenizers.Encoding(), list)
+    return Encoding(ids, type_ids, tokenizers.Encoding, lambda _: [])
 
 
 def _unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:

@@ -1,0 +1,90 @@
+"""What a tokenizer makes of a word, remembered: most words of a text were in earlier texts."""
+
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers
+
+# What BERT's normalizer and pre-tokenizer always cut at; of other white space they delete some.
+_find_words = re.compile(r"[^ \t\n\r]+").findall
+
+# Bounds on memory, about 8 MB when all are taken.
+MOST_WORDS, LONGEST_WORD = 32_768, 32
+# In a text with fewer spaces, such as one in Chinese, what lies between them hardly recurs.
+CHARACTERS_A_WORD = 12
+
+
+class Words:
+    """Encodes a text as the library would, from what the library makes of each of its words.
+
+    That is the same where nothing reaches across a space, and so only for BERT's own WordPiece
+    tokenizers: their normalizer looks at one character at a time, their pre-tokenizer cuts at every
+    space, and their model sees a piece at a time.
+
+    Args:
+        tokenizer: one that `are_enough` for; it may truncate, but not pad.
+        max_length: texts of fewer tokens are encoded here, special tokens included.
+    """
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer, max_length: int) -> None:
+        self._tokenizer = tokenizer
+        self._most_bytes = 8 * (max_length - 1)
+        self._known: dict[str, bytes] = {}
+        probe = tokenizer.encode("a")
+        own = [i for i, special in enumerate(probe.special_tokens_mask) if not special]
+        self._prefix = _pack(probe.ids[: own[0]])
+        self._suffix = _pack(probe.ids[own[-1] + 1 :])
+
+    @staticmethod
+    def are_enough(tokenizer: tokenizers.Tokenizer) -> bool:
+        """Tell whether a text's tokens are those of its words."""
+        added = tokenizer.get_added_tokens_decoder().values()
+        probe = tokenizer.encode("a")
+        return (
+            isinstance(tokenizer.model, models.WordPiece)
+            and isinstance(tokenizer.normalizer, normalizers.BertNormalizer)
+            and isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+            and not any(re.search(r"\s", token.content) for token in added)
+            and not any(probe.type_ids)
+            and not all(probe.special_tokens_mask)
+        )
+
+    def encode(self, text: str) -> npt.NDArray[np.int64] | None:
+        """Return the text's token ids, or None where it takes the library to tell."""
+        words = _find_words(text)
+        if len(text) > CHARACTERS_A_WORD * len(words):
+            return None
+        known = [self._known.get(word) for word in words]
+        if None in known:
+            new = self._read([word for word, ids in zip(words, known, strict=True) if ids is None])
+            known = [new.get(word, ids) for word, ids in zip(words, known, strict=True)]
+        data = b"".join([self._prefix, *filter(None, known), self._suffix])
+        return np.frombuffer(data, np.int64) if len(data) <= self._most_bytes else None
+
+    def _read(self, words: Iterable[str]) -> dict[str, bytes]:
+        """Ask the library about words, all at once, and remember what it says.
+
+        Of more words than fit in the limit some may lack tokens, but their texts do not fit either.
+        """
+        new = list(dict.fromkeys(words))
+        found = self._tokenizer.encode(new, is_pretokenized=True, add_special_tokens=False)
+        ids = [array("q") for _ in new]
+        for word, token_id in zip(found.word_ids, found.ids, strict=True):
+            ids[word].append(token_id)
+        read = {word: own.tobytes() for word, own in zip(new, ids, strict=True)}
+        if not found.overflowing:
+            self._remember({word: own for word, own in read.items() if len(word) <= LONGEST_WORD})
+        return read
+
+    def _remember(self, ids: dict[str, bytes]) -> None:
+        if len(self._known) + len(ids) > MOST_WORDS:
+            self._known.clear()  # the usual ones are soon back
+        self._known.update(ids)
+
+
+def _pack(ids: Sequence[int]) -> bytes:
+    return array("q", ids).tobytes()
