@@ -40,7 +40,7 @@ class Inference:
     """A request's inputs on their way to an answer; inputs share batches with all others.
 
     Its steps in their order: `recall`, then, if anything is wanted, `encode`, a run of `encodings`
-    and `decode`; last `content` and `timing`.
+    and `decode`; then `content` and `timing`; last `observe`.
     """
 
     def __init__(self, service: Service, task: Task, body: InferenceRequest) -> None:
@@ -104,6 +104,9 @@ class Inference:
             if self._cache.enabled:
                 self._cache.put(self._task.servable, self._question(one.source), result)
         self._stages["decode"] = time.perf_counter() - started
+
+    def observe(self) -> None:
+        """Count what was encoded and time the stages; the answer need not wait for that."""
         for one in self._encoded:
             self._series.input_tokens.observe(one.tokens)
             if one.truncated:
@@ -149,5 +152,6 @@ async def answer(
             await asyncio.to_thread(inference.encode)
         work = service.engine.run(task.servable, inference.encodings, deadline)
         inference.decode(await until_disconnected(request, work))
+    inference.observe()
     headers = {"Server-Timing": inference.timing}
     return Response(inference.content, headers=headers, media_type="application/json")

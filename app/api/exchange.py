@@ -161,6 +161,7 @@ class Exchange:
     def _respond(self, inference: Inference) -> None:
         timing = (b"server-timing", inference.timing.encode())
         self._end(200, [timing, (b"content-type", b"application/json")], inference.content)
+        inference.observe()
 
     def _refuse(self, error: Exception) -> None:
         metrics, request_id = self._service.metrics, self._observation.request_id
@@ -175,7 +176,6 @@ class Exchange:
         self.response_complete = True
         if self._pending is not None:
             self._pending.close()
-        self._observation.end(status)
         if self._service.lifecycle.draining:
             self.keep_alive = False
         id_header = (b"x-request-id", self._observation.request_id.encode())
@@ -183,3 +183,4 @@ class Exchange:
         connection, self._pending, self._inference = self._connection, None, None
         del self._connection
         connection.respond(status, [*headers, id_header], body, keep_alive=self.keep_alive)
+        self._observation.end(status)
