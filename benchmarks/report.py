@@ -118,8 +118,7 @@ def _latency(latency: dict[str, Any], objective_seconds: float) -> str:
     lines += [
         "",
         f"One client alone: median {alone['http'] * 1e3:.2f} ms, {alone['over'] * 1e3:.2f} ms over "
-        f"the bare session run of the same text, measured in turns ({alone['bare'] * 1e3:.2f} ms; "
-        f"{alone['bare_in_a_row'] * 1e3:.2f} ms when such runs follow each other).",
+        f"the bare session run of the same text, measured in turns ({alone['bare'] * 1e3:.2f} ms).",
         "",
         f"Long texts ({PERCENT(long_texts['share'])} of 512 tokens, at "
         f"{PERCENT(long_texts['load'])} of capacity): p99 of the short ones "

@@ -25,7 +25,7 @@ def results() -> dict[str, Any]:
         "tunings": {"Slow": "batch 32"}, "failed": {"Broken": "did not\nstart"},
         "latency": {
             "open_loop": [load, load | {"load": 0.3, "refusal_p50": None, "refused": 0}],
-            "alone": {"http": 0.004, "bare": 0.003, "over": 0.001, "bare_in_a_row": 0.0025},
+            "alone": {"http": 0.004, "bare": 0.003, "over": 0.001},
             "long_texts": {"share": 0.02, "load": 0.5, "p99_without": 0.02, "p99_with": 0.05,
                            "one_long_run": 0.06},
         },
