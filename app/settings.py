@@ -32,7 +32,8 @@ class Settings(BaseSettings):
         "reload call.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where models run; auto takes CUDA where ONNX Runtime offers it."
+        "auto",
+        description="Where models run; auto takes CUDA where ONNX Runtime has it and finds a GPU.",
     )
     backend: Literal["onnxruntime", "openvino", "auto"] = Field(
         "onnxruntime",

@@ -1,12 +1,16 @@
 """Which backends may run the models, by the settings and the device."""
 
+import logging
 from typing import Literal
 
 from app.bundle import Precision, graph_precision
 from app.engine.backends.base import Backend
 from app.engine.backends.cuda.backend import CudaBackend
+from app.engine.backends.cuda.cudart import finds_no_gpu
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, choose_provider
 from app.engine.backends.openvino import OpenVinoBackend
+
+logger = logging.getLogger(__name__)
 
 
 def select_backends(
@@ -44,6 +48,10 @@ def _backends(wanted: str, device: Literal["auto", "cpu", "cuda"], streams: int)
             )
         return [OpenVinoBackend(streams)]
     if choose_provider(device) == "CUDAExecutionProvider":
-        return [CudaBackend()]
+        cuda = CudaBackend()  # finds CUDA's libraries, so it comes first
+        if device == "cuda" or not finds_no_gpu():
+            return [cuda]
+        remedy = "set CLASSMARK_DEVICE=cuda to fail instead, or =cpu to say so"
+        logger.warning("no GPU, models run on the CPU", extra={"remedy": remedy})
     onnxruntime = OnnxRuntimeBackend(streams)
     return [onnxruntime, OpenVinoBackend(streams)] if wanted == "auto" else [onnxruntime]

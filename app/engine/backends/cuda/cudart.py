@@ -9,10 +9,13 @@ import ctypes
 LIBRARY = "libcudart.so.13"
 NON_BLOCKING = 1
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
+# cudaErrorNoDevice; and cudaErrorInsufficientDriver, which is also that of no driver at all.
+NO_DEVICE, NO_DRIVER = 100, 35
 
 _POINTER = ctypes.c_void_p
 _SIGNATURES = {
     "cudaGetErrorString": (ctypes.c_int,),
+    "cudaGetDeviceCount": (ctypes.POINTER(ctypes.c_int),),
     "cudaStreamCreateWithFlags": (ctypes.POINTER(_POINTER), ctypes.c_uint),
     "cudaStreamDestroy": (_POINTER,),
     "cudaStreamSynchronize": (_POINTER,),
@@ -40,6 +43,12 @@ class Cudart:
             function.argtypes = arguments
             function.restype = ctypes.c_int
         self._library.cudaGetErrorString.restype = ctypes.c_char_p
+
+    def finds_no_gpu(self) -> bool:
+        """Tell whether CUDA says that this process sees no GPU; any other fault is not that."""
+        count = ctypes.c_int()
+        error: int = self._library.cudaGetDeviceCount(ctypes.byref(count))
+        return error in (NO_DEVICE, NO_DRIVER) or (error == 0 and count.value == 0)
 
     def make_stream(self) -> int:
         """Return a stream that does not wait for the default one."""
@@ -71,3 +80,11 @@ class Cudart:
         if error:
             meaning = self._library.cudaGetErrorString(error).decode()
             raise CudaError(f"{name} failed with {error}: {meaning}")
+
+
+def finds_no_gpu() -> bool:
+    """Tell whether this process surely sees no GPU; where nobody can say, it may see one."""
+    try:
+        return Cudart().finds_no_gpu()
+    except (OSError, AttributeError):
+        return False

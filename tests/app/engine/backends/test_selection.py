@@ -25,6 +25,26 @@ def no_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)  # type: ignore[arg-type]
 
 
+class Library:
+    """A CUDA runtime that gives one answer when asked how many GPUs there are."""
+
+    def __init__(self, error: int, count: int) -> None:
+        def count_devices(found: Any) -> int:
+            found._obj.value = count
+            return error
+
+        self.cudaGetDeviceCount = count_devices
+
+    def __getattr__(self, name: str) -> Any:
+        return SimpleNamespace()
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch, error: int, count: int) -> None:
+    monkeypatch.setattr(selection, "choose_provider", lambda device: "CUDAExecutionProvider")
+    monkeypatch.setattr("ctypes.CDLL", lambda name: Library(error, count))
+
+
 def names(*arguments: Any) -> list[str]:
     return [backend.name for backend in select_backends(*arguments, streams=2)]
 
@@ -57,23 +77,43 @@ def test_only_backends_that_run_the_wanted_graph_compete() -> None:
         names("openvino", "cpu", "int8")
 
 
-@pytest.mark.usefixtures("openvino")
-def test_openvino_is_for_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("openvino", "cuda")
+@pytest.mark.parametrize(("error", "count"), [(0, 1)])
+def test_openvino_is_for_cpus() -> None:
     with pytest.raises(ValueError, match="CLASSMARK_DEVICE=cpu"):
         names("openvino", "cuda", None)
-    monkeypatch.setattr(selection, "choose_provider", lambda device: "CUDAExecutionProvider")
     assert names("auto", "auto", None) == ["onnxruntime"]
 
 
-def test_where_there_is_cuda_packed_fp16_comes_first_and_one_batch_prepares_while_one_runs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(selection, "choose_provider", lambda device: "CUDAExecutionProvider")
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(("error", "count"), [(0, 1)])
+def test_where_there_is_cuda_packed_fp16_comes_first_and_one_batch_prepares_while_one_runs() -> (
+    None
+):
     (backend,) = select_backends("onnxruntime", "auto", None, 16)
     assert backend.provider == "CUDAExecutionProvider"
     assert list(map(str, backend.modes)) == ["fp16 packed", "fp16", "fp32", "int8"]
     assert backend.executors == 2
     assert max(count * tokens for count, tokens in backend.warm_up_shapes) == BUDGET_TOKENS
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(("error", "count"), [(100, 0), (35, 0), (0, 0)])
+def test_where_cuda_finds_no_gpu_auto_takes_the_cpu_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (backend,) = select_backends("onnxruntime", "auto", None, 2)
+    assert backend.provider == "CPUExecutionProvider"
+    assert "no GPU, models run on the CPU" in caplog.text
+    (backend,) = select_backends("onnxruntime", "cuda", None, 2)
+    assert backend.provider == "CUDAExecutionProvider"
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(("error", "count"), [(0, 1), (999, 0)])
+def test_only_where_cuda_is_sure_there_is_no_gpu_auto_gives_it_up() -> None:
+    (backend,) = select_backends("onnxruntime", "auto", None, 2)
+    assert backend.provider == "CUDAExecutionProvider"
 
 
 @pytest.mark.usefixtures("openvino")
