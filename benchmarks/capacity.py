@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from benchmarks.bench import Bench, say
 from benchmarks.contenders import CLASSMARK, Contender, Tuning
 from benchmarks.errors import BenchmarkError
-from benchmarks.limit import Limit, measure_limit
+from benchmarks.limit import Limit, best_size, measure_limit
 from benchmarks.plan import BATCH_CONNECTIONS, BATCH_TEXTS, CONNECTIONS
 from benchmarks.servers import Server
 from benchmarks.wrk import closed_loop
@@ -24,16 +24,35 @@ class Capacity:
     """What the rounds found; every list has one value a round, but for failed contenders.
 
     Attributes:
-        limits: texts/s of the limit, the mean of before and after the round's contenders.
+        before, after, fp32: the limit before and after the round's contenders, and that of fp32.
         contenders: name to its rounds.
         failed: name to the reason.
     """
 
-    limits: list[float] = field(default_factory=list)
-    details: list[Limit] = field(default_factory=list)
-    fp32_limits: list[float] = field(default_factory=list)
+    before: list[Limit] = field(default_factory=list)
+    after: list[Limit] = field(default_factory=list)
+    fp32: list[Limit] = field(default_factory=list)
     contenders: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> list[float]:
+        """Texts/s of each round: the mean of before and after, by the best batch size of all."""
+        size = best_size([*self.before, *self.after])
+        pairs = zip(self.before, self.after, strict=True)
+        return [mean([one.by_batch_size[size] for one in pair]) for pair in pairs]
+
+    @property
+    def fp32_limits(self) -> list[float]:
+        size = best_size(self.fp32)
+        return [one.by_batch_size[size] for one in self.fp32]
+
+    @property
+    def with_encoding(self) -> float:
+        """What is left of the limit where the callers encode too."""
+        limits = [*self.before, *self.after]
+        size = best_size(limits)
+        return median(one.with_encoding / one.by_batch_size[size] for one in limits)
 
 
 def measure_capacity(bench: Bench, contenders: Sequence[Contender]) -> Capacity:
@@ -41,13 +60,13 @@ def measure_capacity(bench: Bench, contenders: Sequence[Contender]) -> Capacity:
     found = Capacity()
     for number in range(bench.plan.rounds):
         say(f"{bench.subject.title}: round {number + 1} of {bench.plan.rounds}")
-        before = _limit(bench)
+        found.before.append(_limit(bench))
         # Each round starts with another, so that none always follows the same one.
         first = number % len(contenders)
         for contender in (*contenders[first:], *contenders[:first]):
             if contender.name not in found.failed:
                 _measure(bench, contender, found)
-        after = _limit(bench)
+        found.after.append(_limit(bench))
         fp32 = measure_limit(
             bench.subject,
             bench.texts_file,
@@ -55,9 +74,7 @@ def measure_capacity(bench: Bench, contenders: Sequence[Contender]) -> Capacity:
             precision="fp32",
             batch_sizes=FP32_BATCH_SIZES,
         )
-        found.fp32_limits.append(fp32.texts_per_second)
-        found.details += [before, after]
-        found.limits.append(mean([before.texts_per_second, after.texts_per_second]))
+        found.fp32.append(fp32)
     return found
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 from app.bundle import Precision
@@ -42,6 +43,16 @@ class Limit:
     @property
     def texts_per_second(self) -> float:
         return max(self.by_batch_size.values())
+
+
+def best_size(limits: Sequence[Limit]) -> int:
+    """Return the batch size that is fastest in the median of the measurements.
+
+    One for all of them: the fastest of each would be the luckiest as well.
+    """
+    return max(
+        limits[0].by_batch_size, key=lambda size: median(one.by_batch_size[size] for one in limits)
+    )
 
 
 def measure_limit(

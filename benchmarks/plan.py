@@ -11,6 +11,8 @@ MAX_QUEUE_SECONDS = 0.04
 # What the strict subject's labels must share with the checkpoint's.
 AGREEMENT = 0.995
 LOADS = (0.3, 0.6, 0.9, 1.5)
+# Texts of 512 tokens among short ones, which come at that share of capacity.
+LONG_SHARE, LONG_LOAD = 0.02, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +40,5 @@ class Plan:
     base: bool
 
 
-QUICK = Plan("quick", 3, 256, 0.5, 3, 4.0, 32, tune=False, tune_seconds=0, strict=False, base=False)
-FULL = Plan("full", 5, 512, 1.0, 5, 12.0, 200, tune=True, tune_seconds=3, strict=True, base=True)
+QUICK = Plan("quick", 3, 256, 0.5, 3, 2.5, 60, tune=False, tune_seconds=0, strict=False, base=False)
+FULL = Plan("full", 5, 512, 1.0, 5, 6.0, 200, tune=True, tune_seconds=3, strict=True, base=True)

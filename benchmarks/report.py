@@ -3,6 +3,7 @@
 from statistics import median
 from typing import Any
 
+from benchmarks.plan import LONG_LOAD, LONG_SHARE
 from benchmarks.statistics import median_ratio, spread
 
 PERCENT = "{:.0%}".format
@@ -102,8 +103,8 @@ def _failed(failed: dict[str, str]) -> str:
 def _latency(latency: dict[str, Any], objective_seconds: float) -> str:
     alone, long_texts = latency["alone"], latency["long_texts"]
     lines = [
-        f"Classmark in an open loop; goodput is what came within {objective_seconds * 1e3:.0f} ms, "
-        "as a share of capacity:",
+        f"Classmark in an open loop, medians of {len(latency['rounds'])} rounds; goodput is what "
+        f"came within {objective_seconds * 1e3:.0f} ms, as a share of the round's capacity:",
         "",
         "| arrivals | load | p50 ms | p90 ms | p99 ms | goodput | refused | refusal p50 ms |",
         "| --- | --: | --: | --: | --: | --: | --: | --: |",
@@ -113,16 +114,16 @@ def _latency(latency: dict[str, Any], objective_seconds: float) -> str:
         lines.append(
             f"| {row['pattern']} | {PERCENT(row['load'])} | {row['p50'] * 1e3:.1f} | "
             f"{row['p90'] * 1e3:.1f} | {row['p99'] * 1e3:.1f} | "
-            f"{PERCENT(row['goodput_of_capacity'])} | {row['refused']} | {refusal} |"
+            f"{PERCENT(row['goodput_of_capacity'])} | {PERCENT(row['refused_share'])} | {refusal} |"
         )
     lines += [
         "",
         f"One client alone: median {alone['http'] * 1e3:.2f} ms, {alone['over'] * 1e3:.2f} ms over "
         f"the bare session run of the same text, measured in turns ({alone['bare'] * 1e3:.2f} ms).",
         "",
-        f"Long texts ({PERCENT(long_texts['share'])} of 512 tokens, at "
-        f"{PERCENT(long_texts['load'])} of capacity): p99 of the short ones "
-        f"{long_texts['p99_without'] * 1e3:.0f} ms without, {long_texts['p99_with'] * 1e3:.0f} ms "
-        f"with; one long run alone takes {long_texts['one_long_run'] * 1e3:.0f} ms.",
+        f"Long texts ({PERCENT(LONG_SHARE)} of 512 tokens, at {PERCENT(LONG_LOAD)} of capacity): "
+        f"p99 of the short ones {long_texts['without'] * 1e3:.0f} ms without, "
+        f"{long_texts['with'] * 1e3:.0f} ms with, {long_texts['growth'] * 1e3:.0f} ms more; one "
+        f"long run alone takes {long_texts['one_run'] * 1e3:.0f} ms.",
     ]
     return "\n".join(lines)

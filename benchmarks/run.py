@@ -76,8 +76,12 @@ def _measure(bench: Bench, field: Sequence[Contender], *, latency: bool) -> dict
         "agreement": subject.agreement,
         "parameters": subject.manifest["source"]["parameters"],
         "limits": found.limits,
-        "limits_by_batch_size": [one.by_batch_size for one in found.details],
-        "with_encoding": median(one.with_encoding / one.texts_per_second for one in found.details),
+        "limits_by_batch_size": [
+            one.by_batch_size
+            for pair in zip(found.before, found.after, strict=True)
+            for one in pair
+        ],
+        "with_encoding": found.with_encoding,
         "fp32_limits": found.fp32_limits,
         "contenders": found.contenders,
         "tunings": {one.name: str(one.tuning) for one in field if one.peer is not None},
@@ -85,8 +89,7 @@ def _measure(bench: Bench, field: Sequence[Contender], *, latency: bool) -> dict
         "latency": None,
     }
     if latency and CLASSMARK.name in found.contenders:
-        rates = [one["texts_per_second"] for one in found.contenders[CLASSMARK.name]]
-        measured["latency"] = measure_latency(bench, median(rates))
+        measured["latency"] = measure_latency(bench)
     return measured
 
 

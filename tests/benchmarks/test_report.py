@@ -17,17 +17,17 @@ def row(rate: float) -> dict[str, Any]:
 @pytest.fixture
 def results() -> dict[str, Any]:
     load = {"pattern": "poisson", "load": 1.5, "p50": 0.02, "p90": 0.03, "p99": 0.09,
-            "goodput_of_capacity": 0.95, "refused": 12, "refusal_p50": 0.004}  # fmt: skip
+            "goodput_of_capacity": 0.95, "refused_share": 0.34, "refusal_p50": 0.004}  # fmt: skip
     subject = {
         "title": "A model", "name": "a", "precision": "int8", "limits": [100.0, 50.0],
         "fp32_limits": [40.0, 20.0], "agreement": 0.9931, "with_encoding": 0.97,
         "contenders": {"Slow": [row(20.0), row(10.0)], "Classmark": [row(95.0), row(46.0)]},
         "tunings": {"Slow": "batch 32"}, "failed": {"Broken": "did not\nstart"},
         "latency": {
-            "open_loop": [load, load | {"load": 0.3, "refusal_p50": None, "refused": 0}],
+            "open_loop": [load, load | {"load": 0.3, "refusal_p50": None, "refused_share": 0.0}],
             "alone": {"http": 0.004, "bare": 0.003, "over": 0.001},
-            "long_texts": {"share": 0.02, "load": 0.5, "p99_without": 0.02, "p99_with": 0.05,
-                           "one_long_run": 0.06},
+            "long_texts": {"without": 0.02, "with": 0.05, "growth": 0.031, "one_run": 0.06},
+            "rounds": [{}, {}],
         },
     }  # fmt: skip
     machine = {"cpu": "A CPU", "cpus": 2, "flags": ["BF16"], "python": "3.11",
@@ -44,8 +44,9 @@ def test_the_report_names_all_that_was_measured_and_what_was_not(results: dict[s
     assert "- Broken: did not start" in text
     assert "2.34 times the offline limit of the fp32 graph" in text
     assert "for 99.3% of the texts" in text
-    assert "| poisson | 150% | 20.0 | 30.0 | 90.0 | 95% | 12 | 4.0 |" in text
+    assert "| poisson | 150% | 20.0 | 30.0 | 90.0 | 95% | 34% | 4.0 |" in text
     assert "median 4.00 ms, 1.00 ms over" in text
+    assert "50 ms with, 31 ms more; one long run alone takes 60 ms" in text
 
 
 def test_the_best_comes_first(results: dict[str, Any]) -> None:
