@@ -123,8 +123,12 @@ class Tokenizer:
         """Encode one input; raise InvalidRequest where the long-text policy refuses it."""
         ids = self._encode_words(source)
         if ids is not None:
-            no_types = self._no_types[: len(ids)]
-            window = self._window(ids, no_types, partial(self._encode, source), source)
+            window = Encoding(
+                ids,
+                self._no_types[: len(ids)],
+                read_source=partial(self._encode, source),
+                read_subwords=partial(self._subwords, source.text),
+            )
             return EncodedInput(source, (window,), False, self.stride_tokens)
         first = self._encode(source)
         overflow = first.overflowing if first.overflowing else []
@@ -146,7 +150,7 @@ class Tokenizer:
                     f"the limit is {max_windows}; split the text, or ask for long_text 'truncate'"
                 )
             raw += overflow
-        windows = tuple(self._window_of(encoding, source) for encoding in raw)
+        windows = tuple(self._window(encoding, source.text) for encoding in raw)
         return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
 
     def _encode_words(self, source: TextInput) -> Ids | None:
@@ -161,18 +165,13 @@ class Tokenizer:
         whole = source.text if source.text_pair is None else (source.text, source.text_pair)
         return self._tokenizer.encode_batch([whole])[0]
 
-    def _window_of(self, encoding: tokenizers.Encoding, source: TextInput) -> Encoding:
-        ids, type_ids = (np.array(one, np.int64) for one in (encoding.ids, encoding.type_ids))
-        return self._window(ids, type_ids, lambda: encoding, source)
-
-    def _window(
-        self,
-        ids: Ids,
-        type_ids: Ids,
-        read_source: Callable[[], tokenizers.Encoding],
-        source: TextInput,
-    ) -> Encoding:
-        return Encoding(ids, type_ids, read_source, partial(self._subwords, source.text))
+    def _window(self, encoding: tokenizers.Encoding, text: str) -> Encoding:
+        return Encoding(
+            np.array(encoding.ids, np.int64),
+            np.array(encoding.type_ids, np.int64),
+            read_source=lambda: encoding,
+            read_subwords=partial(self._subwords, text),
+        )
 
     def _subwords(self, text: str, encoding: tokenizers.Encoding) -> list[bool]:
         """Tell which tokens continue a word, as transformers' token-classification pipeline does.

@@ -119,6 +119,8 @@ class Control:
         """Do as the supervisor says until it is gone; then `stop`."""
         while (message := await self._line.receive()) is not None:
             match message["do"]:
+                case "ping":
+                    self._line.send(event="pong")
                 case "collect":
                     snapshot = take_snapshot(registry)
                     self._line.send(event="collected", families=snapshot)

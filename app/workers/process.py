@@ -69,7 +69,7 @@ class Process:
             if message["event"] == "collected":
                 self.snapshot = message["families"]
                 self._collected.set()
-            else:
+            elif message["event"] != "pong":
                 on_event(self, message)
         self._collected.set()
         code = await self._child.wait()
@@ -81,7 +81,7 @@ class Process:
     async def _watch(self) -> None:
         while self._silent_pauses < PAUSES:
             self._silent_pauses += 1
-            self.tell("collect")
+            self.tell("ping")
             await asyncio.sleep(PAUSE_SECONDS)
         seconds = PAUSES * PAUSE_SECONDS
         logger.error("process hangs and is killed", extra=self.identity | {"seconds": seconds})

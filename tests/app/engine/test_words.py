@@ -108,17 +108,21 @@ def test_other_tokenizers_are_left_to_the_library() -> None:
     typed.post_processor = processors.TemplateProcessing(
         single="[CLS]:1 $A:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
-    for one in (by_bytes, reaching, other, typed):
+    unknown = make_tokenizer(NORMALIZERS["uncased"])
+    unknown.model = models.WordPiece({"[CLS]": 1, "[SEP]": 2, "b": 3}, unk_token="[UNK2]")
+    for one in (by_bytes, reaching, other, typed, unknown):
         assert not Words.are_enough(one)
 
 
 def test_layout_is_the_librarys_too() -> None:
     library = make_tokenizer(NORMALIZERS["uncased"])
-    tokenizer = Tokenizer(library.to_str().encode(), LIMIT, 8, words=True)
+    data = library.to_str().encode()
+    plain, quick = (Tokenizer(data, LIMIT, 8, words=words) for words in (False, True))
     for text in random_texts(200, seed=6, longest=12):
-        (window,) = tokenizer.encode(TextInput(text), "truncate", 1).windows
-        expected = library.encode(text)
-        assert window.ids.tolist() == expected.ids
-        assert window.type_ids.tolist() == expected.type_ids
-        assert list(window.offsets) == expected.offsets
-        assert len(window.subwords) == len(expected.ids)
+        asked = TextInput(text), "truncate", 1
+        (expected,), (window,) = (one.encode(*asked).windows for one in (plain, quick))
+        assert window.ids.tolist() == expected.ids.tolist()
+        assert window.type_ids.tolist() == expected.type_ids.tolist()
+        assert window.offsets == expected.offsets
+        assert window.content == expected.content
+        assert window.subwords == expected.subwords

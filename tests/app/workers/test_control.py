@@ -37,6 +37,12 @@ async def test_commands_are_obeyed_and_the_end_of_the_line_means_stop() -> None:
         assert await asyncio.wait_for(told.get(), 10) == "stop"
 
 
+async def test_a_process_says_that_it_is_there() -> None:
+    async with supervised() as (_, line, _told):
+        line.send(do="ping")
+        assert await asyncio.wait_for(line.receive(), 10) == {"event": "pong"}
+
+
 async def test_a_line_that_makes_no_sense_means_stop() -> None:
     ours, theirs = socket.socketpair()
     control = Control(await Line.open(theirs))

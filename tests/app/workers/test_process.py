@@ -27,8 +27,8 @@ for asked in range(20):
     """
     + rest
     for rest in (
-        "tell(event='collected', families=[])",
-        "tell(event='collected', families=[]) if asked < 2 else None",
+        "tell(event='pong')",
+        "tell(event='pong') if asked < 2 else None",
     )
 )
 
