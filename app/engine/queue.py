@@ -2,9 +2,14 @@
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from app.engine.entry import Entry, Runnable
+from app.engine.partition import cheapest_batch
 
+# So many entries decide how `first` and they are best shared out into batches; looking further
+# gains nothing. Where a single batch holds more, its edges matter little.
+SIGHT = 32
 # The entries of one servable by their length in tokens, oldest first within a length.
 Lengths = defaultdict[int, "OrderedDict[Entry, None]"]
 
@@ -71,7 +76,27 @@ class Queue:
         return live
 
     def pop_neighbours(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
-        """Remove and return the entries nearest to `first` in length, as far as the cost admits."""
+        """Remove and return the entries that should run in a batch with `first`, which is out."""
+        cost = first.servable.cost
+        if cost.packed or cost.budget_tokens > SIGHT * first.tokens:
+            return self._pop_nearest(first, now, expired)
+        near = sorted([first, *self._near(first, now)], key=lambda entry: entry.tokens)
+        at, lengths = near.index(first), [entry.tokens for entry in near]
+        batch = cheapest_batch(lengths, at, round(cost.overhead_tokens), cost.budget_tokens)
+        neighbours = [near[i] for i in batch if i != at]
+        for entry in neighbours:
+            self.remove(entry)
+        return neighbours
+
+    def _near(self, first: Entry, now: float) -> Iterator[Entry]:
+        """Give the SIGHT entries nearest to `first` in length that still have time."""
+        lengths = self._lengths.get(first.servable, Lengths())
+        nearest_first = sorted(lengths, key=lambda tokens: abs(tokens - first.tokens))
+        entries = (entry for tokens in nearest_first for entry in lengths[tokens])
+        return islice((entry for entry in entries if entry.deadline > now), SIGHT)
+
+    def _pop_nearest(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
+        """Remove and return the entries nearest in length, as far as the cost admits."""
         cost, entries = first.servable.cost, [first]
         longest = total = first.tokens
         lengths = self._lengths.get(first.servable, Lengths())

@@ -7,6 +7,7 @@ import pytest
 from app.engine.cost import Cost
 from app.engine.entry import Batch, Entry
 from app.engine.hold import PATIENCE
+from app.engine.queue import SIGHT
 from app.errors import NotReady, Overloaded
 from tests.support.fakes import Ended, FakeServable
 from tests.support.simulation import Simulation, lengths, make, take
@@ -53,10 +54,37 @@ def test_an_entry_joins_only_while_its_padding_costs_less_than_a_batch_of_its_ow
     scheduler, _ = make()
     # The overhead of a batch is worth 10 tokens.
     servable, ended = FakeServable(Cost(0.010, 0.001, 1000)), Ended()
+    for tokens in (50, 41, 30):
+        scheduler.submit([ended.entry(servable, tokens)])
+    assert sorted(lengths(take(scheduler))) == [41, 50]
+    assert lengths(take(scheduler)) == [30]
+
+
+def test_an_entry_does_not_join_the_oldest_where_it_fits_others_better() -> None:
+    scheduler, _ = make()
+    servable, ended = FakeServable(Cost(0.010, 0.001, 1000)), Ended()
     for tokens in (50, 41, 39):
         scheduler.submit([ended.entry(servable, tokens)])
-    assert lengths(take(scheduler)) == [50, 41]
-    assert lengths(take(scheduler)) == [39]
+    assert lengths(take(scheduler)) == [50]
+    assert sorted(lengths(take(scheduler))) == [39, 41]
+
+
+def test_batches_of_more_entries_than_are_weighed_still_fill_their_budget() -> None:
+    scheduler, _ = make()
+    servable, ended = FakeServable(Cost(0.010, 0.001, 8 * 4 * SIGHT)), Ended()
+    scheduler.submit([ended.entry(servable, 8) for _ in range(5 * SIGHT)])
+    assert [len(take(scheduler).entries) for _ in range(2)] == [4 * SIGHT, SIGHT]
+
+
+def test_an_expired_entry_never_joins_the_oldest() -> None:
+    scheduler, clock = make()
+    servable, ended = FakeServable(Cost(0.010, 0.001, 100)), Ended()
+    live, late = ended.entry(servable, 8), ended.entry(servable, 8, deadline=clock.now + 1)
+    scheduler.submit([live])
+    scheduler.submit([late])
+    clock.now += 2
+    assert take(scheduler).entries == (live,)
+    assert take(scheduler).expired == (late,)
 
 
 def test_an_expired_entry_is_dropped_before_it_costs_device_time() -> None:
