@@ -86,6 +86,10 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
+    def count_rejection(self, reason: str) -> None:
+        """Count a request that is not answered, by one of REJECTION_REASONS."""
+        self._rejections[reason].inc()
+
     def _observe_requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "classmark_requests",
@@ -123,14 +127,13 @@ class Metrics:
             ["model"],
             registry=registry,
         )
-        self.rejections = Counter(
+        rejections = Counter(
             "classmark_rejections",
             f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",
             ["reason"],
             registry=registry,
         )
-        for reason in REJECTION_REASONS:
-            self.rejections.labels(reason)
+        self._rejections = {reason: rejections.labels(reason) for reason in REJECTION_REASONS}
 
     def _observe_cache(self, registry: CollectorRegistry) -> None:
         self.cache_lookups = Counter(

@@ -41,7 +41,8 @@ class Bench:
         self, contender: Contender, settings: Mapping[str, str] | None = None
     ) -> Iterator[Server]:
         python = prepare(contender, self.folder)
-        log = self.folder / "logs" / f"{self.subject.name}-{contender.name}.log"
+        name = "-".join([self.subject.name, contender.name, *(settings or {})])
+        log = self.folder / "logs" / f"{name}.log"
         with serving(contender, self.subject, python, log, self.expected, settings) as server:
             yield server
 

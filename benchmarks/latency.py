@@ -1,6 +1,8 @@
 """Latency of Classmark in rounds: open loops at shares of its capacity, one client, long texts."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
 from statistics import median
 from typing import Any
 
@@ -10,8 +12,8 @@ from benchmarks.bare import BareModel
 from benchmarks.bench import Bench, say
 from benchmarks.contenders import CLASSMARK
 from benchmarks.long_texts import long_run_seconds, measure_long_texts
-from benchmarks.open_loop import open_loop, post
-from benchmarks.plan import CONNECTIONS, LOADS, MAX_QUEUE_SECONDS, OBJECTIVE_SECONDS
+from benchmarks.open_loop import Open, open_loop, post
+from benchmarks.plan import CONNECTIONS, LOADS, MAX_QUEUE_SECONDS, OBJECTIVE_SECONDS, Plan
 from benchmarks.servers import Server
 from benchmarks.statistics import goodput, percentile
 from benchmarks.wrk import closed_loop
@@ -22,7 +24,8 @@ PATTERNS: dict[str, Callable[[float, float, int], list[float]]] = {
     "bursts": bursts,
 }
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-WARM_UP_REQUESTS = 200
+WARM_UP_REQUESTS, WARM_UP_RATE = 200, 100.0
+WARM_UP_SECONDS = 1
 
 
 def measure_latency(bench: Bench) -> dict[str, Any]:
@@ -48,57 +51,57 @@ def _medians(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _round(bench: Bench, model: BareModel, number: int) -> dict[str, Any]:
-    """Measure capacity, and what is a share of it, on servers that start anew."""
+    """Measure on servers that start anew: one with the default queue, and one with ADMISSION."""
     plan, texts = bench.plan, bench.workload.texts
     say(f"{bench.subject.title}: latency, round {number + 1} of {plan.rounds}")
-    # The default queue here: a refused short text would have no latency to compare.
-    with bench.serving(CLASSMARK) as server:
+    with bench.serving(CLASSMARK) as server, bench.serving(CLASSMARK, ADMISSION) as limited:
+        capacity = partial(_capacity, bench, server, plan.closed_seconds)
         short, long = _requests(server, texts), _requests(server, bench.workload.long_texts)
-        bodies = bench.bodies(server)
-        for seconds in (1, plan.closed_seconds):
-            closed = closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, seconds)
-        capacity = closed.answers_per_second
-        beside = measure_long_texts(server.port, short, long, capacity, plan.open_seconds, number)
+        _capacity(bench, server, WARM_UP_SECONDS)
+        # With the default queue: a refused short text would have no latency to compare.
+        beside = measure_long_texts(server.port, short, long, capacity(), plan.open_seconds, number)
         beside["one_run"] = long_run_seconds(model, bench.workload.long_texts)
         say(f"  long texts: p99 of short ones grows by {beside['growth'] * 1e3:.0f} ms")
-    with bench.serving(CLASSMARK, ADMISSION) as server:
-        open_loop(server.port, short, [i / capacity for i in range(WARM_UP_REQUESTS)])
+        open_loop(limited.port, short, [i / WARM_UP_RATE for i in range(WARM_UP_REQUESTS)])
         some = plan.alone_texts
-        alone = measure_alone(server.port, short[:some], texts[:some], model)
+        alone = measure_alone(limited.port, short[:some], texts[:some], model)
         say(f"  one client alone: {alone['over'] * 1e3:.2f} ms over the bare run")
-        loads = [
-            _at_load(server, short, capacity, load, pattern, plan.open_seconds, number)
-            for load in LOADS
-            for pattern in PATTERNS
-        ]
-    return {"capacity": capacity, "open_loop": loads, "alone": alone, "long_texts": beside}
+        loads, before = [], capacity()
+        for load, pattern in product(LOADS, PATTERNS):
+            due = PATTERNS[pattern](load * before, plan.open_seconds, number)
+            found, after = open_loop(limited.port, short, due), capacity()
+            around = (before + after) / 2
+            loads.append({"pattern": pattern, "load": load, **_at_load(found, around, plan)})
+            before = after
+    return {"open_loop": loads, "alone": alone, "long_texts": beside}
+
+
+def _capacity(bench: Bench, server: Server, seconds: int) -> float:
+    """Return the texts a second of a closed loop."""
+    bodies = bench.bodies(server)
+    closed = closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, seconds)
+    return closed.answers_per_second
 
 
 def _requests(server: Server, texts: Sequence[str]) -> list[bytes]:
     return [post(server.contender.path, server.body(text)) for text in texts]
 
 
-def _at_load(
-    server: Server,
-    requests: Sequence[bytes],
-    capacity: float,
-    load: float,
-    pattern: str,
-    seconds: float,
-    seed: int,
-) -> dict[str, Any]:
-    due = PATTERNS[pattern](load * capacity, seconds, seed)
-    found = open_loop(server.port, requests, due)
+def _at_load(found: Open, capacity: float, plan: Plan) -> dict[str, Any]:
+    """Return what became of the requests of an open loop, in seconds and shares.
+
+    Args:
+        capacity: around the loop.
+    """
     accepted, refused = found.latencies(200), found.latencies(429)
     shares = {name: percentile(accepted, share) for name, share in SHARES.items()}
-    useful = goodput(accepted, OBJECTIVE_SECONDS, seconds) / capacity
+    useful = goodput(accepted, OBJECTIVE_SECONDS, plan.open_seconds) / capacity
     say(
-        f"  {pattern:<8} at {load:4.0%} of capacity: p50 {shares['p50'] * 1e3:.1f} ms, "
-        f"p99 {shares['p99'] * 1e3:.1f} ms, goodput {useful:.0%}"
+        f"  {found.sent / plan.open_seconds / capacity:4.0%} of capacity: p50 "
+        f"{shares['p50'] * 1e3:.1f} ms, p99 {shares['p99'] * 1e3:.1f} ms, goodput {useful:.0%}"
     )
     return {
-        "pattern": pattern,
-        "load": load,
+        "capacity": capacity,
         "goodput_of_capacity": useful,
         "accepted": len(accepted),
         "refused_share": len(refused) / found.sent,

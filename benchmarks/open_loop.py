@@ -129,6 +129,7 @@ class _Generator:
 
     def _connect(self) -> _Connection:
         connection = _Connection(socket.create_connection(("127.0.0.1", self._port), 10))
+        connection.socket.settimeout(None)  # with one, each call would ask the system twice
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._open[connection.socket.fileno()] = connection
         self._epoll.register(connection.socket, select.EPOLLIN)

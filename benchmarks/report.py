@@ -104,7 +104,7 @@ def _latency(latency: dict[str, Any], objective_seconds: float) -> str:
     alone, long_texts = latency["alone"], latency["long_texts"]
     lines = [
         f"Classmark in an open loop, medians of {len(latency['rounds'])} rounds; goodput is what "
-        f"came within {objective_seconds * 1e3:.0f} ms, as a share of the round's capacity:",
+        f"came within {objective_seconds * 1e3:.0f} ms, as a share of capacity around it:",
         "",
         "| arrivals | load | p50 ms | p90 ms | p99 ms | goodput | refused | refusal p50 ms |",
         "| --- | --: | --: | --: | --: | --: | --: | --: |",

@@ -16,7 +16,7 @@ from app.api.answering import Inference
 from app.api.deps import Service
 from app.api.lanes import Lane
 from app.api.observation import Observation
-from app.api.problems import bug_problem, error_problem
+from app.api.problems import error_problem
 from app.engine.runner import Pending
 from app.errors import Cancelled, ClassmarkError
 from app.schemas import InferenceRequest
@@ -92,19 +92,25 @@ class Exchange:
 
     def answer(self) -> None:
         """Answer, now or later; the whole body is here."""
-        raw = b"".join(self._body)
+        self._attempt(self._read)
+
+    def _read(self) -> None:
+        service, raw = self._service, b"".join(self._body)
+        service.gate.check(self._key.decode("latin-1") if self._key else None, "predict")
+        deadline = service.engine.clock() + service.settings.request_timeout_seconds
+        if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
+            service.engine.check_admission(deadline)
         try:
             body = self._lane.schema.model_validate_json(raw)
         except ValidationError:  # the framework says why
             self.response_complete = True
             self._observation.hand_over()
             self._connection.hand_over(raw)
-            return
-        self._attempt(lambda: self._begin(body))
+        else:
+            self._begin(body, deadline)
 
-    def _begin(self, body: InferenceRequest) -> None:
+    def _begin(self, body: InferenceRequest, deadline: float) -> None:
         service = self._service
-        service.gate.check(self._key.decode("latin-1") if self._key else None, "predict")
         task = self._lane.plan(service.registry, body)
         self._observation.model = task.servable.name
         self._inference = inference = Inference(service, task, body)
@@ -112,8 +118,8 @@ class Exchange:
         if not inference.wanted:
             self._respond(inference)
             return
-        deadline = service.engine.clock() + service.settings.request_timeout_seconds
-        service.engine.check_admission(deadline)
+        if service.cache.enabled:
+            service.engine.check_admission(deadline)
 
         def submit() -> None:
             self._pending = service.engine.submit(
@@ -164,13 +170,9 @@ class Exchange:
         inference.observe()
 
     def _refuse(self, error: Exception) -> None:
-        metrics, request_id = self._service.metrics, self._observation.request_id
-        if isinstance(error, ClassmarkError):
-            response = error_problem(metrics, request_id, error)
-        else:
-            response = bug_problem(metrics, request_id)
-        headers = [one for one in response.raw_headers if one[0] != b"content-length"]
-        self._end(response.status_code, headers, bytes(response.body))
+        problem = error_problem(self._service.metrics, self._observation.request_id, error)
+        headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        self._end(problem.status, headers, problem.body)
 
     def _end(self, status: int, headers: Headers, body: bytes) -> None:
         self.response_complete = True

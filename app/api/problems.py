@@ -1,22 +1,20 @@
 """Errors as application/problem+json: one helper for every route."""
 
 import json
-import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.errors import ClassmarkError, Overloaded
 from app.metrics import Metrics
-from app.schemas import FieldError, Problem
-
-logger = logging.getLogger(__name__)
+from app.schemas import FieldError
 
 MEDIA_TYPE = "application/problem+json"
 REASONS = {
@@ -36,6 +34,17 @@ REMEDIES = {
 }
 
 
+class ProblemAnswer(NamedTuple):
+    """A problem as it goes over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def response(self) -> Response:
+        return Response(self.body, self.status, self.headers)
+
+
 def problem(
     metrics: Metrics,
     request_id: str | None,
@@ -43,41 +52,52 @@ def problem(
     title: str,
     detail: str,
     errors: Sequence[FieldError] = (),
-    headers: dict[str, str] | None = None,
-) -> Response:
-    """Build the answer and count it as a rejection."""
-    fallback = "invalid" if status < 500 else "failed"
-    metrics.rejections.labels(REASONS.get(status, fallback)).inc()
-    body = Problem(
-        title=title, status=status, detail=detail, request_id=request_id, errors=list(errors)
-    )
-    content = body.model_dump_json(exclude_defaults=True)
-    return Response(content, status, headers, media_type=MEDIA_TYPE)
+    headers: Mapping[str, str] | None = None,
+) -> ProblemAnswer:
+    """Build the answer, of the schema `Problem`, and count it as a rejection."""
+    metrics.count_rejection(REASONS.get(status, "invalid" if status < 500 else "failed"))
+    # Made without the schema: a service that is overloaded has no time for it.
+    fields: dict[str, Any] = {"title": title, "status": status, "detail": detail}
+    if request_id is not None:
+        fields["request_id"] = request_id
+    if errors:
+        fields["errors"] = errors
+    return ProblemAnswer(status, {"content-type": MEDIA_TYPE, **(headers or {})}, to_json(fields))
 
 
-def error_problem(metrics: Metrics, request_id: str | None, error: ClassmarkError) -> Response:
-    """Build the answer to a request that ended with an error of our own."""
+def error_problem(metrics: Metrics, request_id: str | None, error: Exception) -> ProblemAnswer:
+    """Build the answer to a request that ended with an error.
+
+    For one that nobody foresaw the log has the traceback, and the caller its id.
+    """
+    if not isinstance(error, ClassmarkError):
+        detail = "this is a bug in the service; report the request id, the log has more"
+        return problem(metrics, request_id, 500, "Internal error", detail)
     headers = {}
     if isinstance(error, Overloaded):
-        headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
+        headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
     if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["www-authenticate"] = "Bearer"
     return problem(metrics, request_id, error.status, error.title, str(error), headers=headers)
 
 
-def bug_problem(metrics: Metrics, request_id: str | None) -> Response:
-    """Build the answer for what nobody foresaw: the log has the traceback, the caller its id."""
-    detail = "this is a bug in the service; report the request id, the log has more"
-    return problem(metrics, request_id, 500, "Internal error", detail)
+def _problem(
+    request: Request,
+    status: int,
+    title: str,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    return problem(*_of(request), status, title, detail, errors, headers).response()
 
 
 def _of(request: Request) -> tuple[Metrics, str | None]:
     return request.app.state.service.metrics, request.scope.get("state", {}).get("request_id")
 
 
-async def on_classmark_error(request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, ClassmarkError)
-    return error_problem(*_of(request), exc)
+async def on_error(request: Request, exc: Exception) -> Response:
+    return error_problem(*_of(request), exc).response()
 
 
 async def on_http_error(request: Request, exc: Exception) -> Response:
@@ -91,7 +111,7 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
         "fewer or shorter inputs a request, or raise CLASSMARK_MAX_BODY_BYTES",
     }.get(exc.status_code, str(exc.detail))
     headers = dict(exc.headers) if exc.headers else None
-    return problem(*_of(request), exc.status_code, title, detail, headers=headers)
+    return _problem(request, exc.status_code, title, detail, headers=headers)
 
 
 async def on_invalid(request: Request, exc: Exception) -> Response:
@@ -101,20 +121,16 @@ async def on_invalid(request: Request, exc: Exception) -> Response:
     if first["type"] == "json_invalid":
         where = f"{first['ctx']['error']} at character {first['loc'][-1]}"
         detail = f"the body is not JSON: {where}; send a JSON object"
-        return problem(*_of(request), 400, "Not JSON", detail)
+        return _problem(request, 400, "Not JSON", detail)
     content_type = request.headers.get("content-type", "")
     if first["loc"] == ("body",) and "json" not in content_type:
         detail = f"the content type is {content_type or 'missing'!r}; send application/json"
-        return problem(*_of(request), 415, "Unsupported media type", detail)
+        return _problem(request, 415, "Unsupported media type", detail)
     fields = [FieldError(field=_field(e["loc"]), problem=_message(e)) for e in errors[:20]]
     detail = f"{fields[0].field}: {fields[0].problem}"
     if len(errors) > 1:
         detail += f" ({len(errors)} problems in all)"
-    return problem(*_of(request), 422, "Invalid request", detail, fields)
-
-
-async def on_bug(request: Request, exc: Exception) -> Response:
-    return bug_problem(*_of(request))
+    return _problem(request, 422, "Invalid request", detail, fields)
 
 
 def _field(loc: Sequence[str | int]) -> str:
@@ -140,7 +156,7 @@ def _brief(value: object) -> str:
 
 
 def install_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(ClassmarkError, on_classmark_error)
+    app.add_exception_handler(ClassmarkError, on_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(Exception, on_bug)
+    app.add_exception_handler(Exception, on_error)
