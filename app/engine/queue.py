@@ -76,7 +76,7 @@ class Queue:
         return live
 
     def pop_neighbours(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
-        """Remove and return the entries that should run in a batch with `first`, which is out."""
+        """Remove and return the entries that should share a batch with `first`, popped before."""
         cost = first.servable.cost
         if cost.packed or cost.budget_tokens > SIGHT * first.tokens:
             return self._pop_nearest(first, now, expired)

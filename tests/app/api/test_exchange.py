@@ -117,8 +117,8 @@ class Side:
 
 
 @asynccontextmanager
-async def connected(store: Path) -> AsyncIterator[Side]:
-    app = create_app(Settings(model_store=store, watch=False))
+async def connected(store: Path, cache_megabytes: int = 0) -> AsyncIterator[Side]:
+    app = create_app(Settings(model_store=store, watch=False, cache_megabytes=cache_megabytes))
     runner = FakeRunner()
     service = dataclasses.replace(app.state.service, engine=runner)
     app.state.service = service
@@ -212,6 +212,28 @@ async def test_overload_is_refused_with_the_time_to_come_back(tiny_store: Path) 
         side.send()
         (await side.taken()).end()
         assert (await side.read())[0].startswith(b"HTTP/1.1 200")
+
+
+async def test_overload_is_refused_before_the_body_is_read(tiny_store: Path) -> None:
+    async with connected(tiny_store) as side:
+        side.runner.full = True
+        side.send(b'{"inputs": 1}')
+        assert (await side.read())[0].startswith(b"HTTP/1.1 429")
+        side.runner.full = False
+        side.send(b'{"inputs": 1}')
+        assert (await side.read())[0].startswith(b"HTTP/1.1 422")
+
+
+async def test_what_the_cache_has_is_answered_even_in_overload(tiny_store: Path) -> None:
+    async with connected(tiny_store, cache_megabytes=1) as side:
+        side.send()
+        (await side.taken()).end()
+        _, first = await side.read()
+        side.runner.full = True
+        side.send()
+        assert (await side.read())[1] == first
+        side.send(json.dumps({"model": "mood", "inputs": "another"}).encode())
+        assert (await side.read())[0].startswith(b"HTTP/1.1 429")
 
 
 async def test_what_nobody_foresaw_is_answered_as_a_bug_with_its_request_id(
