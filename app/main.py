@@ -22,8 +22,8 @@ from app.bundle import Precision
 from app.engine.backends.base import Backend
 from app.engine.cache import ResultCache
 from app.engine.catalog import Catalog
-from app.engine.cpus import available_cpus
 from app.engine.engine import Engine
+from app.engine.executor import available_cpus
 from app.engine.registry import Registry
 from app.engine.runner import Runner
 from app.engine.watcher import watch

@@ -14,7 +14,7 @@ import numpy as np
 
 from app.bundle import Bundle, open_bundle
 from app.engine.backends.selection import select_backends
-from app.engine.cpus import available_cpus
+from app.engine.executor import available_cpus
 from app.engine.servable import Servable
 from app.engine.tokenization import Encoding, TextInput
 from app.errors import BundleError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from app.engine.cpus import available_cpus
+from app.engine.executor import available_cpus
 from benchmarks.subject import Subject
 
 PEERS = Path(__file__).parent / "peers"

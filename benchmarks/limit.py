@@ -18,7 +18,7 @@ from statistics import median
 from typing import TypeVar
 
 from app.bundle import Precision
-from app.engine.cpus import available_cpus
+from app.engine.executor import available_cpus
 from benchmarks.errors import BenchmarkError
 from benchmarks.peers.model import Model
 from benchmarks.subject import Subject

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from app.engine.cpus import available_cpus
+from app.engine.executor import available_cpus
 
 FLAGS = {"avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX-VNNI", "avx512_bf16": "BF16",
          "amx_int8": "AMX int8"}  # fmt: skip

@@ -16,8 +16,8 @@ import tokenizers
 from app import interpreter
 from app.bundle import GraphFile, Manifest
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Backend, Mode, Session
-from app.engine.cpus import available_cpus
 from app.engine.decoding import Logits
+from app.engine.executor import available_cpus
 from app.engine.tokenization import Encoding
 from app.logging import configure_logging
 from app.settings import Settings

@@ -10,8 +10,8 @@ import numpy as np
 from app.bundle import Parity
 from app.engine.backends.base import Session
 from app.engine.backends.onnxruntime import OnnxSession
-from app.engine.cpus import available_cpus
 from app.engine.decoding import Logits, label_scores
+from app.engine.executor import available_cpus
 from app.engine.tokenization import Encoding
 from app.errors import BundleError
 from export.checkpoint import Checkpoint

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from app.bundle import AggregationStrategy
-from app.engine.cpus import available_cpus
 from app.engine.decoding import Logits
+from app.engine.executor import available_cpus
 from app.engine.servable import WINDOW_STRIDE_TOKENS
 from app.engine.tokenization import EncodedInput, Encoding, TextInput, Tokenizer
 from export.checkpoint import Checkpoint

@@ -1,12 +1,14 @@
 """Threads that pull batches and run them; one that dies is replaced and seen."""
 
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from app.engine.cpus import lower_priority
 from app.engine.entry import Batch, Entry, Outcome
 from app.engine.scheduler import Clock, Scheduler
 from app.errors import InferenceFailed
@@ -14,6 +16,9 @@ from app.errors import InferenceFailed
 logger = logging.getLogger(__name__)
 
 STUCK_AFTER_SECONDS = 60.0
+# Beside an executor of usual priority this one gets a tenth of the CPU they share.
+BACKGROUND_NICENESS = 10
+CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +47,10 @@ class ExecutorPool:
     """A fixed number of executor threads on one scheduler.
 
     Args:
+        background: there is another thread for long entries alone. The operating system runs it
+            where the others leave a CPU free, which so preempt it in the midst of a long run.
         deliver: called on the executor's thread, once for each batch taken.
         on_death: called when an executor died, before its replacement starts.
-        background: there is another thread for long entries alone. The operating system runs it
-            where the others leave a CPU free; they preempt it in the midst of a long run.
     """
 
     def __init__(
@@ -169,3 +174,20 @@ def _failure(exc: Exception) -> InferenceFailed:
         f"the model failed on this input with {type(exc).__name__}; its neighbours were run "
         "without it; look for 'batch failed' in the log"
     )
+
+
+def lower_priority() -> None:
+    """Let this thread yield to others; Linux alone counts niceness by thread."""
+    if sys.platform == "linux":
+        usual = os.getpriority(os.PRIO_PROCESS, os.getpid())
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), usual + BACKGROUND_NICENESS)
+
+
+def available_cpus() -> int:
+    """Return the CPUs this process may use: its affinity, cut to the container's quota."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = CGROUP_CPU_MAX.read_text().split()
+    except (OSError, ValueError):
+        return allowed
+    return allowed if quota == "max" else max(1, min(allowed, int(quota) // int(period)))

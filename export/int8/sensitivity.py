@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 
 from app.engine.backends.onnxruntime import OnnxSession
-from app.engine.cpus import available_cpus
+from app.engine.executor import available_cpus
 from export.checkpoint import Checkpoint
 from export.convert import Graph
 from export.int8.quantize import Quantizer

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from app.engine.backends.base import Session
-from app.engine.cpus import available_cpus
+from app.engine.executor import available_cpus
 from app.engine.tokenization import Encoding
 from export.verify import run_alone
 from export.workload import Workload, spread

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from app.engine.cost import Cost
-from app.engine.cpus import BACKGROUND_NICENESS
 from app.engine.decoding import Logits
-from app.engine.executor import Completed, ExecutorPool
+from app.engine.executor import BACKGROUND_NICENESS, Completed, ExecutorPool
 from app.engine.hold import PATIENCE
 from app.engine.scheduler import Scheduler
 from app.engine.tokenization import Encoding
