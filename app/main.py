@@ -123,9 +123,8 @@ def make_engine(settings: Settings, backends: Sequence[Backend], metrics: Metric
         from app.engine.backends.cuda.nvml import observe_gpus
 
         observe_gpus(metrics.registry)
-    background = all(backend.runs_on_caller for backend in backends)
     return LocalEngine(
-        Engine(executors, settings.max_queue_seconds, metrics, background=background),
+        Engine(executors, settings.max_queue_seconds, metrics),
         Registry(settings.model_store, backends, _precision(settings), metrics, executors),
     )
 

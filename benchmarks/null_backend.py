@@ -44,7 +44,6 @@ class NullBackend:
     provider = "CPUExecutionProvider"
     modes: tuple[Mode, ...] = (Mode("fp32"),)
     warm_up_shapes = CPU_WARM_UP_SHAPES
-    runs_on_caller = True
 
     @property
     def executors(self) -> int:

@@ -62,11 +62,7 @@ class Submission(Pending):
 
 
 class Engine(Runner):
-    """Runs encodings of any servable on this process's device.
-
-    Args:
-        background: long entries run in the background of others.
-    """
+    """Runs encodings of any servable on this process's device."""
 
     def __init__(
         self,
@@ -74,19 +70,13 @@ class Engine(Runner):
         max_queue_seconds: float,
         metrics: Metrics,
         clock: Clock = time.monotonic,
-        *,
-        background: bool = False,
     ) -> None:
-        self.scheduler = Scheduler(executors, max_queue_seconds, clock, background=background)
+        self.executors = executors
+        self.scheduler = Scheduler(executors, max_queue_seconds, clock)
         self._clock = clock
         self._metrics = metrics
         self._pool = ExecutorPool(
-            self.scheduler,
-            executors,
-            self._deliver,
-            metrics.executor_restarts.inc,
-            clock,
-            background=background,
+            self.scheduler, executors, self._deliver, metrics.executor_restarts.inc, clock
         )
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -124,9 +114,9 @@ class Engine(Runner):
 
     def unready_reason(self) -> str | None:
         health = self.health()
-        if health.alive < self._pool.size or health.stuck:
+        if health.alive < self.executors or health.stuck:
             return (
-                f"{health.alive} of {self._pool.size} executors are alive and {health.stuck} "
+                f"{health.alive} of {self.executors} executors are alive and {health.stuck} "
                 "stuck; see the log"
             )
         return None

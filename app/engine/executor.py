@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,8 +15,6 @@ from app.errors import InferenceFailed
 logger = logging.getLogger(__name__)
 
 STUCK_AFTER_SECONDS = 60.0
-# Beside an executor of usual priority this one gets a tenth of the CPU they share.
-BACKGROUND_NICENESS = 10
 CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -47,8 +44,6 @@ class ExecutorPool:
     """A fixed number of executor threads on one scheduler.
 
     Args:
-        background: there is another thread for long entries alone. The operating system runs it
-            where the others leave a CPU free, which so preempt it in the midst of a long run.
         deliver: called on the executor's thread, once for each batch taken.
         on_death: called when an executor died, before its replacement starts.
     """
@@ -60,17 +55,13 @@ class ExecutorPool:
         deliver: Deliver,
         on_death: Callable[[], None],
         clock: Clock = time.monotonic,
-        *,
-        background: bool = False,
     ) -> None:
         self._scheduler = scheduler
         self._deliver = deliver
         self._on_death = on_death
         self._clock = clock
-        self._background = count if background else None
-        self.size = count + background
-        self._threads = [self._thread(slot) for slot in range(self.size)]
-        self._running: list[Batch | None] = [None] * self.size
+        self._threads = [self._thread(slot) for slot in range(count)]
+        self._running: list[Batch | None] = [None] * count
 
     def start(self) -> None:
         for thread in self._threads:
@@ -98,34 +89,22 @@ class ExecutorPool:
 
     def _main(self, slot: int) -> None:
         try:
-            if slot == self._background:
-                self._serve_long(slot)
-            else:
-                self._serve(slot)
+            self._serve(slot)
         except BaseException:
             logger.exception("executor died and is replaced", extra={"executor": slot})
             self._replace(slot)
 
     def _serve(self, slot: int) -> None:
         while (batch := self._scheduler.take()) is not None:
+            self._running[slot] = batch
             started = self._clock()
             try:
-                completed = self._run(slot, batch)
+                outcomes, failed = run_batch(batch)
             finally:  # a thread that dies says so too: other entries may be held back meanwhile
-                self._scheduler.finished(batch, self._clock() - started)
-            self._deliver(completed)
-
-    def _serve_long(self, slot: int) -> None:
-        lower_priority()
-        while (batch := self._scheduler.take_long()) is not None:
-            self._deliver(self._run(slot, batch))
-
-    def _run(self, slot: int, batch: Batch) -> Completed:
-        self._running[slot] = batch
-        started = self._clock()
-        outcomes, failed = run_batch(batch)
-        self._running[slot] = None
-        return Completed(batch, outcomes, self._clock() - started, failed)
+                seconds = self._clock() - started
+                self._scheduler.finished(batch, seconds)
+            self._running[slot] = None
+            self._deliver(Completed(batch, outcomes, seconds, failed))
 
     def _replace(self, slot: int) -> None:
         """Fail what the dead executor held, then put a new thread in its place."""
@@ -174,13 +153,6 @@ def _failure(exc: Exception) -> InferenceFailed:
         f"the model failed on this input with {type(exc).__name__}; its neighbours were run "
         "without it; look for 'batch failed' in the log"
     )
-
-
-def lower_priority() -> None:
-    """Let this thread yield to others; Linux alone counts niceness by thread."""
-    if sys.platform == "linux":
-        usual = os.getpriority(os.PRIO_PROCESS, os.getpid())
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), usual + BACKGROUND_NICENESS)
 
 
 def available_cpus() -> int:

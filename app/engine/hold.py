@@ -1,4 +1,4 @@
-"""Long entries leave executors to short ones, for a while."""
+"""Long entries leave the last free executor to short ones, for a while."""
 
 import math
 from collections.abc import Sequence
@@ -14,13 +14,11 @@ class Hold:
 
     Else long entries run on every executor at once, and short ones, which take a fraction of that
     time, all wait behind them. So one executor is kept free of them, even idle, while short ones
-    come. With a single executor there is nothing to keep free. Where another one takes long entries
-    in the background, two are kept free: those long ones wait for it.
+    come. With a single executor there is nothing to keep free.
     """
 
-    def __init__(self, executors: int, *, background: bool = False) -> None:
+    def __init__(self, executors: int) -> None:
         self._executors = executors
-        self._kept = 2 if background else min(1, executors - 1)
         self._long_runs: set[Batch] = set()
         self._short_came_at = -math.inf
 
@@ -43,19 +41,13 @@ class Hold:
         out as well once no short one came for as long, and where less than that is left before
         the deadline.
         """
-        if not entry.long or not self.keeps_the_rest:
+        if not entry.long or not self.one_executor_left:
             return -math.inf
         patience = PATIENCE * entry.seconds_alone * pace
-        if self._kept > 1 and self._without_long <= 1:
-            patience *= PATIENCE  # the background goes on meanwhile
         since = min(entry.submitted_at, self._short_came_at)
         return min(since + patience, entry.deadline - patience)
 
     @property
-    def keeps_the_rest(self) -> bool:
-        """Whether long entries leave the executors without them to short ones, which so pass."""
-        return self._kept > 0 and self._without_long <= self._kept
-
-    @property
-    def _without_long(self) -> int:
-        return self._executors - len(self._long_runs)
+    def one_executor_left(self) -> bool:
+        """Whether long entries leave one executor to short ones, which so pass those that wait."""
+        return self._executors > 1 and self._executors - len(self._long_runs) <= 1

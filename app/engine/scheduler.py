@@ -24,27 +24,17 @@ PACE_SMOOTHING = 0.05
 
 
 class Scheduler:
-    """The queue. Every method may be called from any thread.
-
-    Args:
-        background: another executor takes long entries alone, at a lower priority.
-    """
+    """The queue. Every method may be called from any thread."""
 
     def __init__(
-        self,
-        executors: int,
-        max_queue_seconds: float,
-        clock: Clock = time.monotonic,
-        *,
-        background: bool = False,
+        self, executors: int, max_queue_seconds: float, clock: Clock = time.monotonic
     ) -> None:
         self._max_queue_seconds = max_queue_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._idle = Idle(self._lock)
-        self._idle_in_background = Idle(self._lock)
         self._queue = Queue()
-        self._hold = Hold(executors, background=background)
+        self._hold = Hold(executors)
         self._running = Running(executors)
         self._pace = 1.0
         self._closed = False
@@ -60,7 +50,7 @@ class Scheduler:
 
     def _expected_wait(self, *, long: bool) -> float:
         queued = self._queue.seconds
-        if not long and self._hold.keeps_the_rest:
+        if not long and self._hold.one_executor_left:
             queued -= self._queue.long_seconds  # it passes them
         return self._running.wait_seconds(queued * self._pace, self._pace, self._clock())
 
@@ -69,16 +59,13 @@ class Scheduler:
         now = self._clock()
         with self._lock:
             remaining = min(entry.deadline for entry in entries) - now
-            long = any(entry.long for entry in entries)
-            self._check_admission(remaining, long=long)
+            self._check_admission(remaining, long=any(entry.long for entry in entries))
             for entry in entries:
                 entry.submitted_at = now
                 self._queue.add(entry)
             self._hold.submitted(entries, now)
             # Any idle executor may take what any other may, so none wakes in another's place.
             self._idle.wake(len(entries))
-            if long:
-                self._idle_in_background.wake(1)
 
     def check_admission(self, deadline: float) -> None:
         """Raise Overloaded or NotReady if a short entry with this deadline would not be queued."""
@@ -118,21 +105,8 @@ class Scheduler:
             self._running.started(batch)
             return batch
 
-    def take_long(self) -> Batch | None:
-        """Wait for a long entry and seal a batch of it; return None once closed and none is left.
-
-        Of this batch nobody says that it has ended: it takes no executor from others.
-        """
-        with self._lock:
-            while True:
-                now = self._clock()
-                batch = self._seal_first((one for one in self._queue if one.long), now)
-                if batch is not None or self._closed:
-                    return batch
-                self._idle_in_background.wait(None)
-
     def finished(self, batch: Batch, seconds: float) -> None:
-        """Learn that a batch of `take` ended; the pace is real time over its entries' costs alone.
+        """Learn that a batch ended, and the pace from it: real time over its entries' costs alone.
 
         Args:
             seconds: how long it ran, to its end or to its failure.
@@ -150,17 +124,11 @@ class Scheduler:
         with self._lock:
             self._closed = True
             self._idle.wake_all()
-            self._idle_in_background.wake_all()
 
     def _seal(self, now: float) -> Batch | None:
         """Take the oldest entry that may run and its neighbours; return None if there is none."""
-        return self._seal_first(
-            (entry for entry in self._queue if self._held_until(entry) <= now), now
-        )
-
-    def _seal_first(self, may_run: Iterable[Entry], now: float) -> Batch | None:
-        """Take the first of these that still has time and its neighbours."""
         expired: list[Entry] = []
+        may_run = (entry for entry in self._queue if self._held_until(entry) <= now)
         oldest = self._queue.pop_live(may_run, now, expired)
         if oldest is None:
             return Batch(expired[0].servable, (), tuple(expired), now) if expired else None

@@ -24,7 +24,6 @@ class ReferenceBackend:
     provider = "NumPy"
     modes = (PACKED,)
     executors = 1
-    runs_on_caller = True
     warm_up_shapes = CPU_WARM_UP_SHAPES
 
     def keeps_invariance(self, mode: Mode) -> bool:

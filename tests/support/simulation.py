@@ -28,14 +28,11 @@ class NeverWaits(Idle):
         raise WouldWait(seconds)
 
 
-def make(
-    executors: int = 1, max_queue_seconds: float = 1e9, *, background: bool = False
-) -> tuple[Scheduler, FakeClock]:
-    """Return a scheduler and the clock it is on; to take raises WouldWait instead of waiting."""
+def make(executors: int = 1, max_queue_seconds: float = 1e9) -> tuple[Scheduler, FakeClock]:
+    """Return a scheduler and the clock it is on; `take` raises WouldWait instead of waiting."""
     clock = FakeClock()
-    scheduler = Scheduler(executors, max_queue_seconds, clock, background=background)
+    scheduler = Scheduler(executors, max_queue_seconds, clock)
     scheduler._idle = NeverWaits(scheduler._lock)
-    scheduler._idle_in_background = NeverWaits(scheduler._lock)
     return scheduler, clock
 
 

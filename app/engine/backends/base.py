@@ -76,11 +76,6 @@ class Backend(Protocol):
         ...
 
     @property
-    def runs_on_caller(self) -> bool:
-        """Whether a run takes place on the thread that calls it, at that one's priority."""
-        ...
-
-    @property
     def warm_up_shapes(self) -> Sequence[tuple[int, int]]:
         """Batches, as (texts, tokens each), that show what one costs here, the smallest first."""
         ...

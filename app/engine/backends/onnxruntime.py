@@ -28,7 +28,6 @@ class OnnxRuntimeBackend:
     # fp16 is slower than fp32 on a CPU.
     modes: tuple[Mode, ...] = (Mode("int8"), Mode("fp32"), Mode("fp16"))
     warm_up_shapes = CPU_WARM_UP_SHAPES
-    runs_on_caller = True
 
     def __init__(self, executors: int = 1) -> None:
         self.executors = executors

@@ -33,7 +33,6 @@ class OpenVinoBackend:
     name = "openvino"
     provider = "OpenVINO"
     warm_up_shapes = CPU_WARM_UP_SHAPES
-    runs_on_caller = False
 
     def __init__(self, streams: int) -> None:
         self._core = _import_openvino().Core()

@@ -111,9 +111,9 @@ def test_metrics_of_all_front_ends_add_up_whichever_is_asked(together: Server) -
         assert after["classmark_queue_entries", frozenset()] == 0
 
 
-def test_there_are_no_more_executors_than_cpus_and_one_in_the_background(together: Server) -> None:
+def test_there_are_no_more_executors_than_cpus(together: Server) -> None:
     alive = samples(together)["classmark_executors", frozenset({("state", "alive")})]
-    assert alive == available_cpus() + 1
+    assert alive == available_cpus()
 
 
 async def test_a_reload_under_load_is_one_everywhere_and_loses_no_request(

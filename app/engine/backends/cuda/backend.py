@@ -28,7 +28,6 @@ class CudaBackend:
     modes: tuple[Mode, ...] = (Mode("fp16", "packed"), Mode("fp16"), Mode("fp32"), Mode("int8"))
     # One batch runs while the next is laid out; a GPU runs no two at the same time to any profit.
     executors = 2
-    runs_on_caller = False
     warm_up_shapes = (
         *((1, 8), (1, 32), (1, 128), (8, 32), (8, 128), (32, 64)),
         *((32, 128), (64, 128), (128, 128)),
