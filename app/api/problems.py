@@ -81,17 +81,6 @@ def error_problem(metrics: Metrics, request_id: str | None, error: Exception) ->
     return problem(metrics, request_id, error.status, error.title, str(error), headers=headers)
 
 
-def _problem(
-    request: Request,
-    status: int,
-    title: str,
-    detail: str,
-    errors: Sequence[FieldError] = (),
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    return problem(*_of(request), status, title, detail, errors, headers).response()
-
-
 def _of(request: Request) -> tuple[Metrics, str | None]:
     return request.app.state.service.metrics, request.scope.get("state", {}).get("request_id")
 
@@ -111,7 +100,7 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
         "fewer or shorter inputs a request, or raise CLASSMARK_MAX_BODY_BYTES",
     }.get(exc.status_code, str(exc.detail))
     headers = dict(exc.headers) if exc.headers else None
-    return _problem(request, exc.status_code, title, detail, headers=headers)
+    return problem(*_of(request), exc.status_code, title, detail, headers=headers).response()
 
 
 async def on_invalid(request: Request, exc: Exception) -> Response:
@@ -121,16 +110,16 @@ async def on_invalid(request: Request, exc: Exception) -> Response:
     if first["type"] == "json_invalid":
         where = f"{first['ctx']['error']} at character {first['loc'][-1]}"
         detail = f"the body is not JSON: {where}; send a JSON object"
-        return _problem(request, 400, "Not JSON", detail)
+        return problem(*_of(request), 400, "Not JSON", detail).response()
     content_type = request.headers.get("content-type", "")
     if first["loc"] == ("body",) and "json" not in content_type:
         detail = f"the content type is {content_type or 'missing'!r}; send application/json"
-        return _problem(request, 415, "Unsupported media type", detail)
+        return problem(*_of(request), 415, "Unsupported media type", detail).response()
     fields = [FieldError(field=_field(e["loc"]), problem=_message(e)) for e in errors[:20]]
     detail = f"{fields[0].field}: {fields[0].problem}"
     if len(errors) > 1:
         detail += f" ({len(errors)} problems in all)"
-    return _problem(request, 422, "Invalid request", detail, fields)
+    return problem(*_of(request), 422, "Invalid request", detail, fields).response()
 
 
 def _field(loc: Sequence[str | int]) -> str:
