@@ -26,6 +26,7 @@ from app.engine.servable import Servable
 from app.engine.tokenization import Encoding
 from app.errors import Overloaded
 from app.main import create_app
+from app.schemas import Problem
 from app.settings import Settings
 from tests.support.fakes import FakeClock
 
@@ -207,7 +208,7 @@ async def test_overload_is_refused_with_the_time_to_come_back(tiny_store: Path) 
         assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
         assert b"\r\nretry-after: 3\r\n" in head
         assert b"\r\ncontent-type: application/problem+json" in head
-        assert answer["detail"] == "the queue is full; come back later"
+        assert Problem.model_validate(answer).detail == "the queue is full; come back later"
         side.runner.full = False
         side.send()
         (await side.taken()).end()
@@ -221,7 +222,9 @@ async def test_overload_is_refused_before_the_body_is_read(tiny_store: Path) -> 
         assert (await side.read())[0].startswith(b"HTTP/1.1 429")
         side.runner.full = False
         side.send(b'{"inputs": 1}')
-        assert (await side.read())[0].startswith(b"HTTP/1.1 422")
+        head, answer = await side.read()
+        assert head.startswith(b"HTTP/1.1 422")
+        assert Problem.model_validate(answer).errors
 
 
 async def test_what_the_cache_has_is_answered_even_in_overload(tiny_store: Path) -> None:
