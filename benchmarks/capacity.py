@@ -1,86 +1,75 @@
-"""Capacity in a closed loop, every contender in turn in rounds beside the limit."""
+"""Capacity in a closed loop, every contender in turn in rounds, each beside the limit."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
+from app.bundle import Precision
 from benchmarks.bench import Bench, say
 from benchmarks.contenders import CLASSMARK, Contender, Tuning
 from benchmarks.errors import BenchmarkError
-from benchmarks.limit import Limit, best_size, measure_limit
+from benchmarks.limit import Limit, find_limit
 from benchmarks.plan import BATCH_CONNECTIONS, BATCH_TEXTS, CONNECTIONS
 from benchmarks.servers import Server
 from benchmarks.wrk import closed_loop
 
 WARM_UP_SECONDS = 1
-# Measured by all sizes it is at most 3 % higher, and takes twice as long.
-FP32_BATCH_SIZES = (2, 4)
 BATCH_NAME = f"{CLASSMARK.name}, {BATCH_TEXTS} texts a request"
 
 
 @dataclass(slots=True)
 class Capacity:
-    """What the rounds found; every list has one value a round, but for failed contenders.
+    """What the rounds found.
 
     Attributes:
-        before, after, fp32: the limit before and after the round's contenders, and that of fp32.
-        contenders: name to its rounds.
+        limit, fp32: of the graph served, and of the fp32 graph.
+        limits: texts/s, measured before the first contender and after each, in that order.
+        encoding_shares, fp32_shares: where the callers encode too, and with the fp32 graph, as
+            shares of the limit just before and just after; one a round.
+        contenders: name to its rounds, each with the `limit` just before and just after.
         failed: name to the reason.
     """
 
-    before: list[Limit] = field(default_factory=list)
-    after: list[Limit] = field(default_factory=list)
-    fp32: list[Limit] = field(default_factory=list)
+    limit: Limit
+    fp32: Limit
+    limits: list[float] = field(default_factory=list)
+    encoding_shares: list[float] = field(default_factory=list)
+    fp32_shares: list[float] = field(default_factory=list)
     contenders: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def limits(self) -> list[float]:
-        """Texts/s of each round: the mean of before and after, by the best batch size of all."""
-        size = best_size([*self.before, *self.after])
-        pairs = zip(self.before, self.after, strict=True)
-        return [mean([one.by_batch_size[size] for one in pair]) for pair in pairs]
-
-    @property
-    def fp32_limits(self) -> list[float]:
-        size = best_size(self.fp32)
-        return [one.by_batch_size[size] for one in self.fp32]
-
-    @property
-    def with_encoding(self) -> float:
-        """What is left of the limit where the callers encode too."""
-        limits = [*self.before, *self.after]
-        size = best_size(limits)
-        return median(one.with_encoding / one.by_batch_size[size] for one in limits)
+    def measure_limit(self) -> float:
+        """Measure the limit once more; return the mean of this and the one before."""
+        self.limits.append(self.limit.measure())
+        say(f"  {'limit':<42} {self.limits[-1]:7.0f} texts/s")
+        return mean(self.limits[-2:])
 
 
 def measure_capacity(bench: Bench, contenders: Sequence[Contender]) -> Capacity:
-    """Run the rounds; a contender that fails is named with its reason and left out from then on."""
-    found = Capacity()
+    """Run the rounds; a contender that fails is named with its reason and left out from then on.
+
+    The machine's speed changes within a minute, so the limit is taken before and after each.
+    """
+    found = Capacity(_find_limit(bench, bench.subject.precision), _find_limit(bench, "fp32"))
+    found.measure_limit()
     for number in range(bench.plan.rounds):
         say(f"{bench.subject.title}: round {number + 1} of {bench.plan.rounds}")
-        found.before.append(_limit(bench))
         # Each round starts with another, so that none always follows the same one.
         first = number % len(contenders)
         for contender in (*contenders[first:], *contenders[:first]):
             if contender.name not in found.failed:
                 _measure(bench, contender, found)
-        found.after.append(_limit(bench))
-        fp32 = measure_limit(
-            bench.subject,
-            bench.texts_file,
-            bench.plan.limit_seconds / 2,
-            precision="fp32",
-            batch_sizes=FP32_BATCH_SIZES,
-        )
-        found.fp32.append(fp32)
+        encoding = found.limit.measure(encode=True)
+        found.encoding_shares.append(encoding / found.measure_limit())
+        fp32 = found.fp32.measure()
+        found.fp32_shares.append(fp32 / found.measure_limit())
     return found
 
 
-def _limit(bench: Bench) -> Limit:
-    limit = measure_limit(bench.subject, bench.texts_file, bench.plan.limit_seconds)
-    say(f"  {'limit':<42} {limit.texts_per_second:7.0f} texts/s")
+def _find_limit(bench: Bench, precision: Precision) -> Limit:
+    limit = find_limit(bench.subject, precision, bench.texts_file, bench.plan.limit_seconds)
+    say(f"  limit in {precision}: batches of {limit.batch_size}")
     return limit
 
 
@@ -95,9 +84,11 @@ def _measure(bench: Bench, contender: Contender, found: Capacity) -> None:
         found.contenders.pop(contender.name, None)
         say(f"  {contender.name:<42} left out: {exc}")
         return
+    limit = found.measure_limit()
     for name, row in rows.items():
-        found.contenders.setdefault(name, []).append(row)
-        say(f"  {name:<42} {row['texts_per_second']:7.0f} texts/s")
+        found.contenders.setdefault(name, []).append(row | {"limit": limit})
+        rate = row["texts_per_second"]
+        say(f"  {name:<42} {rate:7.0f} texts/s, {rate / limit:.2f} of the limit")
 
 
 def _load(bench: Bench, server: Server, texts_each: int, seconds: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The offline limit: what the machine gives without HTTP, in a process of its own.
 
 One-thread callers, one a CPU, take length-sorted micro-batches from a list; texts are encoded
-before. The best batch size is the limit. `python -m benchmarks.limit` measures and prints JSON.
+before. The fastest batch size is found first, and then measured alone beside every contender.
+`python -m benchmarks.limit` is the process: it measures and prints JSON.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -26,60 +27,65 @@ from benchmarks.subject import Subject
 T = TypeVar("T")
 
 BATCH_SIZES = (1, 2, 4, 8)
+# One batch size for the whole run, the fastest in the median: the fastest of each measurement would
+# be the luckiest as well.
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one measurement found.
+    """The strategy whose speed is the limit of a graph.
 
     Attributes:
-        by_batch_size: texts/s, encoded before.
-        with_encoding: texts/s of the best batch size when the callers encode too.
+        texts: JSON list of texts.
+        seconds: of a measurement, at least; whole passes over the texts are counted.
+        by_batch_size: texts/s by which the batch size was chosen.
     """
 
+    subject: Subject
+    precision: Precision
+    texts: Path
+    seconds: float
+    batch_size: int
     by_batch_size: dict[int, float]
-    with_encoding: float
 
-    @property
-    def texts_per_second(self) -> float:
-        return max(self.by_batch_size.values())
-
-
-def best_size(limits: Sequence[Limit]) -> int:
-    """Return the batch size that is fastest in the median of the measurements.
-
-    One for all of them: the fastest of each would be the luckiest as well.
-    """
-    return max(
-        limits[0].by_batch_size, key=lambda size: median(one.by_batch_size[size] for one in limits)
-    )
+    def measure(self, *, encode: bool = False) -> float:
+        """Return the texts/s of this moment; `encode`: where the callers encode too."""
+        sizes, options = [self.batch_size], ["--encode"] if encode else []
+        rates = _run(self.subject, self.precision, self.texts, self.seconds, sizes, *options)
+        return rates[self.batch_size]
 
 
-def measure_limit(
+def find_limit(subject: Subject, precision: Precision, texts: Path, seconds: float) -> Limit:
+    """Choose the batch size: 1, where answers would depend on the batch."""
+    sizes = BATCH_SIZES if subject.batch_invariant else (1,)
+    rounds = [_run(subject, precision, texts, seconds, sizes) for _ in range(ROUNDS)]
+    rates = {size: median(one[size] for one in rounds) for size in sizes}
+    best = max(sizes, key=lambda size: rates[size])
+    return Limit(subject, precision, texts, seconds, best, rates)
+
+
+def _run(
     subject: Subject,
+    precision: Precision,
     texts: Path,
     seconds: float,
-    *,
-    precision: Precision | None = None,
-    batch_sizes: Sequence[int] = BATCH_SIZES,
-) -> Limit:
-    """Run the measurement in a new process.
-
-    Args:
-        texts: JSON list of texts.
-        seconds: at least, for each batch size; whole passes over the texts are counted.
-    """
-    sizes = batch_sizes if subject.batch_invariant else (1,)
+    sizes: Sequence[int],
+    *options: str,
+) -> dict[int, float]:
+    """Measure in a new process; return texts/s by batch size."""
     command = [sys.executable, "-m", "benchmarks.limit", str(texts), str(seconds)]
     environment = os.environ | subject.environment(precision) | {"BENCH_THREADS": "1"}
     done = subprocess.run(
-        [*command, *map(str, sizes)], env=environment, capture_output=True, text=True, check=False
+        [*command, *map(str, sizes), *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise BenchmarkError(f"the limit could not be measured: {done.stderr.strip()[-500:]}")
-    found = json.loads(done.stdout)
-    sizes_found = {int(size): rate for size, rate in found.pop("by_batch_size").items()}
-    return Limit(by_batch_size=sizes_found, **found)
+    return {size: json.loads(done.stdout)[str(size)] for size in sizes}
 
 
 def main() -> None:
@@ -87,29 +93,35 @@ def main() -> None:
     parser.add_argument("texts", type=Path)
     parser.add_argument("seconds", type=float)
     parser.add_argument("sizes", type=int, nargs="+")
+    parser.add_argument("--encode", action="store_true", help="the callers encode too")
     options = parser.parse_args()
     texts: list[str] = json.loads(options.texts.read_text())
-    found = _measure(Model.from_environment(), texts, options.seconds, options.sizes)
-    sys.stdout.write(json.dumps(asdict(found)) + "\n")
+    found = _measure(
+        Model.from_environment(), texts, options.seconds, options.sizes, encode=options.encode
+    )
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
-def _measure(model: Model, texts: Sequence[str], seconds: float, sizes: Sequence[int]) -> Limit:
+def _measure(
+    model: Model, texts: Sequence[str], seconds: float, sizes: Sequence[int], *, encode: bool
+) -> dict[int, float]:
     encoded = [model.encode(text) for text in texts]
     # From the longest down: the last batches are short, so that callers end together.
     order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
     model.run([encoded[order[0]]])  # the first run of a session also allocates
     rates: dict[int, float] = {}
     for size in sizes:
-        batches = [[encoded[i] for i in order[at : at + size]] for at in range(0, len(order), size)]
-        rates[size] = len(texts) / _pass_seconds(
-            lambda batch: model.scores(model.run(batch)), batches, seconds
-        )
-    best = max(rates, key=lambda size: rates[size])
-    raw = [[texts[i] for i in order[at : at + best]] for at in range(0, len(order), best)]
-    return Limit(
-        by_batch_size=rates,
-        with_encoding=len(texts) / _pass_seconds(model.classify, raw, seconds),
-    )
+        batches = [order[at : at + size] for at in range(0, len(order), size)]
+        if encode:
+            taken = _pass_seconds(model.classify, [[texts[i] for i in b] for b in batches], seconds)
+        else:
+            taken = _pass_seconds(
+                lambda batch: model.scores(model.run(batch)),
+                [[encoded[i] for i in b] for b in batches],
+                seconds,
+            )
+        rates[size] = len(texts) / taken
+    return rates
 
 
 def _pass_seconds(work: Callable[[T], object], batches: Sequence[T], seconds: float) -> float:

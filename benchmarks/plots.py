@@ -22,7 +22,7 @@ def draw_capacity(subject: dict[str, Any], path: Path) -> None:
         )
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.axvline(1.0, color="black", linestyle="--", linewidth=1)
-    axes.set_xlabel("capacity, as a share of the offline limit of the same round")
+    axes.set_xlabel("capacity, as a share of the offline limit just before and after")
     axes.set_title(f"{subject['title']}, {subject['precision']}", fontsize=10)
     _finish(plt, figure, axes, path)
 

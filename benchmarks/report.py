@@ -1,26 +1,27 @@
 """Results as Markdown."""
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from benchmarks.contenders import CLASSMARK
 from benchmarks.plan import LONG_LOAD, LONG_SHARE
-from benchmarks.statistics import median_ratio, spread
+from benchmarks.statistics import spread
 
 PERCENT = "{:.0%}".format
 
 
 def summarise(subject: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each contender: the medians of its rounds, ratios to each round's limit."""
+    """Return a row for each contender: the medians of its rounds, ratios to the limit beside."""
     rows = []
     for name, rounds in subject["contenders"].items():
-        rates = [one["texts_per_second"] for one in rounds]
-        limits = subject["limits"][: len(rates)]
+        shares = [one["texts_per_second"] / one["limit"] for one in rounds]
         rows.append(
             {
                 "name": name,
-                "ratio": median_ratio(rates, limits),
-                "spread": spread([r / limit for r, limit in zip(rates, limits, strict=True)]),
-                "texts_per_second": median(rates),
+                "ratio": median(shares),
+                "spread": spread(shares),
+                "texts_per_second": median(one["texts_per_second"] for one in rounds),
                 **{key: median(one[key] for one in rounds) for key in MEDIANS},
             }
         )
@@ -57,19 +58,20 @@ def _head(results: dict[str, Any]) -> str:
 
 
 def _capacity(subject: dict[str, Any]) -> str:
-    fp32 = median_ratio(subject["fp32_limits"], subject["limits"])
+    rows = summarise(subject)
+    encoding, fp32 = median(subject["encoding_shares"]), median(subject["fp32_shares"])
     lines = [
         f"Offline limit: median {median(subject['limits']):.0f} texts/s, between "
         f"{min(subject['limits']):.0f} and {max(subject['limits']):.0f}; the same with encoding in "
-        f"the callers {PERCENT(subject['with_encoding'])}, with the fp32 graph {PERCENT(fp32)} of "
+        f"the callers {PERCENT(encoding)}, with the fp32 graph {PERCENT(fp32)} of "
         "it.",
         "",
-        *_beside_fp32(subject),
+        *_beside_fp32(subject, rows, fp32),
         "| | share of the limit | (least to most) | texts/s | p50 ms | p99 ms | CPU ms a text | "
         "peak MB | start s |",
         "| --- | --: | --- | --: | --: | --: | --: | --: | --: |",
     ]
-    for row in summarise(subject):
+    for row in rows:
         tuning = subject["tunings"].get(row["name"])
         lines.append(
             f"| {row['name']}{f' ({tuning})' if tuning else ''} | {row['ratio']:.2f} | "
@@ -81,15 +83,13 @@ def _capacity(subject: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _beside_fp32(subject: dict[str, Any]) -> list[str]:
-    ours = subject["contenders"].get("Classmark")
-    if ours is None:
+def _beside_fp32(subject: dict[str, Any], rows: Sequence[dict[str, Any]], fp32: float) -> list[str]:
+    ratio = next((row["ratio"] for row in rows if row["name"] == CLASSMARK.name), None)
+    if ratio is None:
         return []
-    rates = [one["texts_per_second"] for one in ours]
-    times = median_ratio(rates, subject["fp32_limits"][: len(rates)])
     return [
-        f"Over HTTP Classmark gives {times:.2f} times the offline limit of the fp32 graph. The "
-        f"graph's label is the checkpoint's for {subject['agreement']:.1%} of the texts of "
+        f"Over HTTP Classmark gives {ratio / fp32:.2f} times the offline limit of the fp32 graph. "
+        f"The graph's label is the checkpoint's for {subject['agreement']:.1%} of the texts of "
         "export's check.",
         "",
     ]

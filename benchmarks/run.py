@@ -75,14 +75,11 @@ def _measure(bench: Bench, field: Sequence[Contender], *, latency: bool) -> dict
         "precision": subject.precision,
         "agreement": subject.agreement,
         "parameters": subject.manifest["source"]["parameters"],
+        "limit_batch_size": found.limit.batch_size,
+        "limit_by_batch_size": found.limit.by_batch_size,
         "limits": found.limits,
-        "limits_by_batch_size": [
-            one.by_batch_size
-            for pair in zip(found.before, found.after, strict=True)
-            for one in pair
-        ],
-        "with_encoding": found.with_encoding,
-        "fp32_limits": found.fp32_limits,
+        "encoding_shares": found.encoding_shares,
+        "fp32_shares": found.fp32_shares,
         "contenders": found.contenders,
         "tunings": {one.name: str(one.tuning) for one in field if one.peer is not None},
         "failed": found.failed,

@@ -9,9 +9,10 @@ from benchmarks.contenders import FULL
 from benchmarks.report import render, summarise
 
 
-def row(rate: float) -> dict[str, Any]:
-    return {"texts_per_second": rate, "p50": 0.05, "p99": 0.2, "cpu_seconds_per_text": 0.004,
-            "peak_bytes": 200_000_000, "start_seconds": 3.0}  # fmt: skip
+def row(rate: float, limit: float) -> dict[str, Any]:
+    return {"texts_per_second": rate, "limit": limit, "p50": 0.05, "p99": 0.2,
+            "cpu_seconds_per_text": 0.004, "peak_bytes": 200_000_000,
+            "start_seconds": 3.0}  # fmt: skip
 
 
 @pytest.fixture
@@ -20,8 +21,9 @@ def results() -> dict[str, Any]:
             "goodput_of_capacity": 0.95, "refused_share": 0.34, "refusal_p50": 0.004}  # fmt: skip
     subject = {
         "title": "A model", "name": "a", "precision": "int8", "limits": [100.0, 50.0],
-        "fp32_limits": [40.0, 20.0], "agreement": 0.9931, "with_encoding": 0.97,
-        "contenders": {"Slow": [row(20.0), row(10.0)], "Classmark": [row(95.0), row(46.0)]},
+        "fp32_shares": [0.4, 0.4], "agreement": 0.9931, "encoding_shares": [0.96, 0.98],
+        "contenders": {"Slow": [row(20.0, 100.0), row(10.0, 50.0)],
+                       "Classmark": [row(95.0, 100.0), row(46.0, 50.0)]},
         "tunings": {"Slow": "batch 32"}, "failed": {"Broken": "did not\nstart"},
         "latency": {
             "open_loop": [load, load | {"load": 0.3, "refusal_p50": None, "refused_share": 0.0}],
