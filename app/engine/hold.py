@@ -1,20 +1,21 @@
-"""Long entries leave the last free executor to short ones, for a while."""
+"""Long entries make way for short ones, for a while."""
 
 import math
 from collections.abc import Sequence
 
 from app.engine.entry import Batch, Entry
 
-# A long entry is held back no longer than this many times what its own run takes.
+# A long entry makes way no longer than this many times what its own run takes.
 PATIENCE = 4.0
 
 
 class Hold:
     """Which entries may not run yet. Not thread-safe: the scheduler has the lock.
 
-    Else long entries run on every executor at once, and short ones, which take a fraction of that
-    time, all wait behind them. So one executor is kept free of them, even idle, while short ones
-    come. With a single executor there is nothing to keep free.
+    Else short entries, which take a fraction of that time, all wait behind long ones. So one
+    executor of several is kept free of long entries, even idle, while short ones come. And no long
+    entry starts while a short one is queued: what is left to them for its run is often just enough,
+    and a backlog at its beginning would last.
     """
 
     def __init__(self, executors: int) -> None:
@@ -34,20 +35,28 @@ class Hold:
     def finished(self, batch: Batch) -> None:
         self._long_runs.discard(batch)
 
-    def until(self, entry: Entry, pace: float) -> float:
-        """Return the time up to which the entry is held back, unless a long run ends before.
+    def until(self, entry: Entry, pace: float, *, short_queued: bool) -> float:
+        """Return the time up to which the entry is held back, unless what it waits for ends before.
 
-        It lies in the past for one that may run. Patience counts from when the entry came, and is
-        out as well once no short one came for as long, and where less than that is left before
-        the deadline.
+        It lies in the past for one that may run.
         """
-        if not entry.long or not self.one_executor_left:
+        if not entry.long or not (short_queued or self._one_executor_left):
             return -math.inf
-        patience = PATIENCE * entry.seconds_alone * pace
-        since = min(entry.submitted_at, self._short_came_at)
-        return min(since + patience, entry.deadline - patience)
+        no_short_comes = self._short_came_at + _patience(entry, pace)
+        return min(self.makes_way_until(entry, pace), no_short_comes)
+
+    def makes_way_until(self, entry: Entry, pace: float) -> float:
+        """Return the time up to which short entries that come pass a long one.
+
+        Its patience counts from when it came, and must leave as much before its deadline.
+        """
+        patience = _patience(entry, pace)
+        return min(entry.submitted_at + patience, entry.deadline - patience)
 
     @property
-    def one_executor_left(self) -> bool:
-        """Whether long entries leave one executor to short ones, which so pass those that wait."""
+    def _one_executor_left(self) -> bool:
         return self._executors > 1 and self._executors - len(self._long_runs) <= 1
+
+
+def _patience(entry: Entry, pace: float) -> float:
+    return PATIENCE * entry.seconds_alone * pace

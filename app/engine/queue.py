@@ -25,6 +25,7 @@ class Queue:
     def __init__(self) -> None:
         self.seconds = self.long_seconds = 0.0
         self._entries: OrderedDict[Entry, None] = OrderedDict()
+        self._long: OrderedDict[Entry, None] = OrderedDict()
         self._lengths: dict[Runnable, Lengths] = {}
 
     def __len__(self) -> int:
@@ -36,14 +37,25 @@ class Queue:
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
+    @property
+    def has_short(self) -> bool:
+        return len(self._entries) > len(self._long)
+
+    @property
+    def oldest_long(self) -> Entry | None:
+        return next(iter(self._long), None)
+
     def add(self, entry: Entry) -> None:
         self._entries[entry] = None
+        if entry.long:
+            self._long[entry] = None
         lengths = self._lengths.setdefault(entry.servable, defaultdict(OrderedDict))
         lengths[entry.tokens][entry] = None
         self._count(entry, entry.seconds_alone)
 
     def remove(self, entry: Entry) -> None:
         del self._entries[entry]
+        self._long.pop(entry, None)
         lengths = self._lengths[entry.servable]
         del lengths[entry.tokens][entry]
         if not lengths[entry.tokens]:

@@ -49,10 +49,11 @@ class Scheduler:
         return self._expected_wait(long=False)
 
     def _expected_wait(self, *, long: bool) -> float:
-        queued = self._queue.seconds
-        if not long and self._hold.one_executor_left:
+        queued, now = self._queue.seconds, self._clock()
+        first = self._queue.oldest_long
+        if not long and first and now < self._hold.makes_way_until(first, self._pace):
             queued -= self._queue.long_seconds  # it passes them
-        return self._running.wait_seconds(queued * self._pace, self._pace, self._clock())
+        return self._running.wait_seconds(queued * self._pace, self._pace, now)
 
     def submit(self, entries: Sequence[Entry]) -> None:
         """Queue the entries of one request, all or none; raise Overloaded or NotReady."""
@@ -140,7 +141,9 @@ class Scheduler:
         return Batch(oldest.servable, tuple(entries), tuple(expired), now)
 
     def _held_until(self, entry: Entry) -> float:
-        return -math.inf if self._closed else self._hold.until(entry, self._pace)
+        if self._closed:
+            return -math.inf
+        return self._hold.until(entry, self._pace, short_queued=self._queue.has_short)
 
     def _held_seconds(self) -> float | None:
         """Return for how long all that is queued is held back; None if nothing is queued."""

@@ -1,4 +1,4 @@
-"""Long entries leave the last executor to short ones: what is held back, and what ends that."""
+"""Long entries make way for short ones: what is held back, and what ends that."""
 
 import random
 
@@ -155,6 +155,17 @@ def test_a_short_entry_is_not_refused_for_long_ones_that_it_passes() -> None:
     bench.submit(SHORT)
 
 
+def test_a_short_entry_waits_for_long_ones_whose_patience_is_out() -> None:
+    bench = Bench()
+    bench.submit(LONG)
+    take(bench.scheduler)
+    for _ in range(2):
+        bench.submit(LONG)
+    assert bench.scheduler.expected_wait_seconds < SECONDS, "it passes them"
+    bench.clock.now += PATIENCE * SECONDS
+    assert bench.scheduler.expected_wait_seconds >= SECONDS
+
+
 def test_nothing_is_held_back_where_no_short_request_came_of_late() -> None:
     bench = Bench()
     bench.clock.now += PATIENCE * SECONDS
@@ -180,10 +191,18 @@ def test_nothing_is_held_back_after_close() -> None:
     assert bench.scheduler.take() is None
 
 
-def test_a_single_executor_holds_nothing_back() -> None:
+def test_a_single_executor_is_kept_free_of_nothing() -> None:
     bench = Bench(executors=1)
-    entries = [bench.submit(tokens) for tokens in (LONG, SHORT, LONG)]
+    entries = [bench.submit(LONG), bench.submit(LONG)]
     assert [bench.taken() for _ in entries] == [(entry,) for entry in entries]
+
+
+@pytest.mark.parametrize("executors", [1, 2])
+def test_no_long_entry_starts_while_a_short_one_is_queued(executors: int) -> None:
+    bench = Bench(executors)
+    held, *shorts = [bench.submit(tokens) for tokens in (LONG, 40, 50)]
+    assert [bench.taken() for _ in shorts] == [(short,) for short in shorts]
+    assert bench.taken() == (held,)
 
 
 def test_long_is_what_its_own_model_takes_several_batches_time_for() -> None:
