@@ -14,9 +14,11 @@ import numpy as np
 
 from app.bundle import Bundle, open_bundle
 from app.engine.backends.selection import select_backends
+from app.engine.encoding import Encoding, TextInput
 from app.engine.executor import available_cpus
+from app.engine.golden import check_golden
 from app.engine.servable import Servable
-from app.engine.tokenization import Encoding, TextInput
+from app.engine.warm_up import learn_cost
 from app.errors import BundleError
 from benchmarks.machine import describe_machine
 from export.sides import read_source
@@ -43,8 +45,8 @@ def load(bundle: Bundle) -> tuple[list[tuple[Servable, float]], list[str]]:
             started = time.perf_counter()
             try:
                 servable = Servable.load(bundle, backend, mode)
-                servable.check_golden()
-                servable.warm_up(backend.warm_up_shapes)
+                check_golden(servable)
+                servable.cost = learn_cost(servable, backend.warm_up_shapes)
             except BundleError as exc:
                 refused.append(f"{backend.name} {mode} may not serve: {exc}.")
             else:

@@ -17,8 +17,8 @@ from app import interpreter
 from app.bundle import GraphFile, Manifest
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Backend, Mode, Session
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding
 from app.engine.executor import available_cpus
-from app.engine.tokenization import Encoding
 from app.logging import configure_logging
 from app.settings import Settings
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.engine.decoding import label_scores
-from app.engine.tokenization import Encoding, TextInput
+from app.engine.encoding import Encoding, TextInput
 from export.evaluation import choose, find_entities
 from export.examples import Span
 from export.sides import Side

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 from export.answers import Given
 from export.comparison import Comparison
 from export.errors import ExportError

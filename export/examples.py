@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.engine.encoding import TextInput
 from app.engine.tags import groups
-from app.engine.tokenization import TextInput
 from export.config import ModelConfig
 from export.errors import DataError
 

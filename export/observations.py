@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from app.bundle import AggregationStrategy
 from app.engine.decoding import Scores, sigmoid, softmax
+from app.engine.encoding import Encoding
 from app.engine.tags import Tag
-from app.engine.tokenization import Encoding
 from export.config import ModelConfig
 from export.examples import Span
 from export.workload import Workload

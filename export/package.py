@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from app.bundle import MANIFEST, NAME_PATTERN, TOKENIZER, Bundle, Manifest
+from app.engine.golden import check_golden
 from app.engine.servable import Servable
 from app.errors import BundleError
 from app.store import list_versions
@@ -79,7 +80,7 @@ def write_bundle(folder: Path, target: Path, manifest: Manifest, report: str) ->
     (folder / REPORT).write_text(report, encoding="utf-8")
     for mode, backend in ways_to_run(manifest):
         try:
-            Servable.load(Bundle(folder, manifest), backend, mode).check_golden()
+            check_golden(Servable.load(Bundle(folder, manifest), backend, mode))
         except BundleError as exc:
             raise GateFailed(f"the {mode} graph as written is not servable: {exc}") from exc
     _publish(folder, target)

@@ -9,8 +9,9 @@ from rich.console import Console
 from app.bundle import Bundle, ProblemType, open_bundle
 from app.engine.backends.base import Backend, Mode
 from app.engine.decoding import Logits, label_scores
+from app.engine.encoding import TextInput
+from app.engine.golden import check_golden
 from app.engine.servable import Servable
-from app.engine.tokenization import TextInput
 from app.errors import BundleError
 from export.errors import GateFailed
 from export.invariance import INVARIANT_SCORE_DIFFERENCE, compositions
@@ -37,7 +38,7 @@ def recheck_bundle(path: Path, console: Console) -> int:
 
 def _check_graph(bundle: Bundle, backend: Backend, mode: Mode) -> str:
     servable = Servable.load(bundle, backend, mode)
-    servable.check_golden()
+    check_golden(servable)
     difference = _batch_difference(servable)
     claimed = servable.batch_invariant
     if claimed and difference > INVARIANT_SCORE_DIFFERENCE:

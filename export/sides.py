@@ -9,9 +9,9 @@ import numpy as np
 
 from app.bundle import MANIFEST, AggregationStrategy, Precision, open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
+from app.engine.encoding import TextInput
 from app.engine.executor import available_cpus
 from app.engine.loading import load_servable
-from app.engine.tokenization import TextInput
 from app.errors import BundleError
 from app.store import list_versions
 from export.checkpoint import load_checkpoint

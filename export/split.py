@@ -1,6 +1,6 @@
 """Texts that calibrate a graph, apart from those it is measured on."""
 
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 from export.workload import Workload, spread
 
 CALIBRATION_TEXTS = 64

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 
 SENTENCES = (
     "A warm, funny film that never wastes a minute.",

@@ -11,8 +11,8 @@ from app.bundle import Parity
 from app.engine.backends.base import Session
 from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.decoding import Logits, label_scores
+from app.engine.encoding import Encoding
 from app.engine.executor import available_cpus
-from app.engine.tokenization import Encoding
 from app.errors import BundleError
 from export.checkpoint import Checkpoint
 from export.config import ModelConfig

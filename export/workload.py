@@ -11,9 +11,10 @@ import torch
 
 from app.bundle import AggregationStrategy
 from app.engine.decoding import Logits
+from app.engine.encoding import EncodedInput, Encoding, TextInput
 from app.engine.executor import available_cpus
 from app.engine.servable import WINDOW_STRIDE_TOKENS
-from app.engine.tokenization import EncodedInput, Encoding, TextInput, Tokenizer
+from app.engine.tokenization import Tokenizer
 from export.checkpoint import Checkpoint
 from export.errors import GateFailed
 from export.examples import Example

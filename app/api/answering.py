@@ -13,9 +13,10 @@ from app.api.disconnect import until_disconnected
 from app.bundle import LongText
 from app.engine.cache import Question
 from app.engine.decoding import Logits
+from app.engine.encoding import EncodedInput, Encoding, TextInput
 from app.engine.runner import Run
 from app.engine.servable import Servable
-from app.engine.tokenization import SHORT_CHARACTERS, EncodedInput, Encoding, TextInput
+from app.engine.tokenization import SHORT_CHARACTERS
 from app.errors import InvalidRequest
 from app.schemas import InferenceRequest
 

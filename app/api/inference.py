@@ -14,9 +14,9 @@ from app.api.examples import CLASSIFY_EXAMPLES, CLASSIFY_RESPONSES, NER_EXAMPLES
 from app.bundle import Manifest
 from app.engine.catalog import Catalog
 from app.engine.decoding import Logits, pool_windows, rank_labels, row_scores, stitch_windows
+from app.engine.encoding import EncodedInput
 from app.engine.entities import decode_entities, keep_entities
 from app.engine.tags import groups
-from app.engine.tokenization import EncodedInput
 from app.errors import InvalidRequest
 from app.schemas import ClassifyAnswer, ClassifyRequest, NerAnswer, NerRequest
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 from prometheus_client import Counter
 
+from app.engine.encoding import TextInput
 from app.engine.servable import Servable
-from app.engine.tokenization import TextInput
 
 # What an answer takes besides its text and its JSON: the key and the objects that hold it.
 OVERHEAD_BYTES = 600

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bundle import ProblemType
-from app.engine.tokenization import EncodedInput, Encoding
+from app.engine.encoding import EncodedInput, Encoding
 
 Logits = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]

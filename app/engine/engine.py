@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding
 from app.engine.entry import Entry, Runnable
 from app.engine.executor import Completed, ExecutorPool, Health
 from app.engine.runner import Pending, Run, Runner
 from app.engine.scheduler import Clock, Scheduler
-from app.engine.tokenization import Encoding
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
 from app.metrics import Metrics
 

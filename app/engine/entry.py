@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.engine.cost import Cost
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 from app.errors import ClassmarkError
 
 Outcome = Logits | ClassmarkError

@@ -8,7 +8,9 @@ from pathlib import Path
 from app.bundle import Bundle, Precision, open_bundle
 from app.engine.backends.base import Backend, Execution, Mode
 from app.engine.contest import Choice, Contender, choose, describe, measure_speeds
+from app.engine.golden import check_golden
 from app.engine.servable import Servable
+from app.engine.warm_up import claim_memory, learn_cost
 from app.errors import BundleError, IncompleteBundle
 
 logger = logging.getLogger(__name__)
@@ -131,9 +133,9 @@ def _prove(
     """Load one graph and let it answer; whatever goes wrong is the bundle's fault, and says so."""
     try:
         servable = Servable.load(bundle, candidate.backend, candidate.mode)
-        servable.check_golden()
-        servable.warm_up(candidate.backend.warm_up_shapes, predecessor)
-        servable.claim_memory(callers)
+        check_golden(servable)
+        servable.cost = learn_cost(servable, candidate.backend.warm_up_shapes, predecessor)
+        claim_memory(servable, callers)
     except BundleError:
         raise
     except Exception as exc:  # runtimes raise many unrelated types

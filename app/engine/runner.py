@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding
 from app.engine.scheduler import Clock
 from app.engine.servable import Servable
-from app.engine.tokenization import Encoding
 from app.errors import ClassmarkError, DeadlineExceeded
 
 logger = logging.getLogger(__name__)

@@ -1,91 +1,18 @@
 """Text to token ids: the only place that knows the `tokenizers` library."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import tokenizers
 
 from app.bundle import LongText
+from app.engine.encoding import EncodedInput, Encoding, Ids, TextInput
 from app.engine.words import Words
 from app.errors import BundleError, InvalidRequest
-
-Ids = npt.NDArray[np.int64]
 
 # Encoding so many characters takes about a millisecond. More of them are encoded without the GIL,
 # and by callers on an event loop in a thread, for they would hold up every other request.
 SHORT_CHARACTERS = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class TextInput:
-    """One text, or a pair that the model reads together."""
-
-    text: str
-    text_pair: str | None = None
-
-    @property
-    def characters(self) -> int:
-        return len(self.text) + len(self.text_pair or "")
-
-
-@dataclass(frozen=True, eq=False)
-class Encoding:
-    """Token ids of one window of an input, special tokens included.
-
-    Where the tokens lie in the text is read when it is first asked for: most answers need not know.
-
-    Attributes:
-        ids, type_ids: int64 arrays [tokens].
-        read_source: gives the library's own encoding.
-        read_subwords: gives `subwords` from that.
-    """
-
-    ids: Ids
-    type_ids: Ids
-    read_source: Callable[[], tokenizers.Encoding] = field(repr=False)
-    read_subwords: Callable[[tokenizers.Encoding], Sequence[bool]] = field(repr=False)
-
-    @cached_property
-    def source(self) -> tokenizers.Encoding:
-        return self.read_source()
-
-    @cached_property
-    def offsets(self) -> Sequence[tuple[int, int]]:
-        """Start and end of each token in `text`, in Unicode code points."""
-        offsets: list[tuple[int, int]] = self.source.offsets
-        return offsets
-
-    @cached_property
-    def content(self) -> Sequence[int]:
-        """Positions of the tokens that belong to `text`: no special token, not the pair's."""
-        return [i for i, sequence in enumerate(self.source.sequence_ids) if sequence == 0]
-
-    @cached_property
-    def subwords(self) -> Sequence[bool]:
-        """For each position, whether the token continues the word before it."""
-        return self.read_subwords(self.source)
-
-    @property
-    def tokens(self) -> int:
-        return len(self.ids)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedInput:
-    """An input as the model will see it: one encoding, or several overlapping windows."""
-
-    source: TextInput
-    windows: tuple[Encoding, ...]
-    truncated: bool
-    overlap_tokens: int
-
-    @property
-    def tokens(self) -> int:
-        """Tokens the model reads: special tokens count once a window, overlaps each time."""
-        return sum(window.tokens for window in self.windows)
 
 
 class Tokenizer:
@@ -188,17 +115,6 @@ class Tokenizer:
             else:
                 flags.append(start > 0 and " " not in text[start - 1 : start + 1])
         return flags
-
-
-def blank(tokens: int, token_id: int) -> Encoding:
-    """Return an encoding of no text: one token over and over."""
-    ids = np.full(tokens, token_id, dtype=np.int64)
-    return without_layout(ids, np.zeros_like(ids))
-
-
-def without_layout(ids: Ids, type_ids: Ids) -> Encoding:
-    """Return an encoding that can be run, of which nobody asks where its tokens lie."""
-    return Encoding(ids, type_ids, tokenizers.Encoding, lambda _: [])
 
 
 def _unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:

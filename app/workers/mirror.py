@@ -13,8 +13,8 @@ from app.engine.backends.base import PADDED, Execution
 from app.engine.catalog import Catalog, Failure, Model
 from app.engine.contest import Choice, Contender
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding
 from app.engine.servable import Runtime, Servable, make_tokenizer
-from app.engine.tokenization import Encoding
 from app.errors import AmbiguousModel, NotReady, UnknownModel
 from app.metrics import Metrics
 from app.workers.client import ENGINE_AWAY, EngineClient, Link

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 
+from app.engine.encoding import Encoding
 from app.engine.runner import Pending, Run, Runner
 from app.engine.scheduler import Clock
 from app.engine.servable import Servable
-from app.engine.tokenization import Encoding
 from app.errors import NotReady
 from app.workers.client import ENGINE_AWAY, EngineClient, Question
 from app.workers.mirror import Mirror

@@ -18,8 +18,8 @@ import numpy as np
 
 from app import errors
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding, without_layout
 from app.engine.runner import Run
-from app.engine.tokenization import Encoding, without_layout
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest, Overloaded
 
 MAX_PAYLOAD_BYTES = 256 * 1024 * 1024

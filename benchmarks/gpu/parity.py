@@ -10,7 +10,8 @@ import numpy as np
 
 from app.bundle import Task, open_bundle
 from app.engine.decoding import Logits, label_scores
-from app.engine.tokenization import TextInput, Tokenizer
+from app.engine.encoding import TextInput
+from app.engine.tokenization import Tokenizer
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.bundles import answer, open_subject, write_bundle
 from benchmarks.gpu.lineup import ANSWERING, CAPTURED, PACKED, SERVICE, make_runner

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from app.engine.tokenization import Encoding, TextInput, Tokenizer
+from app.engine.encoding import Encoding, TextInput
+from app.engine.tokenization import Tokenizer
 from benchmarks.errors import BenchmarkError
 from benchmarks.generator import load_open
 from benchmarks.gpu.engine_rate import EngineRate

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.engine.tokenization import Encoding, blank, without_layout
+from app.engine.encoding import Encoding, blank, without_layout
 from benchmarks.gpu.models import Network
 from benchmarks.workload import SEED, draw_lengths
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 
 from app.engine.backends.padding import pad
-from app.engine.tokenization import Encoding, Ids
+from app.engine.encoding import Encoding, Ids
 from export.convert import Graph, describe
 from export.int8.quantize import Quantizer
 

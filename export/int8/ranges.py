@@ -9,7 +9,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
-from app.engine.tokenization import Ids
+from app.engine.encoding import Ids
 from export.invariance import PROVIDER
 
 STEPS = 255

@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 
-from app.engine.tokenization import Ids
+from app.engine.encoding import Ids
 from export.int8.base import replace_nodes
 from export.int8.biases import ATTENTION, ATTENTION_BIAS
 from export.int8.first_token import find_first_tokens

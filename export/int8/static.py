@@ -21,7 +21,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from app.engine.tokenization import Ids
+from app.engine.encoding import Ids
 from export.convert import Graph
 from export.int8.base import Base, replace_nodes
 from export.int8.smoothing import smooth

@@ -10,7 +10,7 @@ from app.bundle import GraphFile, Manifest
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, Execution, Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 from app.errors import BundleError
 from export.packed.operators import OPERATORS
 

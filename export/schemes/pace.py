@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from app.engine.backends.base import Session
+from app.engine.encoding import Encoding
 from app.engine.executor import available_cpus
-from app.engine.tokenization import Encoding
 from export.verify import run_alone
 from export.workload import Workload, spread
 

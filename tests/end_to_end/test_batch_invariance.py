@@ -14,8 +14,8 @@ from app.bundle import Precision, open_bundle
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.decoding import Logits, label_scores
+from app.engine.encoding import TextInput
 from app.engine.servable import Servable
-from app.engine.tokenization import TextInput
 from tests.conftest import ROOT
 from tests.support.texts import random_texts
 

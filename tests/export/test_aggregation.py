@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.bundle import open_bundle
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 from export.aggregation import choose_strategy, measure_strategies
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.examples import Example, Span

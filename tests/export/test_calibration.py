@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.engine.decoding import softmax
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 from export.calibration import calibrate, fit_temperature, loss
 from export.examples import Example, Span
 from export.observations import Observations, observe

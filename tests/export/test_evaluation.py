@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.engine.tokenization import EncodedInput, TextInput
+from app.engine.encoding import EncodedInput, TextInput
 from export.config import ModelConfig
 from export.evaluation import choose, evaluate, headline, score_reference
 from export.examples import Example, Span

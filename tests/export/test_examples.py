@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 from export.config import ModelConfig
 from export.errors import DataError
 from export.examples import Example, Span, read_examples

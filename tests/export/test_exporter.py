@@ -16,8 +16,9 @@ import export.exporter
 from app.bundle import Precision, open_bundle
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
+from app.engine.encoding import TextInput
+from app.engine.golden import check_golden
 from app.engine.servable import Servable
-from app.engine.tokenization import TextInput
 from export.errors import CheckpointRefused, GateFailed, StoreError
 from export.exporter import Request, export_bundle
 from export.gates import TOLERANCES, change_tolerances
@@ -64,7 +65,7 @@ def test_an_exported_ner_bundle_serves_the_checkpoints_logits_for_every_token(
 def test_every_graph_of_a_new_bundle_passes_its_golden_check(
     store: Path, name: str, precision: Precision
 ) -> None:
-    serve(store / name / "1", precision).check_golden()
+    check_golden(serve(store / name / "1", precision))
 
 
 @pytest.mark.parametrize("name", ["sentiment", "ner"])

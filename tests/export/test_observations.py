@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from app.bundle import TagScheme
+from app.engine.encoding import TextInput
 from app.engine.tags import read_tags
-from app.engine.tokenization import TextInput
 from export.examples import Example, Span
 from export.observations import observe, true_tags
 from tests.support.workloads import classifier, labelled, tagger, words

@@ -14,7 +14,7 @@ from rich.console import Console
 import export.exporter
 from app.bundle import open_bundle
 from app.engine.decoding import softmax
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 from export.__main__ import main
 from export.calibration import calibrate
 from export.checkpoint import load_checkpoint

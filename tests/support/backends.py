@@ -6,7 +6,7 @@ from app.bundle import GraphFile, Manifest, RuntimePrecision
 from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 
 
 class FakeBackend(OnnxRuntimeBackend):

@@ -17,7 +17,7 @@ from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, OnnxSession
 from app.engine.backends.packing import Extent
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding, without_layout
+from app.engine.encoding import Encoding, without_layout
 from tests.support.fakes import DEADLY, POISON
 
 INPUTS = (

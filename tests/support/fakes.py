@@ -7,8 +7,8 @@ import numpy as np
 
 from app.engine.cost import Cost
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding, blank
 from app.engine.entry import Entry
-from app.engine.tokenization import Encoding, blank
 
 
 class FakeClock:

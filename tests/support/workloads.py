@@ -6,7 +6,7 @@ import numpy as np
 
 from app.bundle import ProblemType, TagScheme
 from app.engine.decoding import Logits
-from app.engine.tokenization import EncodedInput, TextInput
+from app.engine.encoding import EncodedInput, TextInput
 from export.config import ModelConfig
 from export.examples import Example
 from export.workload import Workload

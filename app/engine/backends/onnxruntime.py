@@ -10,7 +10,7 @@ from app.bundle import GraphFile, Manifest
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 from app.errors import BundleError
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]

@@ -11,7 +11,7 @@ from app.bundle import GraphFile, Manifest, RuntimePrecision
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 from app.errors import BundleError
 
 HINTS: Mapping[RuntimePrecision, str] = {"bf16": "bf16", "fp32": "f32"}

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 
 PackedIds = npt.NDArray[np.int32]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding, Ids
+from app.engine.encoding import Encoding, Ids
 
 
 def pad(encodings: Sequence[Encoding], inputs: Sequence[str], pad_token_id: int) -> dict[str, Ids]:

@@ -20,10 +20,10 @@ from app.api.deps import Service
 from app.api.exchange import Exchange
 from app.api.lanes import LANES
 from app.api.protocol import Protocol
+from app.engine.encoding import Encoding
 from app.engine.runner import Pending, Run, Runner
 from app.engine.scheduler import Clock
 from app.engine.servable import Servable
-from app.engine.tokenization import Encoding
 from app.errors import Overloaded
 from app.main import create_app
 from app.schemas import Problem

@@ -5,8 +5,8 @@ import gc
 import pytest
 
 from app.engine.cache import Question, ResultCache
+from app.engine.encoding import TextInput
 from app.engine.servable import Servable
-from app.engine.tokenization import TextInput
 from app.metrics import Metrics
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from app.bundle import ProblemType
 from app.engine.decoding import rank_labels, row_scores
-from app.engine.tokenization import TextInput, Tokenizer
+from app.engine.encoding import TextInput
+from app.engine.tokenization import Tokenizer
 from tests.support.texts import random_texts
 from tests.support.tiny import SEQUENCE_LABELS, make_checkpoint
 

@@ -18,9 +18,10 @@ from app.engine.decoding import (
     softmax,
     stitch_windows,
 )
+from app.engine.encoding import TextInput
 from app.engine.entities import Entity, decode_entities, keep_entities
 from app.engine.tags import groups, read_tags
-from app.engine.tokenization import TextInput, Tokenizer
+from app.engine.tokenization import Tokenizer
 from tests.support.tiny import TOKEN_LABELS, make_checkpoint
 
 PROBLEM_TYPES: tuple[ProblemType, ...] = get_args(ProblemType)

@@ -8,9 +8,10 @@ import pytest
 
 from app.bundle import AggregationStrategy
 from app.engine.decoding import stitch_windows
+from app.engine.encoding import TextInput
 from app.engine.entities import decode_entities
 from app.engine.tags import read_tags
-from app.engine.tokenization import TextInput, Tokenizer
+from app.engine.tokenization import Tokenizer
 from tests.support.texts import random_texts
 from tests.support.tiny import TOKEN_LABELS, make_checkpoint
 from tests.support.tokenizers import byte_level_checkpoint, unigram_checkpoint

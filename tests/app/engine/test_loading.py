@@ -10,8 +10,9 @@ import pytest
 from app.engine import loading
 from app.engine.backends.base import Backend
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding
 from app.engine.loading import load_servable
-from app.engine.tokenization import Encoding
+from app.engine.warm_up import claim_memory
 from app.errors import BundleError, IncompleteBundle
 from tests.support.backends import FakeBackend
 
@@ -136,5 +137,5 @@ def test_memory_for_the_longest_texts_is_claimed_by_all_callers_at_once(mood: Pa
 
     servable = load_servable(mood, [PLAIN], None)
     servable._session = Waiting()
-    servable.claim_memory(3)
+    claim_memory(servable, 3)
     assert ran == [[servable.manifest.max_length]] * 3

@@ -8,9 +8,10 @@ import pytest
 
 from app.bundle import AggregationStrategy
 from app.engine.decoding import Logits, stitch_windows
+from app.engine.encoding import EncodedInput, TextInput
 from app.engine.entities import decode_entities
 from app.engine.tags import read_tags
-from app.engine.tokenization import EncodedInput, TextInput, Tokenizer
+from app.engine.tokenization import Tokenizer
 from tests.support.tiny import TOKEN_LABELS, make_checkpoint
 
 STRATEGIES: list[AggregationStrategy] = ["simple", "first"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.tokenization import TextInput, Tokenizer
+from app.engine.encoding import TextInput
+from app.engine.tokenization import Tokenizer
 from app.errors import BundleError, InvalidRequest
 from tests.support.texts import random_texts
 from tests.support.tiny import make_checkpoint

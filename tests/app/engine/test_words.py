@@ -9,7 +9,8 @@ import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from app.engine import words
-from app.engine.tokenization import TextInput, Tokenizer
+from app.engine.encoding import TextInput
+from app.engine.tokenization import Tokenizer
 from app.engine.words import Words
 from tests.support.texts import random_texts
 

@@ -6,8 +6,8 @@ import struct
 import numpy as np
 import pytest
 
+from app.engine.encoding import Encoding, without_layout
 from app.engine.runner import Run
-from app.engine.tokenization import Encoding, without_layout
 from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
 from app.workers import wire
 from app.workers.wire import Frame, Kind, WireError

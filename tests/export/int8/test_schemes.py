@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from app.engine.backends.onnxruntime import OnnxSession
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.convert import Graph, export_graph, fuse_graph
 from export.int8.base import Base

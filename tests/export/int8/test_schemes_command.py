@@ -9,7 +9,7 @@ import pytest
 
 import export.schemes.trial
 from app.bundle import Parity
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 from export.__main__ import main
 from export.attempt import Attempt
 from export.convert import Graph

@@ -11,8 +11,9 @@ from transformers import AutoConfig
 
 import export.packed.attempt
 from app.bundle import Manifest, Precision, open_bundle
+from app.engine.encoding import TextInput
+from app.engine.golden import check_golden
 from app.engine.servable import Servable
-from app.engine.tokenization import TextInput
 from app.errors import BundleError
 from export.__main__ import main
 from export.exporter import Request, export_bundle
@@ -66,7 +67,7 @@ def test_the_report_has_its_figures_but_no_speed_that_nobody_measured(bundle: Pa
 def test_the_reference_serves_what_the_padded_graph_serves(bundle: Path) -> None:
     servable = Servable.load(open_bundle(bundle), ReferenceBackend())
     assert servable.runs_on.mode == PACKED
-    servable.check_golden()
+    check_golden(servable)
     windows = servable.encode(TextInput("It is a good telephone."), "truncate", 1).windows
     assert servable.run(windows)[0].shape == (3,)
 

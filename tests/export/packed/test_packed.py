@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from app.bundle import Task
 from app.engine.backends.packing import Extent, measure, pack
 from app.engine.decoding import Logits, label_scores
-from app.engine.tokenization import TextInput
+from app.engine.encoding import TextInput
 from export.checkpoint import Checkpoint
 from export.errors import PackingRefused
 from export.packed import build, operators

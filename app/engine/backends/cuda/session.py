@@ -13,7 +13,7 @@ from app.engine.backends.cuda.layout import Words, lay_out
 from app.engine.backends.cuda.owner import Owner, OwnerDied
 from app.engine.backends.packing import Extent, measure, pack, unpack
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 
 logger = logging.getLogger(__name__)
 

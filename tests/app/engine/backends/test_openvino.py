@@ -15,8 +15,8 @@ from app.engine.backends.base import Backend, Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.backends.openvino import OpenVinoBackend
 from app.engine.decoding import Logits
+from app.engine.encoding import Encoding, TextInput
 from app.engine.servable import Servable
-from app.engine.tokenization import Encoding, TextInput
 from app.errors import BundleError
 
 # Not importorskip: that would import it with what reports usage.

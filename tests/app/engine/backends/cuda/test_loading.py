@@ -9,9 +9,9 @@ import pytest
 from app.api.operations import _description
 from app.bundle import open_bundle
 from app.engine.backends.base import Execution
+from app.engine.encoding import TextInput
 from app.engine.loading import load_servable
 from app.engine.registry import Registry
-from app.engine.tokenization import TextInput
 from app.metrics import Metrics
 from app.workers.publisher import _pack
 from app.workers.wire import read_json_and_data

@@ -10,7 +10,7 @@ from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.onnxruntime import OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding
+from app.engine.encoding import Encoding
 from app.errors import BundleError
 from tests.support.cuda import BUCKETS, INPUTS, read_texts
 from tests.support.fakes import encoding

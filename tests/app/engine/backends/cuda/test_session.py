@@ -15,7 +15,7 @@ from app.engine.backends.cuda.owner import OwnerDied
 from app.engine.backends.cuda.session import BUFFERS, CudaSession, open_session, split
 from app.engine.backends.packing import Extent, measure, pack
 from app.engine.decoding import Logits
-from app.engine.tokenization import Encoding, without_layout
+from app.engine.encoding import Encoding, without_layout
 from tests.support.cuda import BUCKETS, INPUTS, FakeDevice, name_text, name_tokens
 from tests.support.fakes import DEADLY, POISON, encoding
 
