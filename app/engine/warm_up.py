@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from app.engine.cost import Cost, measure_cost
@@ -13,7 +13,6 @@ def learn_cost(
     servable: Servable,
     batches: Sequence[tuple[int, int]],
     predecessor: Servable | None = None,
-    clock: Callable[[], float] = time.perf_counter,
 ) -> Cost:
     """Run the shapes a service meets; return what a batch costs.
 
@@ -28,9 +27,9 @@ def learn_cost(
     shapes = [(min(count, largest), min(tokens, limit)) for count, tokens in batches]
 
     def timed(count: int, tokens: int) -> float:
-        started = clock()
+        started = time.perf_counter()
         servable.run_blank(count, tokens)
-        return clock() - started
+        return time.perf_counter() - started
 
     timed(*shapes[0])
     if predecessor is not None and predecessor.cost_key == servable.cost_key:
