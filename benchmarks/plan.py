@@ -40,5 +40,5 @@ class Plan:
     base: bool
 
 
-QUICK = Plan("quick", 3, 256, 0.5, 2, 2.0, 60, tune=False, tune_seconds=0, strict=False, base=False)
+QUICK = Plan("quick", 3, 256, 0.3, 2, 1.5, 60, tune=False, tune_seconds=0, strict=False, base=False)
 FULL = Plan("full", 5, 512, 1.0, 5, 6.0, 200, tune=True, tune_seconds=3, strict=True, base=True)
