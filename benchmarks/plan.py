@@ -7,7 +7,7 @@ BATCH_CONNECTIONS = 8
 BATCH_TEXTS = 32
 OBJECTIVE_SECONDS = 0.1
 # Admission in the open loop: what may queue so that what is accepted keeps the objective.
-MAX_QUEUE_SECONDS = 0.042
+MAX_QUEUE_SECONDS = 0.04
 # What the strict subject's labels must share with the checkpoint's.
 AGREEMENT = 0.995
 LOADS = (0.3, 0.6, 0.9, 1.5)
