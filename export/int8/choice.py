@@ -7,21 +7,24 @@ from pathlib import Path
 from export.attempt import Attempt, Gate, best
 from export.int8.base import Base
 from export.int8.blockwise import quantize_blockwise
-from export.int8.mixed import quantize_mixed, steady_layers
+from export.int8.mixed import Calibrated, steady_layers
 from export.int8.quantize import Quantizer, layer_name
 from export.int8.sensitivity import LayerError, fewest, measure_layers
 from export.split import CALIBRATION_TEXTS, split_workload
 
 # With more than half of its layers in fp32 a graph has lost most of what int8 gains.
 MOST_KEPT = 0.5
+# With a scale a token in the place of more than half of the ranges it may as well be for all.
+MOST_SPARED = 0.5
 
 
 def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
     """Return what was tried, up to the first that passes.
 
-    Fixed ranges, if there are labelled texts enough to foretell them; one scale a token in every
-    layer; the same with the fewest layers in fp32; a scale for each block of weights, slower and
-    closer to fp32. `python -m export schemes` measures this order.
+    Fixed ranges, if there are labelled texts enough to foretell them; the same without the fewest
+    of them; one scale a token in every layer; the same with the fewest layers in fp32; a scale for
+    each block of weights, slower and closer to fp32. `python -m export schemes` measures this
+    order.
 
     Args:
         source: the unfused fp32 graph.
@@ -37,8 +40,9 @@ def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
 def _try_mixed(gate: Gate, quantizer: Quantizer) -> list[Attempt]:
     """Hold the graph against its gate on texts that did not calibrate it.
 
-    If it passes, it is measured on every text, as the graphs beside it are. A few texts foretell no
-    ranges, nor do the built-in ones: they are not what the model is going to read.
+    If it fails, without the fewest ranges that make it pass. What passes is measured on every
+    text, as the graphs beside it are. A few texts foretell no ranges, nor do the built-in
+    ones: they are not what the model is going to read.
     """
     calibration, apart = split_workload(gate.workload)
     if not gate.workload.examples or len(calibration) < CALIBRATION_TEXTS:
@@ -46,10 +50,22 @@ def _try_mixed(gate: Gate, quantizer: Quantizer) -> list[Attempt]:
     base = Base.prepare(quantizer, calibration, gate.checkpoint.pad_token_id)
     if not steady_layers(base):
         return []
-    attempt = replace(gate, workload=apart).try_graph("int8 mixed", partial(quantize_mixed, base))
-    if apart is gate.workload or not best([attempt]):
-        return [attempt]
-    return [gate.try_graph("int8 mixed, on every text", lambda: attempt.graph)]
+    calibrated = Calibrated.prepare(base)
+    ranges = len(calibrated.reached)
+    tried: dict[int, Attempt] = {}
+
+    def passes(spared: int) -> bool:
+        title = f"int8 mixed with {ranges - spared} of {ranges} ranges" if spared else "int8 mixed"
+        make = partial(calibrated.quantize, spared)
+        tried[spared] = replace(gate, workload=apart).try_graph(title, make)
+        return best([tried[spared]]) is not None
+
+    spared = 0 if passes(0) else fewest(max(1, int(ranges * MOST_SPARED)), passes)
+    if spared is None:
+        return list(tried.values())
+    if apart is gate.workload:
+        return [tried[spared]]
+    return [gate.try_graph("int8 mixed, on every text", lambda: tried[spared].graph)]
 
 
 def _try_tokenwise(gate: Gate, quantizer: Quantizer) -> list[Attempt]:

@@ -36,10 +36,28 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The least and the greatest value of each channel, over all tokens."""
+    """How far an activation's values go.
+
+    Attributes:
+        least, greatest: of each channel, over all tokens.
+        tokens: how many there were.
+        peaks: sum over the tokens of the square of their largest magnitude.
+        energy: sum over the tokens of their mean square.
+    """
 
     least: Floats
     greatest: Floats
+    tokens: int
+    peaks: float
+    energy: float
+
+    @classmethod
+    def of(cls, values: Floats) -> "Reach":
+        """Return that of the values [..., channels] of some tokens."""
+        rows = values.reshape(-1, values.shape[-1])
+        squares = rows.astype(np.float64) ** 2
+        peaks, energy = squares.max(axis=1).sum(), squares.mean(axis=1).sum()
+        return cls(rows.min(axis=0), rows.max(axis=0), len(rows), float(peaks), float(energy))
 
     @property
     def magnitude(self) -> Floats:
@@ -50,9 +68,24 @@ class Reach:
         """The range that holds every channel, and 0."""
         return Range(min(float(self.least.min()), 0.0), max(float(self.greatest.max()), 0.0))
 
+    @property
+    def loss(self) -> float:
+        """The noise of one range beyond that of a scale a token, as a share of the values' energy.
+
+        Rounding to steps makes an error whose mean square is step ** 2 / 12.
+        """
+        fixed_steps = self.tokens * self.range.step**2
+        token_steps = self.peaks * (2 / STEPS) ** 2
+        return (fixed_steps - token_steps) / (12 * max(self.energy, 1e-12))
+
     def join(self, other: "Reach") -> "Reach":
-        least = np.minimum(self.least, other.least)
-        return Reach(least, np.maximum(self.greatest, other.greatest))
+        return Reach(
+            np.minimum(self.least, other.least),
+            np.maximum(self.greatest, other.greatest),
+            self.tokens + other.tokens,
+            self.peaks + other.peaks,
+            self.energy + other.energy,
+        )
 
 
 def observe(
@@ -72,7 +105,6 @@ def observe(
     reached: dict[str, Reach] = {}
     for feed in feeds:
         for name, values in zip(names, session.run(list(names), feed), strict=True):
-            rows = values.reshape(-1, values.shape[-1])
-            reach = Reach(rows.min(axis=0), rows.max(axis=0))
+            reach = Reach.of(values)
             reached[name] = reached[name].join(reach) if name in reached else reach
     return reached

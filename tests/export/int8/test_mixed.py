@@ -1,5 +1,6 @@
 """Mixed int8: fixed ranges behind norms and attention, a scale a token for whatever else reads."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from export.exporter import Request, export_bundle
 from export.gates import change_tolerances
 from export.int8 import choice
 from export.int8.base import Base
-from export.int8.mixed import quantize_mixed, steady_layers
+from export.int8.mixed import Calibrated, quantize_mixed, steady_layers
 from export.int8.quantize import Quantizer
 from export.int8.ranges import Reach
 from export.int8.smoothing import smooth
@@ -258,9 +259,8 @@ def test_an_export_with_labelled_texts_tries_it_first(
     assert "int8" in manifest.evaluation.graphs
 
 
-def ruin(base: Base) -> Graph:
-    """Return a graph that gives every text the other label."""
-    graph = quantize_mixed(base)
+def ruin(graph: Graph) -> Graph:
+    """Let a graph give every text the other label."""
     model = onnx.load(graph.path)
     for item in model.graph.initializer:
         if item.name.startswith("classifier."):
@@ -269,17 +269,75 @@ def ruin(base: Base) -> Graph:
     return graph
 
 
-def test_where_it_misses_its_gate_a_scale_a_token_is_next(
+def ruin_below(spared: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every mixed graph that gives up fewer ranges miss its gate."""
+    quantize = Calibrated.quantize
+
+    def quantize_badly(calibrated: Calibrated, given_up: int = 0) -> Graph:
+        graph = quantize(calibrated, given_up)
+        return graph if given_up >= spared else ruin(graph)
+
+    monkeypatch.setattr(Calibrated, "quantize", quantize_badly)
+
+
+def test_where_it_misses_its_gate_the_fewest_ranges_are_given_up(
     sentiment: Path, many: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "quantize_mixed", ruin)
+    """Of two encoder layers six activations have ranges; three of them are read by one layer."""
+    ruin_below(3, monkeypatch)
+    recipe = export_int8(sentiment, many, quiet).graphs["int8"].recipe
+    found = re.search(r"fixed ranges \((\d+) layers.* a token \((\d+) layers\)", recipe)
+    assert found is not None
+    ranged, rows = map(int, found.groups())
+    assert ranged + rows == 12
+    assert 2 + 3 <= rows <= 2 + 3 * 3
+
+
+def test_where_half_of_the_ranges_are_too_many_a_scale_a_token_is_next(
+    sentiment: Path, many: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ruin_below(4, monkeypatch)
     recipe = export_int8(sentiment, many, quiet).graphs["int8"].recipe
     assert "activations a token in 12 linear layers" in recipe
 
 
+def test_the_range_that_costs_most_is_given_up_first(bert: tuple[Base, Graph]) -> None:
+    base, whole = bert
+    calibrated = Calibrated.prepare(base)
+    losses = [reach.loss for reach in calibrated.reached.values()]
+    assert losses == sorted(losses, reverse=True)
+    first = next(iter(calibrated.reached))
+    readers = [layer for layer, name in calibrated.reads.items() if name == first]
+    graph = calibrated.quantize(spared=1)
+    scaled = [Counter(n.op_type for n in nodes_of(one.path))["ReduceMax"] for one in (whole, graph)]
+    assert scaled[1] == scaled[0] + 1
+    assert f"fixed ranges ({15 - len(readers)} layers" in graph.recipe
+
+
+def test_a_range_costs_more_the_further_a_few_tokens_reach() -> None:
+    """Noise beyond that of a scale a token, as the two would round these very values."""
+    random = np.random.default_rng(8)
+    alike = random.uniform(-1, 1, (400, WIDTH)).astype(np.float32)
+    apart = alike.copy()
+    apart[:4] *= 20
+    for values in (alike, apart):
+        reach = Reach.of(values)
+        scales = np.abs(values).max(axis=1, keepdims=True) * 2 / 255
+        noises = [
+            np.mean((np.round(values / step) * step - values) ** 2)
+            for step in (np.float32(reach.range.step), scales)
+        ]
+        extra = (noises[0] - noises[1]) / np.mean(values**2)
+        assert reach.loss == pytest.approx(extra, rel=0.1, abs=1e-6)
+    assert Reach.of(apart).loss > 50 * Reach.of(alike).loss
+    assert Reach.of(alike[:100]).join(Reach.of(alike[100:])).loss == pytest.approx(
+        Reach.of(alike).loss
+    )
+
+
 def test_a_range_holds_every_channel_and_nothing_else_but_zero() -> None:
-    one = Reach(np.array([1.0, 2.0], np.float32), np.array([3.0, 9.0], np.float32))
-    other = Reach(np.array([-3.0, 3.0], np.float32), np.array([0.0, 4.0], np.float32))
+    one = Reach.of(np.array([[1.0, 9.0], [3.0, 2.0]], np.float32))
+    other = Reach.of(np.array([[-3.0, 4.0], [0.0, 3.0]], np.float32))
     assert (one.range.least, one.range.greatest, one.range.zero_point) == (0.0, 9.0, 0)
     joined = one.join(other)
     assert (joined.range.least, joined.range.greatest) == (-3.0, 9.0)
