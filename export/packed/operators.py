@@ -3,9 +3,10 @@
 What an operator gives is rounded to the type of what it was given, so a graph whose weights are
 fp32 rounds nothing.
 
-A row's figures are the same to the last bit whatever rows are beside it: products are of blocks of
-one shape, for BLAS adds in another order in another shape. So a difference between a text alone and
-in company says that the graph mixes texts, not that sizes differ.
+A row's figures are the same to the last bit whatever rows are beside it. In which order BLAS adds
+may depend on a matrix's shape and on a row's place in it, differently on each kind of CPU; so
+products are summed in fp64, where that makes a difference too small to survive the rounding. Then a
+difference between a text alone and in company says that the graph mixes texts.
 
 Source: ONNX Runtime's contrib operators (docs/ContribOperators.md), and for attention its kernels
 for CUDA, where rows of no sequence are never written. They are NaN here, so that a graph whose
@@ -22,8 +23,6 @@ from scipy.special import erf
 Half = npt.NDArray[np.float16]
 Single = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.int32]
-# Rows that are multiplied at once.
-BLOCK = 64
 
 
 class EmbedLayerNormalization(OpRun):
@@ -99,7 +98,7 @@ class PackedMultiHeadAttention(OpRun):
 
 
 class MatMul(OpRun):
-    """In fp32 and by BLAS: NumPy multiplies fp16 matrices one number at a time."""
+    """By BLAS: NumPy multiplies fp16 matrices one number at a time."""
 
     def _run(self, x: Half, weight: Half) -> tuple[Half]:
         return (_round(_multiply(x, weight), x),)
@@ -153,10 +152,7 @@ def _norm(x: Single, gamma: Half, beta: Half, epsilon: float) -> Half:
 
 
 def _multiply(x: Half, weight: Half) -> Single:
-    rows, width = x.shape
-    blocks = np.zeros((-(-rows // BLOCK), BLOCK, width), np.float32)
-    blocks.reshape(-1, width)[:rows] = x
-    product: Single = (blocks @ _widen(weight)).reshape(-1, weight.shape[1])[:rows]
+    product: Single = (x.astype(np.float64) @ weight.astype(np.float64)).astype(np.float32)
     return product
 
 
