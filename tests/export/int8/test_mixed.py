@@ -1,8 +1,7 @@
 """Mixed int8: fixed ranges behind norms and attention, a scale a token for whatever else reads."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,12 @@ import onnxruntime as ort
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from app.bundle import Manifest, open_bundle
-from export.attempt import Gate
 from export.checkpoint import load_checkpoint
 from export.convert import Graph, export_graph
-from export.exporter import Request, export_bundle
-from export.gates import change_tolerances
-from export.int8 import choice
 from export.int8.base import Base
 from export.int8.mixed import Calibrated, quantize_mixed, steady_layers
 from export.int8.quantize import Quantizer
-from export.int8.ranges import Reach
 from export.int8.smoothing import smooth
-from export.progress import Progress
-from export.split import PLENTY
 from export.support.checkpoints import make_checkpoint as make_family
 from export.support.families import choose_families
 from export.verify import measure
@@ -206,99 +197,10 @@ def test_a_family_is_exported_however_few_of_its_layers_are_known(
     assert measured.parity.max_score_difference < 0.25
 
 
-def test_without_labelled_texts_every_layer_has_a_scale_a_token(
-    sentiment: Path, tmp_path: Path, quiet: Progress
-) -> None:
-    checkpoint = load_checkpoint(sentiment)
-    limits = change_tolerances(["int8.agreement=0"])["int8"]
-    gate = Gate(checkpoint, prepare_workload(checkpoint, []), limits, quiet)
-    (tried,) = choice.try_int8(gate, export_graph(checkpoint, tmp_path, None), tmp_path)
-    assert "activations a token in 12 linear layers" in tried.graph.recipe
-
-
-def test_with_few_labelled_texts_every_layer_has_a_scale_a_token(
-    sentiment: Path, texts: list[str], write_labelled: Callable[..., Path], quiet: Progress
-) -> None:
-    file = write_labelled([{"text": text, "label": "negative"} for text in texts[:40]])
-    recipe = export_int8(sentiment, file, quiet).graphs["int8"].recipe
-    assert "activations a token in 12 linear layers" in recipe
-
-
 def test_without_texts_to_calibrate_on_it_is_refused(bert: tuple[Base, Graph]) -> None:
     base, _ = bert
     with pytest.raises(ValueError, match="no texts to calibrate on; give at least one"):
         quantize_mixed(Base(base.quantizer, base.path, ()))
-
-
-@pytest.fixture
-def many(texts: list[str], write_labelled: Callable[..., Path]) -> Path:
-    """Return a labelled file with texts enough to hold some back for calibration."""
-    return write_labelled(
-        [
-            {"text": f"{text} {texts[(i * 7) % len(texts)]}", "label": "negative"}
-            for i, text in enumerate(texts * (PLENTY // len(texts) + 1))
-        ]
-    )
-
-
-def export_int8(checkpoint: Path, file: Path, progress: Progress) -> Manifest:
-    limits = change_tolerances(["int8.agreement=0.8", "int8.metric_loss=0.3"])
-    request = Request(checkpoint, "m", file.parent / "store", ("int8",), limits, file)
-    return open_bundle(export_bundle(request, progress)).manifest
-
-
-def test_an_export_with_labelled_texts_tries_it_first(
-    sentiment: Path, many: Path, quiet: Progress
-) -> None:
-    """What calibrated it is not what it is held against, yet its metrics are of every text."""
-    manifest = export_int8(sentiment, many, quiet)
-    assert "fixed ranges (10 layers, ranges of 64 texts)" in manifest.graphs["int8"].recipe
-    assert manifest.evaluation is not None
-    assert manifest.evaluation.inputs >= PLENTY
-    assert manifest.graphs["int8"].parity.inputs >= manifest.evaluation.inputs
-    assert "int8" in manifest.evaluation.graphs
-
-
-def ruin(graph: Graph) -> Graph:
-    """Let a graph give every text the other label."""
-    model = onnx.load(graph.path)
-    for item in model.graph.initializer:
-        if item.name.startswith("classifier."):
-            item.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(item), item.name))
-    onnx.save(model, graph.path)
-    return graph
-
-
-def ruin_below(spared: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every mixed graph that gives up fewer ranges miss its gate."""
-    quantize = Calibrated.quantize
-
-    def quantize_badly(calibrated: Calibrated, given_up: int = 0) -> Graph:
-        graph = quantize(calibrated, given_up)
-        return graph if given_up >= spared else ruin(graph)
-
-    monkeypatch.setattr(Calibrated, "quantize", quantize_badly)
-
-
-def test_where_it_misses_its_gate_the_fewest_ranges_are_given_up(
-    sentiment: Path, many: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of two encoder layers six activations have ranges; three of them are read by one layer."""
-    ruin_below(3, monkeypatch)
-    recipe = export_int8(sentiment, many, quiet).graphs["int8"].recipe
-    found = re.search(r"fixed ranges \((\d+) layers.* a token \((\d+) layers\)", recipe)
-    assert found is not None
-    ranged, rows = map(int, found.groups())
-    assert ranged + rows == 12
-    assert 2 + 3 <= rows <= 2 + 3 * 3
-
-
-def test_where_half_of_the_ranges_are_too_many_a_scale_a_token_is_next(
-    sentiment: Path, many: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ruin_below(4, monkeypatch)
-    recipe = export_int8(sentiment, many, quiet).graphs["int8"].recipe
-    assert "activations a token in 12 linear layers" in recipe
 
 
 def test_the_range_that_costs_most_is_given_up_first(bert: tuple[Base, Graph]) -> None:
@@ -312,34 +214,3 @@ def test_the_range_that_costs_most_is_given_up_first(bert: tuple[Base, Graph]) -
     scaled = [Counter(n.op_type for n in nodes_of(one.path))["ReduceMax"] for one in (whole, graph)]
     assert scaled[1] == scaled[0] + 1
     assert f"fixed ranges ({15 - len(readers)} layers" in graph.recipe
-
-
-def test_a_range_costs_more_the_further_a_few_tokens_reach() -> None:
-    """Noise beyond that of a scale a token, as the two would round these very values."""
-    random = np.random.default_rng(8)
-    alike = random.uniform(-1, 1, (400, WIDTH)).astype(np.float32)
-    apart = alike.copy()
-    apart[:4] *= 20
-    for values in (alike, apart):
-        reach = Reach.of(values)
-        scales = np.abs(values).max(axis=1, keepdims=True) * 2 / 255
-        noises = [
-            np.mean((np.round(values / step) * step - values) ** 2)
-            for step in (np.float32(reach.range.step), scales)
-        ]
-        extra = (noises[0] - noises[1]) / np.mean(values**2)
-        assert reach.loss == pytest.approx(extra, rel=0.1, abs=1e-6)
-    assert Reach.of(apart).loss > 50 * Reach.of(alike).loss
-    assert Reach.of(alike[:100]).join(Reach.of(alike[100:])).loss == pytest.approx(
-        Reach.of(alike).loss
-    )
-
-
-def test_a_range_holds_every_channel_and_nothing_else_but_zero() -> None:
-    one = Reach.of(np.array([[1.0, 9.0], [3.0, 2.0]], np.float32))
-    other = Reach.of(np.array([[-3.0, 4.0], [0.0, 3.0]], np.float32))
-    assert (one.range.least, one.range.greatest, one.range.zero_point) == (0.0, 9.0, 0)
-    joined = one.join(other)
-    assert (joined.range.least, joined.range.greatest) == (-3.0, 9.0)
-    assert joined.range.zero_point * joined.range.step == pytest.approx(3.0, abs=0.03)
-    assert joined.magnitude.tolist() == [3.0, 9.0]
