@@ -60,35 +60,39 @@ def ruin(graph: Graph) -> Graph:
     return graph
 
 
-def ruin_below(spared: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every mixed graph that gives up fewer ranges miss its gate."""
+def ruin_below(spared: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let every mixed graph that gives up fewer ranges miss its gate; return what is tried."""
     quantize = Calibrated.quantize
+    tried: list[int] = []
 
     def quantize_badly(calibrated: Calibrated, given_up: int = 0) -> Graph:
+        tried.append(given_up)
         graph = quantize(calibrated, given_up)
         return graph if given_up >= spared else ruin(graph)
 
     monkeypatch.setattr(Calibrated, "quantize", quantize_badly)
+    return tried
 
 
 def test_where_it_misses_its_gate_the_fewest_ranges_are_given_up(
     sentiment: Path, many: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two encoder layers six activations have ranges; three of them are read by one layer."""
-    ruin_below(3, monkeypatch)
+    tried = ruin_below(2, monkeypatch)
     recipe = export_int8(sentiment, many, quiet).graphs["int8"].recipe
+    assert tried == [0, 1, 2]
     found = re.search(r"fixed ranges \((\d+) layers.* a token \((\d+) layers\)", recipe)
     assert found is not None
     ranged, rows = map(int, found.groups())
     assert ranged + rows == 12
-    assert 2 + 3 <= rows <= 2 + 3 * 3
+    assert rows >= 2 + 2  # those behind GELU, and one at least for each range
 
 
 def test_where_half_of_the_ranges_are_too_many_a_scale_a_token_is_next(
     sentiment: Path, many: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ruin_below(4, monkeypatch)
+    tried = ruin_below(4, monkeypatch)
     recipe = export_int8(sentiment, many, quiet).graphs["int8"].recipe
+    assert tried == [0, 1, 2, 3]  # of six
     assert "activations a token in 12 linear layers" in recipe
 
 
