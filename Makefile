@@ -35,7 +35,7 @@ models-zh: $(BUNDLES_ZH) ## The same for two Chinese models, which join them in 
 
 # Only the programs' presence counts: a new tool version does not retrain what is there.
 $(BUILD)/checkpoints/%/evaluation.json: | $(INSTALLED)
-	$(BIN)/python -m training.demo $* --out $(BUILD)/checkpoints --cache $(BUILD)/cache
+	$(BIN)/python -m demo $* --out $(BUILD)/checkpoints --cache $(BUILD)/cache
 
 $(STORE)/%/1/manifest.json: $(BUILD)/checkpoints/%/evaluation.json | $(INSTALLED)
 	$(BIN)/python -m export $(BUILD)/checkpoints/$* --name $* --version 1 --store $(STORE) \

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
-from app import interpreter
-from app.logging import configure_logging
+from app import python_tuning
 from app.settings import Settings
+from app.telemetry.logging import configure_logging
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def one_process(settings: Settings) -> Callable[[], int]:
     server = Server(make_config(front(app), app.state.service), app.state.service)
 
     def serve() -> int:
-        interpreter.tune()
+        python_tuning.tune()
         server.run()
         return 0
 
@@ -46,7 +46,7 @@ def one_process(settings: Settings) -> Callable[[], int]:
 
 def several_processes(settings: Settings) -> Callable[[], int]:
     """Return what serves from several; this one only looks after them, and loads no runtime."""
-    from app.workers.supervisor import Supervisor
+    from app.workers.supervisor.supervisor import Supervisor
 
     configure_logging(settings.log_format, settings.log_level, role="supervisor")
     return Supervisor(settings).run

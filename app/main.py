@@ -12,25 +12,26 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import generate_latest
 from starlette.types import ASGIApp, Lifespan
 
-from app import __version__, interpreter
-from app.api import inference, operations
+from app import __version__, python_tuning
+from app.api import operations
+from app.api.auth import Lifecycle, Service
 from app.api.body_limit import BodyLimit
-from app.api.deps import Lifecycle, Service
+from app.api.inference import routes
 from app.api.observe import Observe
 from app.api.problems import install_handlers
 from app.bundle import Precision
+from app.engine.answer_cache import ResultCache
 from app.engine.backends.base import Backend
-from app.engine.cache import ResultCache
-from app.engine.catalog import Catalog
-from app.engine.engine import Engine
-from app.engine.executor import available_cpus
-from app.engine.registry import Registry
-from app.engine.runner import Runner
-from app.engine.watcher import watch
-from app.metrics import Metrics
+from app.engine.batching.executors import available_cpus
+from app.engine.interface import Runner
+from app.engine.local import Engine
+from app.engine.models.catalog import Catalog
+from app.engine.models.registry import Registry
+from app.engine.models.watcher import watch
 from app.security import make_gate
 from app.settings import Settings
 from app.store import check_store
+from app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def create_app(settings: Settings, backends: Sequence[Backend] = ()) -> FastAPI:
 
     def on_started() -> None:
         service.lifecycle.started = True
-        interpreter.keep_what_is_loaded()
+        python_tuning.freeze_loaded()
         log_started(engine.registry)
 
     @asynccontextmanager
@@ -86,7 +87,7 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
     )
     app.state.service = service
     install_handlers(app)
-    for router in (inference.router, operations.models, operations.health, operations.metrics):
+    for router in (routes.router, operations.models, operations.health, operations.metrics):
         app.include_router(router)
     return app
 

@@ -10,9 +10,9 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.api.deps import Service
-from app.api.protocol import Protocol
-from app.logging import log_address
+from app.api.auth import Service
+from app.api.inference.protocol import Protocol
+from app.telemetry.logging import log_address
 
 logger = logging.getLogger(__name__)
 

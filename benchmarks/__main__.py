@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.load.wrk import check_installed
 from benchmarks.plan import FULL, QUICK
 from benchmarks.run import run
-from benchmarks.wrk import check_installed
 
 
 def main() -> int:

@@ -14,15 +14,15 @@ import numpy as np
 
 from app.bundle import Bundle, open_bundle
 from app.engine.backends.selection import select_backends
-from app.engine.encoding import Encoding, TextInput
-from app.engine.executor import available_cpus
-from app.engine.golden import check_golden
-from app.engine.servable import Servable
-from app.engine.warm_up import learn_cost
+from app.engine.batching.executors import available_cpus
+from app.engine.models.golden import check_golden
+from app.engine.models.servable import Servable
+from app.engine.models.warm_up import learn_cost
+from app.engine.text.encoding import Encoding, TextInput
 from app.errors import BundleError
-from benchmarks.machine import describe_machine
-from export.sides import read_source
-from export.verify import compare, run_alone
+from benchmarks.report.machine import describe_machine
+from export.compare.subjects import read_source
+from export.parity.measure import compare, run_alone
 
 BASE = "onnxruntime fp32"
 METHOD = (

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.open_loop import is_whole
-from benchmarks.statistics import percentile
-from benchmarks.wrk import Closed
+from benchmarks.load.open_loop import is_whole
+from benchmarks.load.wrk import Closed
+from benchmarks.report.statistics import percentile
 
 TIMEOUT_SECONDS = 30.0
 

@@ -20,14 +20,14 @@ from pathlib import Path
 from statistics import median
 from urllib.request import ProxyHandler, build_opener
 
-from benchmarks.bench import say
 from benchmarks.errors import BenchmarkError
-from benchmarks.machine import describe_machine
+from benchmarks.load.wrk import check_installed, closed_loop
 from benchmarks.null_backend import NAME, write_bundle
-from benchmarks.processes import usage
-from benchmarks.servers import PROBE, START_SECONDS, free_ports
-from benchmarks.statistics import spread
-from benchmarks.wrk import check_installed, closed_loop
+from benchmarks.report.machine import describe_machine
+from benchmarks.report.processes import usage
+from benchmarks.report.statistics import spread
+from benchmarks.servers.servers import PROBE, START_SECONDS, free_ports
+from benchmarks.session import say
 
 CONNECTIONS = 64
 STOP_SECONDS = 30

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 
-from app import interpreter
+from app import python_tuning
 from app.bundle import GraphFile, Manifest
+from app.engine.answers.decoding import Logits
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Backend, Mode, Session
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding
-from app.engine.executor import available_cpus
-from app.logging import configure_logging
+from app.engine.batching.executors import available_cpus
+from app.engine.text.encoding import Encoding
 from app.settings import Settings
+from app.telemetry.logging import configure_logging
 
 NAME = "null"
 LABELS = ("negative", "positive")
@@ -133,7 +133,7 @@ def main() -> int:
         return be_child(make_backends)
     front_ends = int(sys.argv[1])
     if front_ends:
-        from app.workers.supervisor import Supervisor
+        from app.workers.supervisor.supervisor import Supervisor
 
         settings = Settings(workers=front_ends)
         configure_logging("text", "info", "supervisor")
@@ -143,7 +143,7 @@ def main() -> int:
 
     settings = Settings()
     configure_logging("text", "info")
-    interpreter.tune()
+    python_tuning.tune()
     app = create_app(settings, [NullBackend()])
     Server(make_config(front(app), app.state.service), app.state.service).run()
     return 0

@@ -9,16 +9,16 @@ from typing import Any
 
 import tokenizers
 
-from benchmarks import contenders
-from benchmarks.bench import Bench, make_bench, say
-from benchmarks.bundles import base, minilm
-from benchmarks.capacity import measure_capacity, tune
-from benchmarks.contenders import CLASSMARK, PLAIN, PLAIN_ONE_THREAD, Contender
-from benchmarks.latency import measure_latency
-from benchmarks.machine import describe_machine
+from benchmarks.measures.capacity import measure_capacity, tune
+from benchmarks.measures.latency import measure_latency
 from benchmarks.plan import AGREEMENT, OBJECTIVE_SECONDS, Plan
-from benchmarks.plots import draw_capacity, draw_latency
-from benchmarks.report import render
+from benchmarks.report.machine import describe_machine
+from benchmarks.report.plots import draw_capacity, draw_latency
+from benchmarks.report.report import render
+from benchmarks.servers import contenders
+from benchmarks.servers.contenders import CLASSMARK, PLAIN, PLAIN_ONE_THREAD, Contender
+from benchmarks.session import Bench, make_bench, say
+from benchmarks.subjects.bundles import base, minilm
 
 
 def run(plan: Plan, checkpoint: Path, folder: Path, out: Path) -> None:

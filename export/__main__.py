@@ -28,8 +28,8 @@ def _export(arguments: Sequence[str]) -> int:
     options = export_parser().parse_args(arguments)
     _work_offline()
     # Imported here: torch and transformers take seconds that a wrong option need not wait for.
-    from export.exporter import Request, export_bundle
-    from export.gates import change_tolerances
+    from export.parity.tolerances import change_tolerances
+    from export.pipeline import Request, export_bundle
     from export.progress import Progress
 
     console = Console()
@@ -61,7 +61,7 @@ def _export(arguments: Sequence[str]) -> int:
 def _list(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m export list", description="List a store.")
     parser.add_argument("store", type=Path, nargs="?", default=STORE)
-    from export.inspection import list_store
+    from export.bundle.inspect import list_store
 
     return list_store(parser.parse_args(arguments).store, Console())
 
@@ -71,7 +71,7 @@ def _inspect(arguments: Sequence[str]) -> int:
         prog="python -m export inspect", description="Show the manifest of a bundle."
     )
     parser.add_argument("bundle", type=Path, help="STORE/NAME/VERSION")
-    from export.inspection import inspect_bundle
+    from export.bundle.inspect import inspect_bundle
 
     return inspect_bundle(parser.parse_args(arguments).bundle, Console())
 
@@ -83,7 +83,7 @@ def _verify(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("bundle", type=Path, help="STORE/NAME/VERSION")
     options = parser.parse_args(arguments)
-    from export.recheck import recheck_bundle
+    from export.bundle.verify import recheck_bundle
 
     return recheck_bundle(options.bundle, Console())
 
@@ -115,8 +115,8 @@ def _schemes(arguments: Sequence[str]) -> int:
 def _compare(arguments: Sequence[str]) -> int:
     options = compare_parser().parse_args(arguments)
     _work_offline()
-    from export.compare import CompareRequest, compare_versions
-    from export.gates import Tolerance, read_share
+    from export.compare.compare import CompareRequest, compare_versions
+    from export.parity.tolerances import Tolerance, read_share
     from export.progress import Progress
 
     request = CompareRequest(

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from training.examples import TASKS
+from training.readers.examples import TASKS
 from training.runtime import exit_code, prepare
 from training.settings import PRECISIONS, Settings
 
@@ -67,7 +67,7 @@ def command(arguments: argparse.Namespace) -> None:
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
     # The libraries take seconds to import: wrong options must not wait for them.
-    from training.data import find_sources
+    from training.readers.data import find_sources
     from training.run import Run, train
     from training.split import make_split
 

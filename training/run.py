@@ -8,15 +8,15 @@ from pathlib import Path
 
 from transformers import set_seed
 
-from training.checkpoint import check_writable, load_model, load_tokenizer, write_checkpoint
-from training.examples import Task
-from training.finetune import finetune, use_bf16
-from training.predict import predict
-from training.problems import make_problem
-from training.report import render
-from training.scores import Scores
+from training.fit.finetune import finetune, use_bf16
+from training.fit.predict import predict
+from training.output.checkpoint import check_writable, load_model, load_tokenizer, write_checkpoint
+from training.output.report import render
+from training.output.scores import Scores
+from training.readers.examples import Task
 from training.settings import Settings
 from training.split import Split
+from training.tasks.base import make_problem
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sklearn.model_selection import train_test_split
 
-from training.data import Sources, check_classes, check_labels_known, read_corpus
 from training.errors import DataError, SettingError
-from training.examples import Corpus, Example, Task, TextExample
+from training.readers.data import Sources, check_classes, check_labels_known, read_corpus
+from training.readers.examples import Corpus, Example, Task, TextExample
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import Service
+from app.api.auth import Service
 from app.api.headers import header
-from app.api.observation import UNROUTED, Observation
+from app.api.request_log import UNROUTED, Observation
 
 
 class Observe:

@@ -4,11 +4,11 @@ from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
-from app.api.deps import ServiceDep, require
-from app.api.examples import problems
+from app.api.auth import ServiceDep, require
+from app.api.inference.openapi_examples import problems
 from app.bundle import graph_precision
-from app.engine.catalog import Model
-from app.engine.servable import Servable
+from app.engine.models.catalog import Model
+from app.engine.models.servable import Servable
 from app.schemas import (
     ChoiceStatus,
     ExecutionStatus,

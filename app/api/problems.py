@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.errors import ClassmarkError, Overloaded
-from app.metrics import Metrics
 from app.schemas import FieldError
+from app.telemetry.metrics import Metrics
 
 MEDIA_TYPE = "application/problem+json"
 REASONS = {

@@ -8,12 +8,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from app import interpreter
+from app import python_tuning
 from app.engine.backends.base import Backend
-from app.logging import configure_logging
 from app.main import make_backends
 from app.settings import Settings
-from app.workers.control import Assignment, Control, Line
+from app.telemetry.logging import configure_logging
+from app.workers.supervisor_link import Assignment, Control, Line
 
 BackendsMaker = Callable[[Settings], Sequence[Backend]]
 
@@ -39,15 +39,15 @@ async def _be_what_is_asked(end: socket.socket, make_backends: BackendsMaker) ->
         return
     assignment = Assignment(**message)
     settings = assignment.read_settings()
-    interpreter.tune()
+    python_tuning.tune()
     configure_logging(settings.log_format, settings.log_level, assignment.role)
     control = Control(line)
     if assignment.role == "engine":
-        from app.workers.engine_process import serve_engine
+        from app.workers.engine.process import serve_engine
 
         await serve_engine(assignment, control, make_backends(settings))
     else:
-        from app.workers.front_end import serve_front_end
+        from app.workers.front_end.process import serve_front_end
 
         await serve_front_end(assignment, control)
     control.close()

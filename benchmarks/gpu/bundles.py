@@ -26,11 +26,11 @@ from app.bundle import (
 from benchmarks.gpu.graphs import make_padded
 from benchmarks.gpu.models import Network, open_checkpoint
 from benchmarks.gpu.runners import Subject
-from export.checkpoint import Checkpoint
-from export.convert import Graph
+from export.checkpoint.load import Checkpoint
 from export.errors import PackingRefused
-from export.packed.build import build_packed
-from export.texts import SENTENCES
+from export.graphs.convert import Graph
+from export.graphs.packed.build import build_packed
+from export.reference.sample_texts import SENTENCES
 
 PACKED_NAME = "model.packed.onnx"
 GOLDEN = 4
@@ -107,7 +107,7 @@ def _golden(checkpoint: Checkpoint, text: str) -> GoldenCase:
 
 
 def _hash(path: Path) -> str:
-    # Not export.package's, which brings scikit-learn and scipy with it.
+    # Not export.bundle.package's, which brings scikit-learn and scipy with it.
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

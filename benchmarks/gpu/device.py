@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.machine import describe_machine, version_of
+from benchmarks.report.machine import describe_machine, version_of
 
 PACKAGES = ("torch", "transformers", "onnx", "onnxruntime-gpu")
 DRIVER = Path("/proc/driver/nvidia/version")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from app.engine.encoding import Encoding
+from app.engine.text.encoding import Encoding
 from benchmarks.gpu.runners import Subject
 from benchmarks.gpu.service_runner import load_servable, run_all
 from benchmarks.gpu.streams import Setting, make_batches

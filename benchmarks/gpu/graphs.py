@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from benchmarks.errors import BenchmarkError
-from export.checkpoint import LOADERS, Checkpoint
-from export.convert import Graph, fuse_graph, halve_graph
+from export.checkpoint.load import LOADERS, Checkpoint
+from export.graphs.convert import Graph, fuse_graph, halve_graph
 
 OPSET = 17
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")

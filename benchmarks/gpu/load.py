@@ -3,15 +3,15 @@
 import shutil
 from collections.abc import Sequence
 
-from benchmarks.generator import load_closed
-from benchmarks.wrk import Closed, closed_loop
+from benchmarks.load.generator import load_closed
+from benchmarks.load.wrk import Closed, closed_loop
 
 PATH = "/v1/classify"
 
 
 def generator_name(processes: int) -> str:
     """Return what makes the load here, as the report names it."""
-    return "wrk" if _has_wrk() else f"benchmarks.generator, {processes} processes"
+    return "wrk" if _has_wrk() else f"benchmarks.load.generator, {processes} processes"
 
 
 def find_capacity(

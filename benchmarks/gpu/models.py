@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
-from export.checkpoint import Checkpoint, load_checkpoint
+from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.support.checkpoints import make_checkpoint
 from export.support.families import Family
 from export.support.vocabularies import BERT

@@ -9,20 +9,20 @@ from typing import Any, get_args
 import numpy as np
 
 from app.bundle import Task, open_bundle
-from app.engine.decoding import Logits, label_scores
-from app.engine.encoding import TextInput
-from app.engine.tokenization import Tokenizer
+from app.engine.answers.decoding import Logits, label_scores
+from app.engine.text.encoding import TextInput
+from app.engine.text.tokenization import Tokenizer
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.bundles import answer, open_subject, write_bundle
 from benchmarks.gpu.lineup import ANSWERING, CAPTURED, PACKED, SERVICE, make_runner
 from benchmarks.gpu.models import Network
 from benchmarks.gpu.progress import say
 from benchmarks.gpu.runners import Runner, Subject, Unavailable
-from export.checkpoint import load_checkpoint
-from export.packed.layouts import LAYOUTS
+from export.checkpoint.load import load_checkpoint
+from export.graphs.packed.families import LAYOUTS
+from export.reference.sample_texts import built_in_texts
 from export.support.checkpoints import make_checkpoint
 from export.support.families import FAMILIES, Family
-from export.texts import built_in_texts
 
 AGREEMENT, DIFFERENCE = 0.999, 5e-3
 STRIDE = 64

@@ -5,8 +5,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.gpu.targets import by_setting
-from benchmarks.plots import OURS, THEIRS, pyplot
-from benchmarks.statistics import spread
+from benchmarks.report.plots import OURS, THEIRS, pyplot
+from benchmarks.report.statistics import spread
 
 
 def draw_all(results: dict[str, Any], out: Path) -> list[Path]:

@@ -15,13 +15,13 @@ from urllib.request import ProxyHandler, Request, build_opener
 from app.bundle import open_bundle
 from benchmarks.closed_loop import Seen
 from benchmarks.errors import BenchmarkError
-from benchmarks.generator import load_closed
 from benchmarks.gpu.device import memory_taken
 from benchmarks.gpu.load import PATH
 from benchmarks.gpu.plan import Plan
 from benchmarks.gpu.progress import say
 from benchmarks.gpu.runners import Subject
-from benchmarks.servers import Server
+from benchmarks.load.generator import load_closed
+from benchmarks.servers.servers import Server
 
 VERSIONS = (2, 3)
 RELOAD_SECONDS = 120.0

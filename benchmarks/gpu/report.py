@@ -4,7 +4,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.gpu.targets import BASE, by_setting, check_all
-from benchmarks.statistics import median_ratio, spread
+from benchmarks.report.statistics import median_ratio, spread
 
 
 def render(results: dict[str, Any]) -> str:

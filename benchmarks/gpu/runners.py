@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 from app.bundle import Bundle
-from app.engine.decoding import Logits
+from app.engine.answers.decoding import Logits
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.models import Network
 from benchmarks.gpu.streams import Batch, Layout
-from export.checkpoint import Checkpoint
+from export.checkpoint.load import Checkpoint
 
 
 class Unavailable(BenchmarkError):

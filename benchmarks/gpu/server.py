@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.engine.decoding import label_scores
-from benchmarks import subject as benchmark_subject
-from benchmarks.contenders import CLASSMARK
+from app.engine.answers.decoding import label_scores
 from benchmarks.gpu.bundles import answer
 from benchmarks.gpu.device import library_path
 from benchmarks.gpu.plan import Plan
 from benchmarks.gpu.runners import Subject
-from benchmarks.servers import PROBE, Server, serving
+from benchmarks.servers.contenders import CLASSMARK
+from benchmarks.servers.servers import PROBE, Server, serving
+from benchmarks.subjects import served_model as benchmark_subject
 
 
 @contextmanager

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from app.engine.encoding import Encoding, TextInput
-from app.engine.tokenization import Tokenizer
+from app.engine.text.encoding import Encoding, TextInput
+from app.engine.text.tokenization import Tokenizer
 from benchmarks.errors import BenchmarkError
-from benchmarks.generator import load_open
 from benchmarks.gpu.engine_rate import EngineRate
 from benchmarks.gpu.load import PATH, find_capacity, generator_name
 from benchmarks.gpu.plan import Plan
@@ -17,12 +16,13 @@ from benchmarks.gpu.progress import say
 from benchmarks.gpu.reload import measure_reload
 from benchmarks.gpu.runners import Subject
 from benchmarks.gpu.server import running
-from benchmarks.one_client import OneClient
-from benchmarks.open_loop import post
-from benchmarks.servers import Server
-from benchmarks.statistics import percentile
-from benchmarks.workload import make_workload
-from export.texts import SENTENCES
+from benchmarks.load.generator import load_open
+from benchmarks.load.open_loop import post
+from benchmarks.measures.one_client import OneClient
+from benchmarks.report.statistics import percentile
+from benchmarks.servers.servers import Server
+from benchmarks.subjects.workload import make_workload
+from export.reference.sample_texts import SENTENCES
 
 LOAD = 0.7
 WARM_UP_SECONDS = 1.0

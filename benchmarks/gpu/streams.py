@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from app.engine.encoding import Encoding, blank, without_layout
+from app.engine.text.encoding import Encoding, blank, without_layout
 from benchmarks.gpu.models import Network
-from benchmarks.workload import SEED, draw_lengths
+from benchmarks.subjects.workload import SEED, draw_lengths
 
 Batch = tuple[Encoding, ...]
 # Packed: the tokens count. Padded: so many rows of the longest. Bucketed: of few fixed shapes.

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.gpu.lineup import CAPTURED, COMPILED, PACKED, PADDED, TORCH
-from benchmarks.statistics import median_ratio
+from benchmarks.report.statistics import median_ratio
 
 BASE = "bert-base"
 MIXED, AT_128 = "mixed", "128"

@@ -9,8 +9,8 @@ import logging
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from export.convert import Graph
-from export.int8.base import Base
+from export.graphs.convert import Graph
+from export.graphs.int8.quantization_input import Base
 
 
 def quantize_by_batch(base: Base) -> Graph:

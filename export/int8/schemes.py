@@ -6,14 +6,14 @@ from functools import partial
 
 from onnxruntime.quantization import CalibrationMethod
 
-from export.convert import Graph
-from export.int8.base import Base
-from export.int8.blockwise import BLOCK, quantize_blockwise
+from export.graphs.convert import Graph
+from export.graphs.int8.hybrid import quantize_mixed
+from export.graphs.int8.per_block import BLOCK, quantize_blockwise
+from export.graphs.int8.per_token import quantize_tokenwise
+from export.graphs.int8.quantization_input import Base
+from export.graphs.int8.smoothing import ALPHA, smooth
 from export.int8.dynamic import quantize_by_batch
-from export.int8.mixed import quantize_mixed
-from export.int8.smoothing import ALPHA, smooth
 from export.int8.static import PERCENTILE, quantize_statically
-from export.int8.tokenwise import quantize_tokenwise
 
 
 @dataclass(frozen=True, slots=True)

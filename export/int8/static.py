@@ -21,10 +21,10 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from app.engine.encoding import Ids
-from export.convert import Graph
-from export.int8.base import Base, replace_nodes
-from export.int8.smoothing import smooth
+from app.engine.text.encoding import Ids
+from export.graphs.convert import Graph
+from export.graphs.int8.quantization_input import Base, replace_nodes
+from export.graphs.int8.smoothing import smooth
 
 # Of all values, in percent: the few beyond are cut off.
 PERCENTILE = 99.999

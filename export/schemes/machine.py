@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from app.engine.executor import available_cpus
+from app.engine.batching.executors import available_cpus
 
 CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that int8 and its rivals are fast with, by the name of the flag.

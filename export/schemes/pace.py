@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from app.engine.backends.base import Session
-from app.engine.encoding import Encoding
-from app.engine.executor import available_cpus
-from export.verify import run_alone
-from export.workload import Workload, spread
+from app.engine.batching.executors import available_cpus
+from app.engine.text.encoding import Encoding
+from export.parity.measure import run_alone
+from export.reference.workload import Workload, spread
 
 ROUNDS = 5
 # A round of one graph: a second of fp32 at most, with an encoder of the demo models.

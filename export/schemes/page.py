@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from export.attempt import Attempt
-from export.gates import TOLERANCES
 from export.int8.schemes import SCHEMES
-from export.invariance import INVARIANT_SCORE_DIFFERENCE
-from export.markdown import table
+from export.parity.candidate import Attempt
+from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE
+from export.parity.tolerances import TOLERANCES
+from export.report.markdown import table
 from export.schemes.pace import ROUNDS
 from export.schemes.results import ModelTrials, Trial
 

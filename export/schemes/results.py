@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from app.bundle import Precision
-from export.attempt import Attempt, best
+from export.parity.candidate import Attempt, best
 from export.schemes.pace import Pace
 
 

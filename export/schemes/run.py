@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from export.bundle.manifest import tool_versions
 from export.errors import ExportError
-from export.manifest import tool_versions
 from export.progress import Progress
 from export.schemes.machine import describe_machine
 from export.schemes.page import SECTION, render

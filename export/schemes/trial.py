@@ -7,22 +7,22 @@ from pathlib import Path
 
 from app.bundle import Precision
 from app.engine.backends.onnxruntime import OnnxSession
-from export.attempt import Attempt
-from export.checkpoint import Checkpoint, load_checkpoint
-from export.convert import Graph, export_graph, fuse_graph, halve_graph
-from export.examples import read_examples
-from export.gates import TOLERANCES
-from export.graphs import FLOAT_TEXTS
-from export.int8.base import Base
-from export.int8.quantize import Quantizer
+from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.graphs.convert import Graph, export_graph, fuse_graph, halve_graph
+from export.graphs.int8.quantization_input import Base
+from export.graphs.int8.quantize import Quantizer
 from export.int8.schemes import SCHEMES
-from export.invariance import PROVIDER
+from export.parity.candidate import Attempt
+from export.parity.invariance import PROVIDER
+from export.parity.measure import measure
+from export.parity.tolerances import TOLERANCES
 from export.progress import Progress
+from export.reference.examples import read_examples
+from export.reference.workload import Workload, prepare_workload
 from export.schemes.pace import choose_texts, race
 from export.schemes.results import ModelTrials, Trial
-from export.split import split_workload
-from export.verify import measure
-from export.workload import Workload, prepare_workload
+from export.search.calibration_split import split_workload
+from export.search.precisions import FLOAT_TEXTS
 
 EVALUATION = "eval.jsonl"
 LONGEST_REASON = 240

@@ -10,10 +10,10 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 
 from app.bundle import Task
-from export.checkpoint import LOADERS
+from export.checkpoint.load import LOADERS
+from export.reference.sample_texts import SENTENCES
 from export.support.families import Family
 from export.support.vocabularies import train_tokenizer
-from export.texts import SENTENCES
 
 LABELS: dict[Task, tuple[str, ...]] = {
     "sequence-classification": ("negative", "neutral", "positive"),

@@ -8,7 +8,7 @@ from typing import get_args
 from rich.console import Console
 
 from app.bundle import Task
-from export.manifest import tool_versions
+from export.bundle.manifest import tool_versions
 from export.progress import Progress
 from export.support.families import Family, choose_families
 from export.support.page import render, write_page

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import get_args
 
 from app.bundle import Precision, Task
-from export.checkpoint import Checkpoint, load_checkpoint
-from export.convert import Graph, export_graph, fuse_graph, halve_graph
-from export.int8.quantize import Quantizer
+from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.graphs.convert import Graph, export_graph, fuse_graph, halve_graph
+from export.graphs.int8.quantize import Quantizer
+from export.parity.measure import Measurement, measure
+from export.reference.workload import Workload, prepare_workload
 from export.support.checkpoints import make_checkpoint
 from export.support.families import Family
-from export.verify import Measurement, measure
-from export.workload import Workload, prepare_workload
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LONGEST_REASON = 240

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
-from app.histogram import Histogram
-from app.metrics import Metrics
+from app.telemetry.histogram import Histogram
+from app.telemetry.metrics import Metrics
 from tests.deployment.files import (
     ALERT_TESTS,
     PROMETHEUS,

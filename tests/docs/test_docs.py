@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import Metric
 
 from app.main import create_app
-from app.metrics import Metrics
 from app.settings import Settings
+from app.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}

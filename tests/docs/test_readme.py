@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from demo.__main__ import NAMES as DEMOS
 from tests.support.server import serving
-from training.demo.__main__ import NAMES as DEMOS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from app.bundle import Precision, open_bundle
+from app.engine.answers.decoding import Logits, label_scores
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
-from app.engine.decoding import Logits, label_scores
-from app.engine.encoding import TextInput
-from app.engine.servable import Servable
+from app.engine.models.servable import Servable
+from app.engine.text.encoding import TextInput
 from tests.conftest import ROOT
 from tests.support.texts import random_texts
 

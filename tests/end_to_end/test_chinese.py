@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from app.bundle import open_bundle
+from demo.demos import DEMOS
 from tests.support.server import serving
-from training.demo.demos import DEMOS
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from transformers import (
     PreTrainedModel,
 )
 
-from export.exporter import Request, export_bundle
-from export.gates import change_tolerances
+from export.parity.tolerances import change_tolerances
+from export.pipeline import Request, export_bundle
 from export.progress import Progress
 
 WORDS = [f"{first}{second}" for first in "bcdfghklmn" for second in "aeiou"]

@@ -94,7 +94,7 @@ def test_verify_notices_a_false_claim_of_batch_invariance(
     from onnxruntime.quantization import quantize_dynamic
 
     from app.bundle import Manifest
-    from export.package import hash_file
+    from export.bundle.package import hash_file
 
     bundle = shutil.copytree(store / "sentiment" / "1", tmp_path / "sentiment" / "1")
     graph = bundle / "model.int8.onnx"

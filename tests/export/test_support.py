@@ -8,11 +8,11 @@ import export.support.trial
 from app.bundle import Task
 from export.__main__ import main
 from export.errors import ExportError
+from export.reference.sample_texts import SENTENCES
 from export.support.families import FAMILIES, TOKENS, Family, choose_families
 from export.support.page import BEGIN, END, render, write_page
 from export.support.trial import Trial, try_family
 from export.support.vocabularies import BERT, train_tokenizer
-from export.texts import SENTENCES
 
 TASK: Task = "token-classification"
 
@@ -86,9 +86,9 @@ def test_a_family_has_the_same_vocabulary_every_time(name: str) -> None:
 
 
 def test_the_checkpoints_answers_vary_and_reach_the_limit(tmp_path: Path) -> None:
-    from export.checkpoint import load_checkpoint
+    from export.checkpoint.load import load_checkpoint
+    from export.reference.workload import prepare_workload
     from export.support.checkpoints import make_checkpoint
-    from export.workload import prepare_workload
 
     for name in ("camembert", "bert"):
         folder = make_checkpoint(family(name), "sequence-classification", tmp_path / name)

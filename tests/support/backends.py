@@ -3,10 +3,10 @@
 from collections.abc import Container, Sequence
 
 from app.bundle import GraphFile, Manifest, RuntimePrecision
+from app.engine.answers.decoding import Logits
 from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding
+from app.engine.text.encoding import Encoding
 
 
 class FakeBackend(OnnxRuntimeBackend):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.engine.encoding import Encoding, Ids, without_layout
+from app.engine.text.encoding import Encoding, Ids, without_layout
 
 
 def laid_out(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.engine.cost import Cost
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding, blank
-from app.engine.entry import Entry
+from app.engine.answers.decoding import Logits
+from app.engine.batching.cost_model import Cost
+from app.engine.batching.entry import Entry
+from app.engine.text.encoding import Encoding, blank
 
 
 class FakeClock:

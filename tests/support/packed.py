@@ -10,8 +10,8 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from app.bundle import Task
-from export.checkpoint import Checkpoint, load_checkpoint
-from export.packed.build import build_packed
+from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.graphs.packed.build import build_packed
 from export.support.checkpoints import make_checkpoint
 from export.support.families import choose_families
 

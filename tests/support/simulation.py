@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from app.engine.entry import Batch, Entry
-from app.engine.idle import Idle
-from app.engine.scheduler import Scheduler
+from app.engine.batching.entry import Batch, Entry
+from app.engine.batching.idle_threads import Idle
+from app.engine.batching.scheduler import Scheduler
 from app.errors import NotReady, Overloaded
 from tests.support.fakes import FakeClock
 

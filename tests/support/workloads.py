@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.bundle import ProblemType, TagScheme
-from app.engine.decoding import Logits
-from app.engine.encoding import EncodedInput, TextInput
-from export.config import ModelConfig
-from export.examples import Example
-from export.workload import Workload
+from app.engine.answers.decoding import Logits
+from app.engine.text.encoding import EncodedInput, TextInput
+from export.checkpoint.config import ModelConfig
+from export.reference.examples import Example
+from export.reference.workload import Workload
 from tests.support.encodings import laid_out
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from training.data import find_sources
 from training.errors import DataError, SettingError
-from training.examples import Corpus, Span, TaggedExample, TextExample
+from training.readers.data import find_sources
+from training.readers.examples import Corpus, Span, TaggedExample, TextExample
 from training.split import deduplicate, divide, make_split, sample
 
 FILE = Path("d.csv")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from app.bundle import GraphFile, GraphKind, Manifest, RuntimePrecision, graph_precision
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding
+from app.engine.answers.decoding import Logits
+from app.engine.text.encoding import Encoding
 
 # On a CPU a small batch is as fast as any.
 CPU_WARM_UP_SHAPES = ((1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64))

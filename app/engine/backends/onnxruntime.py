@@ -7,10 +7,10 @@ import numpy as np
 import onnxruntime as ort
 
 from app.bundle import GraphFile, Manifest
+from app.engine.answers.decoding import Logits
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding
+from app.engine.text.encoding import Encoding
 from app.errors import BundleError
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from app.bundle import GraphFile, Manifest, RuntimePrecision
+from app.engine.answers.decoding import Logits
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding
+from app.engine.text.encoding import Encoding
 from app.errors import BundleError
 
 HINTS: Mapping[RuntimePrecision, str] = {"bf16": "bf16", "fp32": "f32"}

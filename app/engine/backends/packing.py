@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding
+from app.engine.answers.decoding import Logits
+from app.engine.text.encoding import Encoding
 
 PackedIds = npt.NDArray[np.int32]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding, Ids
+from app.engine.answers.decoding import Logits
+from app.engine.text.encoding import Encoding, Ids
 
 
 def pad(encodings: Sequence[Encoding], inputs: Sequence[str], pad_token_id: int) -> dict[str, Ids]:

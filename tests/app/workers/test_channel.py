@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import NotReady
-from app.workers.channel import Channel
-from app.workers.client import EngineClient
-from app.workers.wire import Frame, Kind
+from app.workers.front_end.engine_client import EngineClient
+from app.workers.transport.channel import Channel
+from app.workers.transport.frames import Frame, Kind
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.executor import available_cpus
+from app.engine.batching.executors import available_cpus
 from tests.end_to_end.test_under_load import Versions, calls, until
 from tests.support.load import Clients
 from tests.support.server import Server, serving

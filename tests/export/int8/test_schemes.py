@@ -8,17 +8,17 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from app.engine.backends.onnxruntime import OnnxSession
-from app.engine.encoding import Encoding
-from export.checkpoint import Checkpoint, load_checkpoint
-from export.convert import Graph, export_graph, fuse_graph
-from export.int8.base import Base
-from export.int8.blockwise import BLOCK, pack_blocks
-from export.int8.quantize import Quantizer
+from app.engine.text.encoding import Encoding
+from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.graphs.convert import Graph, export_graph, fuse_graph
+from export.graphs.int8.per_block import BLOCK, pack_blocks
+from export.graphs.int8.quantization_input import Base
+from export.graphs.int8.quantize import Quantizer
+from export.graphs.int8.smoothing import smooth
 from export.int8.schemes import SCHEMES
-from export.int8.smoothing import smooth
 from export.int8.static import quantize_statically
-from export.verify import Measurement, measure
-from export.workload import Workload, prepare_workload
+from export.parity.measure import Measurement, measure
+from export.reference.workload import Workload, prepare_workload
 
 EIGHT_BITS = (TensorProto.INT8, TensorProto.UINT8)
 INVARIANT = [scheme.name for scheme in SCHEMES if scheme.name != "dynamic"]

@@ -9,20 +9,20 @@ import pytest
 
 import export.schemes.trial
 from app.bundle import Parity
-from app.engine.encoding import TextInput
+from app.engine.text.encoding import TextInput
 from export.__main__ import main
-from export.attempt import Attempt
-from export.convert import Graph
-from export.examples import Example
-from export.gates import Tolerance
-from export.int8.base import Base
+from export.graphs.convert import Graph
+from export.graphs.int8.quantization_input import Base
 from export.int8.schemes import SCHEMES, Scheme
+from export.parity.candidate import Attempt
+from export.parity.measure import Measurement
+from export.parity.tolerances import Tolerance
+from export.reference.examples import Example
 from export.schemes.pace import Pace
 from export.schemes.page import SECTION, TITLES
 from export.schemes.results import ModelTrials, Trial
+from export.search.calibration_split import CALIBRATION_TEXTS, PLENTY, split_workload
 from export.sections import marks
-from export.split import CALIBRATION_TEXTS, PLENTY, split_workload
-from export.verify import Measurement
 from tests.support.workloads import labelled, words
 
 

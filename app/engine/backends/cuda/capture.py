@@ -10,7 +10,7 @@ from app.engine.backends.cuda.buckets import Buckets
 from app.engine.backends.cuda.device import EAGER, Device
 from app.engine.backends.cuda.layout import Layout, Words, lay_out
 from app.engine.backends.packing import Extent, pack, unpack
-from app.engine.encoding import Encoding, without_layout
+from app.engine.text.encoding import Encoding, without_layout
 
 logger = logging.getLogger(__name__)
 

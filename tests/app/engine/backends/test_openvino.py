@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from app.bundle import RuntimePrecision, open_bundle
+from app.engine.answers.decoding import Logits
 from app.engine.backends.base import Backend, Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.backends.openvino import OpenVinoBackend
-from app.engine.decoding import Logits
-from app.engine.encoding import Encoding, TextInput
-from app.engine.servable import Servable
+from app.engine.models.servable import Servable
+from app.engine.text.encoding import Encoding, TextInput
 from app.errors import BundleError
 
 # Not importorskip: that would import it with what reports usage.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.engine.backends.packing import Extent, measure, pack, unpack
-from app.engine.encoding import Encoding, without_layout
+from app.engine.text.encoding import Encoding, without_layout
 
 INPUTS = ("input_ids", "token_type_ids", "position_ids", "cumulative_lengths", "token_offset")
 

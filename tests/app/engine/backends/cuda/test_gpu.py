@@ -35,8 +35,8 @@ BUCKETS = plan(max_length=64, budget_tokens=512, most=24)
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A packed graph of a tiny BERT, with heads of 32, which flash attention has a kernel for."""
     pytest.importorskip("torch", reason="needs the extra export")
-    from export.checkpoint import load_checkpoint
-    from export.packed.build import build_packed
+    from export.checkpoint.load import load_checkpoint
+    from export.graphs.packed.build import build_packed
     from export.support.checkpoints import make_checkpoint
     from export.support.families import choose_families
 

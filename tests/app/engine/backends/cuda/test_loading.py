@@ -9,12 +9,12 @@ import pytest
 from app.api.operations import _description
 from app.bundle import open_bundle
 from app.engine.backends.base import Execution
-from app.engine.encoding import TextInput
-from app.engine.loading import load_servable
-from app.engine.registry import Registry
-from app.metrics import Metrics
-from app.workers.publisher import _pack
-from app.workers.wire import read_json_and_data
+from app.engine.models.loader import load_servable
+from app.engine.models.registry import Registry
+from app.engine.text.encoding import TextInput
+from app.telemetry.metrics import Metrics
+from app.workers.engine.publisher import _pack
+from app.workers.transport.frames import read_json_and_data
 from tests.support.backends import FakeBackend
 from tests.support.cuda import FakeCudaBackend, add_packed_graph
 

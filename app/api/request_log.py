@@ -1,0 +1,67 @@
+"""One request as metrics and log see it: its id, its labels, its time."""
+
+import itertools
+import logging
+import re
+import secrets
+import time
+
+from app.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+UNROUTED = "unrouted"
+_REQUEST_ID = re.compile(r"[\w.:-]{1,128}")
+# Random once a process, counted from there: an id for each request without asking the system.
+_PROCESS = secrets.token_hex(4)
+_COUNT = itertools.count(1)
+
+
+class Observation:
+    """A request from its first byte to its answer.
+
+    Attributes:
+        route: its template, never the raw path: labels are bounded.
+        model: that answers, once it is known.
+    """
+
+    __slots__ = ("_method", "_metrics", "_started", "model", "request_id", "route")
+
+    def __init__(self, metrics: Metrics, method: str, given_id: bytes) -> None:
+        self._started = time.perf_counter()
+        self._metrics = metrics
+        self._method = method
+        self.request_id = _request_id(given_id.decode("latin-1"))
+        self.route, self.model = UNROUTED, ""
+        metrics.requests_in_flight.inc()
+
+    def hand_over(self) -> None:
+        """Leave the request to another observation."""
+        self._metrics.requests_in_flight.dec()
+
+    def end(self, status: int) -> None:
+        """Count and time the request, and log it."""
+        seconds = time.perf_counter() - self._started
+        self._metrics.requests_in_flight.dec()
+        self._metrics.count_request(self.route, self.model, status, seconds)
+        # A probe's 503 is an answer, not a fault.
+        faulty = status >= 500 and not self.route.startswith("/health")
+        level = logging.WARNING if faulty else logging.DEBUG
+        if logger.isEnabledFor(level):
+            logger.log(
+                level,
+                "request",
+                extra={
+                    "method": self._method,
+                    "route": self.route,
+                    "model": self.model,
+                    "status": status,
+                    "seconds": round(seconds, 4),
+                    "request_id": self.request_id,
+                },
+            )
+
+
+def _request_id(given: str) -> str:
+    """Take the caller's id where it is harmless in a log line, else make one."""
+    return given if _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_COUNT):x}"

@@ -1,0 +1,142 @@
+"""Logits to answers: pure functions, the same for every backend."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.bundle import ProblemType
+from app.engine.text.encoding import EncodedInput, Encoding
+
+Logits = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    label: str
+    score: float
+
+
+def softmax(logits: npt.ArrayLike) -> Scores:
+    """Return probabilities over the last axis; the true maximum is subtracted first."""
+    values = np.asarray(logits, dtype=np.float64)
+    exponentials = np.exp(values - values.max(axis=-1, keepdims=True))
+    shares: Scores = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def sigmoid(logits: npt.ArrayLike) -> Scores:
+    """Return independent probabilities, without overflow for very negative logits."""
+    values = np.asarray(logits, dtype=np.float64)
+    small = np.exp(-np.abs(values))
+    shares: Scores = np.where(values >= 0, 1.0, small) / (1.0 + small)
+    return shares
+
+
+def temper(logits: npt.ArrayLike, temperature: float) -> Scores:
+    """Return logits / temperature, in float64 so that no two labels become equal by rounding.
+
+    Over 1 it makes scores less sure, under 1 surer; the order of a text's labels stays.
+    """
+    return np.asarray(logits, dtype=np.float64) / temperature
+
+
+def label_scores(
+    logits: npt.ArrayLike, problem_type: ProblemType, temperature: float = 1.0
+) -> Scores:
+    """Return one score a label; a one-logit model is a sigmoid, as in transformers' pipeline.
+
+    Args:
+        temperature: of the bundle's calibration; 1 gives the checkpoint's own scores.
+    """
+    values = temper(logits, temperature)
+    if problem_type == "multi_label" or values.shape[-1] == 1:
+        return sigmoid(values)
+    return softmax(values)
+
+
+def row_scores(logits: Logits, problem_type: ProblemType, temperature: float = 1.0) -> list[float]:
+    """Return what `label_scores` does for the logits of one text.
+
+    In plain floats: for the few labels of a text each call into numpy costs more than its sums.
+    """
+    values = [value / temperature for value in logits.tolist()]
+    if problem_type == "multi_label" or len(values) == 1:
+        return [_sigmoid(value) for value in values]
+    largest = max(values)
+    exponentials = [math.exp(value - largest) for value in values]
+    total = sum(exponentials)
+    return [exponential / total for exponential in exponentials]
+
+
+def _sigmoid(value: float) -> float:
+    small = math.exp(-abs(value))
+    return (1.0 if value >= 0 else small) / (1.0 + small)
+
+
+def rank_labels(
+    scores: Sequence[float],
+    labels: Sequence[str],
+    top_k: int | None,
+    threshold: float | Sequence[float],
+) -> list[LabelScore]:
+    """Return the labels from the highest score down, at most `top_k`, none under its threshold.
+
+    Args:
+        threshold: one for all labels, or one a label.
+    """
+    reached = [threshold] * len(labels) if isinstance(threshold, float) else threshold
+    known = zip(scores, labels, reached, strict=True)
+    kept = [(score, label) for score, label, least in known if score >= least]
+    kept.sort(key=_score, reverse=True)
+    return [LabelScore(label, round(score, 6)) for score, label in kept[:top_k]]
+
+
+def _score(item: tuple[float, str]) -> float:
+    return item[0]
+
+
+def pool_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> Logits:
+    """Return one row of logits for a text: the windows' mean, weighted by the tokens in each."""
+    if len(logits) == 1:
+        return logits[0]
+    weights = [len(window.content) for window in encoded.windows]
+    pooled: Logits = np.average(np.stack(logits), axis=0, weights=weights).astype(np.float32)
+    return pooled
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenLogits:
+    """The content tokens of a whole text, each once: logits [tokens, labels], offsets, subwords."""
+
+    logits: Logits
+    offsets: list[tuple[int, int]]
+    subwords: list[bool]
+
+
+def stitch_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> TokenLogits:
+    """Join the windows of a text so that every token is there once.
+
+    A token in an overlap is taken from the window in which it stands further from the edge, where
+    the model sees more of what is around it. Decoding then runs once over the whole text, so an
+    entity on a window's edge comes out once and whole.
+    """
+    parts: list[Logits] = []
+    offsets: list[tuple[int, int]] = []
+    subwords: list[bool] = []
+    last = len(encoded.windows) - 1
+    for index, (window, rows) in enumerate(zip(encoded.windows, logits, strict=True)):
+        kept = _positions_kept(window, encoded.overlap_tokens, first=index == 0, last=index == last)
+        parts.append(rows[kept])
+        offsets += [window.offsets[i] for i in kept]
+        subwords += [window.subwords[i] for i in kept]
+    return TokenLogits(np.concatenate(parts), offsets, subwords)
+
+
+def _positions_kept(window: Encoding, overlap: int, *, first: bool, last: bool) -> list[int]:
+    start = 0 if first else overlap // 2
+    stop = len(window.content) - (0 if last else overlap - overlap // 2)
+    return list(window.content[start:stop])

@@ -1,0 +1,96 @@
+"""An entry of the queue, and the batch that it runs in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.engine.answers.decoding import Logits
+from app.engine.batching.cost_model import Cost
+from app.engine.text.encoding import Encoding
+from app.errors import ClassmarkError
+
+Outcome = Logits | ClassmarkError
+
+
+class Runnable(Protocol):
+    """What the scheduler needs to know of a servable."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def cost(self) -> Cost: ...
+
+    @property
+    def batch_invariant(self) -> bool: ...
+
+    def run(self, encodings: Sequence[Encoding]) -> list[Logits]: ...
+
+
+class Entry:
+    """One queued encoding, which ends exactly once: result, error, expired or cancelled."""
+
+    __slots__ = (
+        "_on_end", "deadline", "encoding", "ended_at", "long", "outcome", "seconds_alone",
+        "servable", "started_at", "submitted_at", "tokens",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        servable: Runnable,
+        encoding: Encoding,
+        deadline: float,
+        on_end: Callable[["Entry"], None],
+    ) -> None:
+        self.servable = servable
+        self.encoding = encoding
+        self.deadline = deadline
+        self.tokens = encoding.tokens
+        # What the entry would cost in a batch of its own.
+        self.seconds_alone = servable.cost.seconds(self.tokens)
+        # Such an entry always runs alone: it is over the budget of a batch.
+        self.long = servable.cost.is_long(self.tokens)
+        self.outcome: Outcome | None = None
+        self.submitted_at = self.started_at = self.ended_at = 0.0
+        self._on_end = on_end
+
+    def end(self, outcome: Outcome, now: float) -> bool:
+        """Settle the entry; return False, and change nothing, if it had ended before."""
+        if self.outcome is not None:
+            return False
+        self.outcome, self.ended_at = outcome, now
+        # Let go of the listener, which knows the entry too: no cycle is left to the collector.
+        on_end, self._on_end = self._on_end, _nobody
+        on_end(self)
+        return True
+
+
+def _nobody(entry: Entry) -> None:
+    """Hear of an end that was told already."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Entries of one servable that run together, and those found expired on the way."""
+
+    servable: Runnable
+    entries: tuple[Entry, ...]
+    expired: tuple[Entry, ...]
+    sealed_at: float
+
+    @property
+    def long(self) -> bool:
+        return any(entry.long for entry in self.entries)
+
+    @property
+    def seconds_alone(self) -> float:
+        """What the entries would cost, each in a batch of its own."""
+        return sum(entry.seconds_alone for entry in self.entries)
+
+    @property
+    def real_tokens(self) -> int:
+        return sum(entry.tokens for entry in self.entries)
+
+    @property
+    def padded_tokens(self) -> int:
+        return self.servable.cost.padded_tokens([entry.tokens for entry in self.entries])

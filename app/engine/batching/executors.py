@@ -1,0 +1,165 @@
+"""Threads that pull batches and run them; one that dies is replaced and seen."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.engine.batching.entry import Batch, Entry, Outcome
+from app.engine.batching.scheduler import Clock, Scheduler
+from app.errors import InferenceFailed
+
+logger = logging.getLogger(__name__)
+
+STUCK_AFTER_SECONDS = 60.0
+CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Completed:
+    """A batch with one outcome for each of its entries."""
+
+    batch: Batch
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    failed: bool = False
+
+
+Deliver = Callable[[Completed], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Executors by state."""
+
+    alive: int
+    busy: int
+    stuck: int
+
+
+class ExecutorPool:
+    """A fixed number of executor threads on one scheduler.
+
+    Args:
+        deliver: called on the executor's thread, once for each batch taken.
+        on_death: called when an executor died, before its replacement starts.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        count: int,
+        deliver: Deliver,
+        on_death: Callable[[], None],
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._scheduler = scheduler
+        self._deliver = deliver
+        self._on_death = on_death
+        self._clock = clock
+        self._threads = [self._thread(slot) for slot in range(count)]
+        self._running: list[Batch | None] = [None] * count
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait until the closed scheduler's queue has been run to its end."""
+        for slot in range(len(self._threads)):
+            while (thread := self._threads[slot]).is_alive():  # the next one, if it was replaced
+                thread.join()
+
+    def health(self) -> Health:
+        running = [batch for batch in self._running if batch is not None]
+        stuck_before = self._clock() - STUCK_AFTER_SECONDS
+        return Health(
+            alive=sum(thread.is_alive() for thread in self._threads),
+            busy=len(running),
+            stuck=sum(batch.sealed_at < stuck_before for batch in running),
+        )
+
+    def _thread(self, slot: int) -> threading.Thread:
+        return threading.Thread(
+            target=self._main, args=(slot,), name=f"executor-{slot}", daemon=True
+        )
+
+    def _main(self, slot: int) -> None:
+        try:
+            self._serve(slot)
+        except BaseException:
+            logger.exception("executor died and is replaced", extra={"executor": slot})
+            self._replace(slot)
+
+    def _serve(self, slot: int) -> None:
+        while (batch := self._scheduler.take()) is not None:
+            self._running[slot] = batch
+            started = self._clock()
+            try:
+                outcomes, failed = run_batch(batch)
+            finally:  # a thread that dies says so too: other entries may be held back meanwhile
+                seconds = self._clock() - started
+                self._scheduler.finished(batch, seconds)
+            self._running[slot] = None
+            self._deliver(Completed(batch, outcomes, seconds, failed))
+
+    def _replace(self, slot: int) -> None:
+        """Fail what the dead executor held, then put a new thread in its place."""
+        batch, self._running[slot] = self._running[slot], None
+        if batch is not None:
+            error = InferenceFailed(
+                "the executor died while it ran this input's batch; send the request again, and "
+                "look for 'executor died' in the log"
+            )
+            self._deliver(Completed(batch, (error,) * len(batch.entries), 0.0, failed=True))
+        self._on_death()
+        replacement = self._thread(slot)
+        replacement.start()  # first, as whoever looks at the threads takes them for started
+        self._threads[slot] = replacement
+
+
+def run_batch(batch: Batch) -> tuple[tuple[Outcome, ...], bool]:
+    """Run a batch; if it fails, run its entries alone once, so that a poison input fails alone."""
+    try:
+        return tuple(_run(batch.entries)), False
+    except Exception as exc:
+        logger.warning(
+            "batch failed",
+            extra={"model": batch.servable.name, "entries": len(batch.entries), "error": repr(exc)},
+        )
+        if len(batch.entries) == 1:
+            return (_failure(exc),), True
+        return tuple(_run_alone(entry) for entry in batch.entries), True
+
+
+def _run(entries: Sequence[Entry]) -> Sequence[Outcome]:
+    if not entries:
+        return ()
+    return entries[0].servable.run([entry.encoding for entry in entries])
+
+
+def _run_alone(entry: Entry) -> Outcome:
+    try:
+        return _run([entry])[0]
+    except Exception as exc:
+        return _failure(exc)
+
+
+def _failure(exc: Exception) -> InferenceFailed:
+    return InferenceFailed(
+        f"the model failed on this input with {type(exc).__name__}; its neighbours were run "
+        "without it; look for 'batch failed' in the log"
+    )
+
+
+def available_cpus() -> int:
+    """Return the CPUs this process may use: its affinity, cut to the container's quota."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = CGROUP_CPU_MAX.read_text().split()
+    except (OSError, ValueError):
+        return allowed
+    return allowed if quota == "max" else max(1, min(allowed, int(quota) // int(period)))

@@ -1,0 +1,152 @@
+"""What runs next: one queue for a device, from which executors pull when they are free.
+
+A batch is sealed only when an executor asks for one ("seal late"), so there is no linger timer: an
+idle device takes an entry at once, and under load batches grow because devices are busy. Only a
+long entry may wait beside an idle executor, for the short ones that come meanwhile.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from app.engine.batching.entry import Batch, Entry
+from app.engine.batching.idle_threads import Idle
+from app.engine.batching.long_entries import Hold
+from app.engine.batching.queue import Queue
+from app.engine.batching.wait_estimate import Running
+from app.errors import NotReady, Overloaded
+
+Clock = Callable[[], float]
+
+# How fast the measured pace follows the machine: about the last 20 batches count.
+PACE_SMOOTHING = 0.05
+
+
+class Scheduler:
+    """The queue. Every method may be called from any thread."""
+
+    def __init__(
+        self, executors: int, max_queue_seconds: float, clock: Clock = time.monotonic
+    ) -> None:
+        self._max_queue_seconds = max_queue_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._idle = Idle(self._lock)
+        self._queue = Queue()
+        self._hold = Hold(executors)
+        self._running = Running(executors)
+        self._pace = 1.0
+        self._closed = False
+
+    @property
+    def queued(self) -> int:
+        return len(self._queue)
+
+    @property
+    def expected_wait_seconds(self) -> float:
+        """What a short entry submitted now waits, at the pace batches really run."""
+        return self._expected_wait(long=False)
+
+    def _expected_wait(self, *, long: bool) -> float:
+        queued, now = self._queue.seconds, self._clock()
+        first = self._queue.oldest_long
+        if not long and first and now < self._hold.makes_way_until(first, self._pace):
+            queued -= self._queue.long_seconds  # it passes them
+        return self._running.wait_seconds(queued * self._pace, self._pace, now)
+
+    def submit(self, entries: Sequence[Entry]) -> None:
+        """Queue the entries of one request, all or none; raise Overloaded or NotReady."""
+        now = self._clock()
+        with self._lock:
+            remaining = min(entry.deadline for entry in entries) - now
+            self._check_admission(remaining, long=any(entry.long for entry in entries))
+            for entry in entries:
+                entry.submitted_at = now
+                self._queue.add(entry)
+            self._hold.submitted(entries, now)
+            # Any idle executor may take what any other may, so none wakes in another's place.
+            self._idle.wake(len(entries))
+
+    def check_admission(self, deadline: float) -> None:
+        """Raise Overloaded or NotReady if a short entry with this deadline would not be queued."""
+        with self._lock:
+            self._check_admission(deadline - self._clock(), long=False)
+
+    def _check_admission(self, remaining_seconds: float, *, long: bool) -> None:
+        if self._closed:
+            raise NotReady("the service is shutting down; send the request to another replica")
+        wait = self._expected_wait(long=long)
+        limit = min(self._max_queue_seconds, remaining_seconds)
+        if wait > limit:
+            raise Overloaded(
+                f"a request would wait about {wait:.2f} s and the limit is {limit:.2f} s; retry "
+                "later, send fewer requests, or add a replica",
+                retry_after_seconds=max(wait - limit, 1.0),
+            )
+
+    def discard(self, entries: Iterable[Entry]) -> None:
+        """Take entries nobody waits for any more out of the queue."""
+        with self._lock:
+            for entry in entries:
+                if entry in self._queue:
+                    self._queue.remove(entry)
+
+    def take(self) -> Batch | None:
+        """Wait for work and seal a batch; return None once closed and empty.
+
+        Whoever takes a batch says with `finished` that it has ended, however it did.
+        """
+        with self._lock:
+            while (batch := self._seal(self._clock())) is None:
+                if self._closed:
+                    return None
+                self._idle.wait(self._held_seconds())
+            self._hold.started(batch)
+            self._running.started(batch)
+            return batch
+
+    def finished(self, batch: Batch, seconds: float) -> None:
+        """Learn that a batch ended, and the pace from it: real time over its entries' costs alone.
+
+        Args:
+            seconds: how long it ran, to its end or to its failure.
+        """
+        with self._lock:
+            if batch.seconds_alone > 0:
+                self._pace += PACE_SMOOTHING * (seconds / batch.seconds_alone - self._pace)
+            self._hold.finished(batch)
+            self._running.finished(batch)
+            if batch.long and self._queue:
+                self._idle.wake(1)  # of those held back one may run
+
+    def close(self) -> None:
+        """Refuse new entries; executors finish what is queued."""
+        with self._lock:
+            self._closed = True
+            self._idle.wake_all()
+
+    def _seal(self, now: float) -> Batch | None:
+        """Take the oldest entry that may run and its neighbours; return None if there is none."""
+        expired: list[Entry] = []
+        may_run = (entry for entry in self._queue if self._held_until(entry) <= now)
+        oldest = self._queue.pop_live(may_run, now, expired)
+        if oldest is None:
+            return Batch(expired[0].servable, (), tuple(expired), now) if expired else None
+        entries = [oldest]
+        if oldest.servable.batch_invariant:
+            entries += self._queue.pop_neighbours(oldest, now, expired)
+        for entry in entries:
+            entry.started_at = now
+        return Batch(oldest.servable, tuple(entries), tuple(expired), now)
+
+    def _held_until(self, entry: Entry) -> float:
+        if self._closed:
+            return -math.inf
+        return self._hold.until(entry, self._pace, short_queued=self._queue.has_short)
+
+    def _held_seconds(self) -> float | None:
+        """Return for how long all that is queued is held back; None if nothing is queued."""
+        if not self._queue:
+            return None
+        return max(0.0, min(map(self._held_until, self._queue)) - self._clock())

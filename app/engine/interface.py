@@ -1,0 +1,136 @@
+"""What the HTTP side needs of an engine, in this process or in another."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.engine.answers.decoding import Logits
+from app.engine.batching.scheduler import Clock
+from app.engine.models.servable import Servable
+from app.engine.text.encoding import Encoding
+from app.errors import ClassmarkError, DeadlineExceeded
+
+logger = logging.getLogger(__name__)
+
+TIME_RAN_OUT = (
+    "the request's time ran out while it was queued or running; allow more time with "
+    "X-Request-Timeout-Seconds or CLASSMARK_REQUEST_TIMEOUT_SECONDS, or add a replica"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Logits in the order of the encodings, and how long the slowest entry queued and ran."""
+
+    logits: list[Logits]
+    queue_seconds: float
+    run_seconds: float
+
+
+class Pending(ABC):
+    """The encodings of one request at an engine; on the event loop's thread only.
+
+    Args:
+        seconds: after which the wait ends with DeadlineExceeded.
+        on_done: called once when `result` has something to say, unless `close` came first.
+    """
+
+    def __init__(self, seconds: float, on_done: Callable[[], None]) -> None:
+        self._on_done: Callable[[], None] | None = on_done
+        self._error: ClassmarkError | None = None
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
+
+    def result(self) -> Run:
+        """Return every encoding's logits; raise the first error."""
+        if self._error is not None:
+            raise self._error
+        return self._read()
+
+    def close(self) -> None:
+        """Let go: nobody waits any more, so what is still queued is dropped."""
+        self._timer.cancel()
+        self._on_done = None
+        self._drop()
+
+    @abstractmethod
+    def _read(self) -> Run: ...
+
+    @abstractmethod
+    def _drop(self) -> None:
+        """Drop what has not ended; may come twice, and after the end."""
+
+    def _finish(self) -> None:
+        self._timer.cancel()
+        # Let go of the listener, which knows this object too: no cycle is left to the collector.
+        on_done, self._on_done = self._on_done, None
+        if on_done is None:
+            return
+        try:
+            on_done()
+        except Exception:  # others of the same batch are still to hear of their end
+            logger.exception("a request could not be told of its end")
+
+    def _time_out(self) -> None:
+        self._error = DeadlineExceeded(TIME_RAN_OUT)
+        self._finish()
+
+
+class Runner(ABC):
+    """Runs encodings of any servable."""
+
+    @property
+    @abstractmethod
+    def clock(self) -> Clock: ...
+
+    @abstractmethod
+    def submit(
+        self,
+        servable: Servable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
+    ) -> Pending:
+        """Take the encodings of one request, which may share batches with others.
+
+        Whoever submits closes what this returns, whatever its end.
+
+        Args:
+            deadline: on the engine's clock; past it the request ends with DeadlineExceeded.
+            on_done: called once, on the event loop, when there is a result.
+
+        Raises:
+            Overloaded, NotReady: nothing was taken.
+        """
+
+    @abstractmethod
+    def check_admission(self, deadline: float) -> None:
+        """Raise Overloaded or NotReady if `submit` would, before the request has cost anything.
+
+        An engine that cannot know yet says nothing; the result then says it.
+        """
+
+    @abstractmethod
+    def unready_reason(self) -> str | None:
+        """Return why nothing can be run now, or None if it can."""
+
+    async def run(self, servable: Servable, encodings: Sequence[Encoding], deadline: float) -> Run:
+        """Submit, and wait for the result.
+
+        Raises:
+            Overloaded, NotReady: nothing was run.
+            DeadlineExceeded, InferenceFailed: the other encodings of the request are dropped.
+        """
+        done = asyncio.get_running_loop().create_future()
+
+        def on_done() -> None:
+            if not done.cancelled():
+                done.set_result(None)
+
+        pending = self.submit(servable, encodings, deadline, on_done)
+        try:
+            await done
+            return pending.result()
+        finally:
+            pending.close()

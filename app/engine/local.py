@@ -1,0 +1,161 @@
+"""The event loop's door to scheduler and executors."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Sequence
+
+from app.engine.answers.decoding import Logits
+from app.engine.batching.entry import Entry, Runnable
+from app.engine.batching.executors import Completed, ExecutorPool, Health
+from app.engine.batching.scheduler import Clock, Scheduler
+from app.engine.interface import Pending, Run, Runner
+from app.engine.text.encoding import Encoding
+from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
+from app.telemetry.metrics import Metrics
+
+
+class Submission(Pending):
+    """The entries of one request; it ends with the last of them, or with the first error."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        clock: Clock,
+        servable: Runnable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
+    ) -> None:
+        self.entries = [Entry(servable, e, deadline, self._entry_ended) for e in encodings]
+        scheduler.submit(self.entries)
+        super().__init__(deadline - clock(), on_done)
+        self._scheduler = scheduler
+        self._clock = clock
+        self._open = len(self.entries)
+
+    def _entry_ended(self, entry: Entry) -> None:
+        self._open -= 1
+        if self._open == 0 or isinstance(entry.outcome, ClassmarkError):
+            self._finish()
+
+    def _read(self) -> Run:
+        logits: list[Logits] = []
+        for entry in self.entries:
+            if isinstance(entry.outcome, ClassmarkError):
+                raise entry.outcome
+            if entry.outcome is not None:
+                logits.append(entry.outcome)
+        return Run(
+            logits,
+            max([entry.started_at - entry.submitted_at for entry in self.entries]),
+            max([entry.ended_at - entry.started_at for entry in self.entries]),
+        )
+
+    def _drop(self) -> None:
+        if self._open == 0:
+            return
+        left = [entry for entry in self.entries if entry.outcome is None]
+        self._scheduler.discard(left)
+        for entry in left:
+            entry.end(Cancelled("nobody waits for this entry any more"), self._clock())
+
+
+class Engine(Runner):
+    """Runs encodings of any servable on this process's device."""
+
+    def __init__(
+        self,
+        executors: int,
+        max_queue_seconds: float,
+        metrics: Metrics,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.executors = executors
+        self.scheduler = Scheduler(executors, max_queue_seconds, clock)
+        self._clock = clock
+        self._metrics = metrics
+        self._pool = ExecutorPool(
+            self.scheduler, executors, self._deliver, metrics.executor_restarts.inc, clock
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def start(self) -> None:
+        """Start the executors; results come back to the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._pool.start()
+        self._metrics.queue_entries.set_function(lambda: self.scheduler.queued)
+        self._metrics.queue_expected_wait_seconds.set_function(
+            lambda: self.scheduler.expected_wait_seconds
+        )
+        for state in ("alive", "busy", "stuck"):
+            self._metrics.executors.labels(state).set_function(
+                functools.partial(self._executors_in, state)
+            )
+
+    async def stop(self) -> None:
+        """Refuse new work, run what is queued, end the threads."""
+        self.scheduler.close()
+        await asyncio.to_thread(self._pool.join)
+        await asyncio.sleep(0)  # the last deliveries are already scheduled on this loop
+
+    def _executors_in(self, state: str) -> float:
+        return float(getattr(self.health(), state))
+
+    def health(self) -> Health:
+        return self._pool.health()
+
+    def check_admission(self, deadline: float) -> None:
+        self.scheduler.check_admission(deadline)
+
+    def unready_reason(self) -> str | None:
+        health = self.health()
+        if health.alive < self.executors or health.stuck:
+            return (
+                f"{health.alive} of {self.executors} executors are alive and {health.stuck} "
+                "stuck; see the log"
+            )
+        return None
+
+    def submit(
+        self,
+        servable: Runnable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
+    ) -> Submission:
+        return Submission(self.scheduler, self._clock, servable, encodings, deadline, on_done)
+
+    def _deliver(self, completed: Completed) -> None:
+        """Hand a batch over to the event loop: one wake-up for all its entries."""
+        assert self._loop is not None  # executors run only after start()
+        self._loop.call_soon_threadsafe(self._settle, completed)
+
+    def _settle(self, completed: Completed) -> None:
+        batch, now = completed.batch, self.clock()
+        for entry, outcome in zip(batch.entries, completed.outcomes, strict=True):
+            entry.end(outcome, now)
+        for entry in batch.expired:
+            entry.end(
+                DeadlineExceeded(
+                    f"the request waited {now - entry.submitted_at:.2f} s and its time ran out "
+                    "before it could run; allow more time, or add a replica"
+                ),
+                now,
+            )
+        self._observe(completed)
+
+    def _observe(self, completed: Completed) -> None:
+        batch, model = completed.batch, completed.batch.servable.name
+        if completed.failed:
+            self._metrics.batch_failures.labels(model).inc()
+        if batch.entries:
+            series, real = self._metrics.of(model), batch.real_tokens
+            series.batch_entries.observe(len(batch.entries))
+            series.batch_seconds.observe(completed.seconds)
+            series.batch_real_tokens.inc(real)
+            series.batch_padding_tokens.inc(batch.padded_tokens - real)

@@ -1,0 +1,165 @@
+"""One loaded bundle version: everything needed to answer with it."""
+
+import logging
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.bundle import (
+    Bundle,
+    GraphFile,
+    GraphKind,
+    LongText,
+    Manifest,
+    RuntimePrecision,
+)
+from app.engine.answers.decoding import Logits
+from app.engine.answers.tags import read_tags
+from app.engine.backends.base import Backend, Execution, Mode, Session
+from app.engine.batching.cost_model import Cost
+from app.engine.contest import Choice
+from app.engine.text.encoding import EncodedInput, Encoding, TextInput, blank
+from app.engine.text.tokenization import Tokenizer
+from app.errors import BundleError
+
+logger = logging.getLogger(__name__)
+
+WINDOW_STRIDE_TOKENS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What runs a graph.
+
+    Attributes:
+        backend, provider: its names, as CLASSMARK_BACKEND has it and as shown to users.
+        keeps_invariance: whether a batch-invariant graph is so too when it runs on it.
+    """
+
+    backend: str
+    provider: str
+    precision: RuntimePrecision
+    keeps_invariance: bool
+    kind: GraphKind = "padded"
+
+    @property
+    def mode(self) -> Mode:
+        return Mode(self.precision, self.kind)
+
+
+class Servable:
+    """A loaded model version, immutable once it serves.
+
+    Requests, entries and batches hold it by reference: after a swap the old version lives exactly
+    as long as something in flight still needs it, and its session is freed with the last of them.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        runtime: Runtime,
+        tokenizer: Tokenizer,
+        session: Session,
+    ) -> None:
+        self.bundle = bundle
+        self.runs_on = runtime
+        self.execution: Execution = session.execution  # as it was when the model loaded
+        self.choice: Choice | None = None  # where several backends competed
+        self.tokenizer = tokenizer
+        self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
+        self.cost = Cost(0.0, 1e-6, tokenizer.max_length, packed=runtime.kind == "packed")
+        self.batch_invariant = self.graph.batch_invariant and runtime.keeps_invariance
+        self._session = session
+        weakref.finalize(self, logger.info, "model closed", extra=self.identity)
+
+    @classmethod
+    def load(cls, bundle: Bundle, backend: Backend, mode: Mode | None = None) -> "Servable":
+        """Load one graph of a bundle; raise BundleError saying what is wrong with it.
+
+        Args:
+            mode: how it is run; None for the best of those that the bundle has a graph for.
+        """
+        manifest = bundle.manifest
+        if mode is None:
+            mode = next(one for one in backend.modes if one.find_graph(manifest) is not None)
+        graph = mode.find_graph(manifest)
+        if graph is None:
+            needed = mode.precision
+            raise BundleError(
+                f"{bundle.path} has no {mode} graph, only {', '.join(manifest.graphs)}; set "
+                f"CLASSMARK_PRECISION=auto, or export with --precision {needed}"
+            )
+        tokenizer = make_tokenizer(bundle.read_tokenizer(), manifest)
+        session = backend.load(bundle.read_graph(graph), graph, mode, manifest)
+        runtime = Runtime(
+            backend.name,
+            backend.provider,
+            mode.precision,
+            keeps_invariance=backend.keeps_invariance(mode),
+            kind=mode.kind,
+        )
+        return cls(bundle, runtime, tokenizer, session)
+
+    @property
+    def precision(self) -> RuntimePrecision:
+        return self.runs_on.precision
+
+    @property
+    def provider(self) -> str:
+        return self.runs_on.provider
+
+    @property
+    def runtime(self) -> str:
+        return f"{self.runs_on.backend} {self.runs_on.mode}"
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.bundle.manifest
+
+    @property
+    def graph(self) -> GraphFile:
+        graph = self.runs_on.mode.find_graph(self.manifest)
+        assert graph is not None  # it was loaded
+        return graph
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """Fields that tell this servable from others in a log line."""
+        return {
+            "model": self.name,
+            "version": self.version,
+            "runtime": self.runtime,
+            "execution": self.execution.kind,
+        }
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> int:
+        return self.manifest.version
+
+    def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
+        return self.tokenizer.encode(source, long_text, max_windows)
+
+    def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+        return self._session.run(encodings)
+
+    def run_blank(self, count: int, tokens: int) -> None:
+        """Run texts of padding alone: together, or one by one where none may share a batch."""
+        together = count if self.batch_invariant else 1
+        for _ in range(count // together):
+            self.run([blank(tokens, self.manifest.pad_token_id)] * together)
+
+    @property
+    def cost_key(self) -> tuple[object, ...]:
+        """What decides the cost of a run: the network's shape and how its graph was made."""
+        source, graph = self.manifest.source, self.graph
+        return (source.architecture, source.parameters, self.runtime, graph.recipe)
+
+
+def make_tokenizer(data: bytes, manifest: Manifest) -> Tokenizer:
+    """Return a bundle's tokenizer; entities alone need to know where tokens lie in the text."""
+    words = manifest.task == "sequence-classification"
+    return Tokenizer(data, manifest.max_length, WINDOW_STRIDE_TOKENS, words=words)

@@ -1,0 +1,56 @@
+"""Warm-up: a servable runs what a service meets before any request does."""
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from app.engine.batching.cost_model import Cost, measure_cost
+from app.engine.models.servable import Servable
+
+
+def learn_cost(
+    servable: Servable,
+    batches: Sequence[tuple[int, int]],
+    predecessor: Servable | None = None,
+) -> Cost:
+    """Run the shapes a service meets; return what a batch costs.
+
+    Args:
+        batches: (texts, tokens each) to run, the smallest first; those too large for the model
+            are cut to what it takes.
+        predecessor: what serves now. If it is a graph of the same kind its cost is taken over:
+            the device is busy with it, and a measurement would mostly measure that.
+    """
+    limit = servable.manifest.max_length
+    largest = 1 if not servable.batch_invariant else max(count for count, _ in batches)
+    shapes = [(min(count, largest), min(tokens, limit)) for count, tokens in batches]
+
+    def timed(count: int, tokens: int) -> float:
+        started = time.perf_counter()
+        servable.run_blank(count, tokens)
+        return time.perf_counter() - started
+
+    timed(*shapes[0])
+    if predecessor is not None and predecessor.cost_key == servable.cost_key:
+        timed(*shapes[-1])
+        return predecessor.cost
+    packed = servable.runs_on.kind == "packed"
+    return measure_cost(timed, list(dict.fromkeys(shapes)), packed=packed)
+
+
+def claim_memory(servable: Servable, callers: int) -> None:
+    """Take now what the longest texts need when all callers run one at the same time.
+
+    Runtimes keep what they once took. So the process reaches its size as a model loads, where
+    there is someone to see it, and not on a busy day.
+    """
+    ready = threading.Barrier(callers)
+
+    def run_longest() -> None:
+        ready.wait()
+        servable.run_blank(1, servable.manifest.max_length)
+
+    with ThreadPoolExecutor(callers) as pool:
+        for run in [pool.submit(run_longest) for _ in range(callers)]:
+            run.result()

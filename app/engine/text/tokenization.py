@@ -1,0 +1,122 @@
+"""Text to token ids: the only place that knows the `tokenizers` library."""
+
+from functools import partial
+
+import numpy as np
+import tokenizers
+
+from app.bundle import LongText
+from app.engine.text.encoding import EncodedInput, Encoding, Ids, TextInput
+from app.engine.text.word_cache import Words
+from app.errors import BundleError, InvalidRequest
+
+# Encoding so many characters takes about a millisecond. More of them are encoded without the GIL,
+# and by callers on an event loop in a thread, for they would hold up every other request.
+SHORT_CHARACTERS = 2048
+
+
+class Tokenizer:
+    """A checkpoint's own fast tokenizer with the bundle's length limit.
+
+    The library is always asked for overlapping windows; `truncate` then keeps the first, which is
+    the same as truncation on the right. So one tokenizer object, never reconfigured, serves every
+    long-text policy from any thread.
+
+    Args:
+        words: put ids together from those of known words where that is exact; where tokens lie in
+            the text is then for the library to find, if anybody asks.
+    """
+
+    def __init__(
+        self, data: bytes, max_length: int, stride_tokens: int, *, words: bool = False
+    ) -> None:
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_buffer(data)
+        except ValueError as exc:
+            raise BundleError(f"the bundle's tokenizer.json does not load: {exc}") from exc
+        self.max_length = max_length
+        # A stride must leave room for new tokens in every window, whatever the special tokens.
+        self.stride_tokens = min(stride_tokens, max_length // 4)
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_length, stride=self.stride_tokens)
+        self._prefixed = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
+        self._unknown_id = _unknown_id(self._tokenizer)
+        enough = words and Words.are_enough(self._tokenizer)
+        self._words = Words(self._tokenizer, max_length) if enough else None
+        self._no_types = np.zeros(max_length, np.int64)
+        self._no_types.flags.writeable = False
+
+    def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
+        """Encode one input; raise InvalidRequest where the long-text policy refuses it."""
+        ids = self._encode_words(source)
+        if ids is not None:
+            window = Encoding(
+                ids,
+                self._no_types[: len(ids)],
+                read_source=partial(self._encode, source),
+                read_subwords=partial(self._subwords, source.text),
+            )
+            return EncodedInput(source, (window,), False, self.stride_tokens)
+        first = self._encode(source)
+        overflow = first.overflowing if first.overflowing else []
+        if overflow and long_text == "error":
+            raise InvalidRequest(
+                f"the text is longer than the model's {self.max_length} tokens and long_text is "
+                "'error'; shorten it, or ask for long_text 'truncate' or 'window'"
+            )
+        raw = [first]
+        if overflow and long_text == "window":
+            if source.text_pair is not None:
+                raise InvalidRequest(
+                    f"the pair is longer than the model's {self.max_length} tokens and a pair "
+                    "cannot be cut into windows; shorten it, or ask for long_text 'truncate'"
+                )
+            if len(overflow) + 1 > max_windows:
+                raise InvalidRequest(
+                    f"the text needs {len(overflow) + 1} windows of {self.max_length} tokens and "
+                    f"the limit is {max_windows}; split the text, or ask for long_text 'truncate'"
+                )
+            raw += overflow
+        windows = tuple(self._window(encoding, source.text) for encoding in raw)
+        return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
+
+    def _encode_words(self, source: TextInput) -> Ids | None:
+        if self._words is None or source.text_pair is not None:
+            return None
+        return self._words.encode(source.text) if len(source.text) <= SHORT_CHARACTERS else None
+
+    def _encode(self, source: TextInput) -> tokenizers.Encoding:
+        if source.characters <= SHORT_CHARACTERS:
+            return self._tokenizer.encode(source.text, source.text_pair)
+        # Only batches let go of the GIL, which would hold up the event loop for a long text.
+        whole = source.text if source.text_pair is None else (source.text, source.text_pair)
+        return self._tokenizer.encode_batch([whole])[0]
+
+    def _window(self, encoding: tokenizers.Encoding, text: str) -> Encoding:
+        return Encoding(
+            np.array(encoding.ids, np.int64),
+            np.array(encoding.type_ids, np.int64),
+            read_source=lambda: encoding,
+            read_subwords=partial(self._subwords, text),
+        )
+
+    def _subwords(self, text: str, encoding: tokenizers.Encoding) -> list[bool]:
+        """Tell which tokens continue a word, as transformers' token-classification pipeline does.
+
+        Source: transformers `TokenClassificationPipeline.gather_pre_entities`.
+        """
+        flags = []
+        pieces = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+        for token_id, token, (start, end) in pieces:
+            if token_id == self._unknown_id:
+                flags.append(False)
+            elif self._prefixed:
+                flags.append(len(token) != end - start)
+            else:
+                flags.append(start > 0 and " " not in text[start - 1 : start + 1])
+        return flags
+
+
+def _unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:
+    token = getattr(tokenizer.model, "unk_token", None)
+    return tokenizer.token_to_id(token) if token is not None else None

@@ -1,0 +1,184 @@
+"""What the engine process tells every front end: which models there are, and what they need."""
+
+import asyncio
+import itertools
+import logging
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from app.engine.models.catalog import Model
+from app.engine.models.servable import Servable
+from app.errors import BundleError
+from app.main import LocalEngine
+from app.workers.transport.frames import pack_json
+
+logger = logging.getLogger(__name__)
+
+# The registry and the executors are looked at this often; a reload is told at once.
+LOOK_SECONDS = 0.1
+APPLIED_WITHIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Published:
+    """A servable under the number by which front ends name it, packed to be sent."""
+
+    number: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What was so at one moment; numbers go up."""
+
+    number: int
+    fields: dict[str, Any]
+    servables: tuple[Servable, ...]
+
+
+class Listener(Protocol):
+    """A front end that is told."""
+
+    @property
+    def applied(self) -> int:
+        """Number of the last state that is in force there."""
+        ...
+
+    def tell(self, state: State) -> None: ...
+
+
+class Publisher:
+    """Looks at the registry now and then, and tells every front end of each change.
+
+    Args:
+        started: whether the first load of the store has ended.
+    """
+
+    def __init__(self, engine: LocalEngine, started: Callable[[], bool]) -> None:
+        self._engine = engine
+        self._started = started
+        self._published: weakref.WeakKeyDictionary[Servable, Published] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._refused: weakref.WeakSet[Servable] = weakref.WeakSet()
+        self._shown: dict[str, Servable | None] = {}
+        self._numbers = itertools.count(1)
+        self._state: State | None = None
+        self._looking = asyncio.Lock()
+        self._applied = asyncio.Condition()
+        self.listeners: set[Listener] = set()
+
+    def packed(self, servable: Servable) -> Published:
+        return self._published[servable]
+
+    def add(self, listener: Listener) -> None:
+        self.listeners.add(listener)
+        if self._state is not None:
+            listener.tell(self._state)
+
+    def remove(self, listener: Listener) -> None:
+        self.listeners.discard(listener)
+
+    async def follow(self) -> None:
+        """Tell of changes until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                logger.exception("front ends cannot be told how things are, trying again")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Tell every front end how things are, if they have changed."""
+        async with self._looking:
+            models = [await self._describe(model) for model in self._engine.registry.models]
+            fields = {
+                "started": self._started(),
+                "trouble": self._engine.runner.unready_reason(),
+                "models": models,
+            }
+            if self._state is not None and self._state.fields == fields:
+                return
+            number = self._state.number + 1 if self._state else 1
+            shown = tuple(one for one in self._shown.values() if one is not None)
+            self._state = State(number, fields, shown)
+            for listener in tuple(self.listeners):
+                listener.tell(self._state)
+
+    async def everywhere(self) -> None:
+        """Tell how things are now, and return when that is in force in every front end."""
+        await self.look()
+        assert self._state is not None  # look() has made one
+        number = self._state.number
+        try:
+            async with asyncio.timeout(APPLIED_WITHIN_SECONDS), self._applied:
+                await self._applied.wait_for(lambda: _all_applied(self.listeners, number))
+        except TimeoutError:
+            logger.warning(
+                "a front end is late to follow", extra={"seconds": APPLIED_WITHIN_SECONDS}
+            )
+
+    async def until_alone(self) -> None:
+        """Return when every front end has gone."""
+        async with self._applied:
+            await self._applied.wait_for(lambda: not self.listeners)
+
+    async def note_applied(self) -> None:
+        """Wake up who waits in `everywhere`: a front end has followed, or gone."""
+        async with self._applied:
+            self._applied.notify_all()
+
+    async def _describe(self, model: Model) -> dict[str, Any]:
+        servable = model.servable
+        if servable is not None and not await self._publish(servable):
+            servable = self._shown.get(model.name)
+        self._shown[model.name] = servable
+        return {
+            "name": model.name,
+            "versions": list(model.versions),
+            "servable": servable and self._published[servable].number,
+            "failures": [
+                {"version": one.version, "reason": one.reason, "at": one.at.isoformat()}
+                for one in model.failures.values()
+            ],
+        }
+
+    async def _publish(self, servable: Servable) -> bool:
+        """Pack a servable once; return whether there is something to send.
+
+        Front ends get the bytes from here, not from the store: what serves must go on serving, in a
+        restarted front end too, when its folder has gone.
+        """
+        if servable in self._published:
+            return True
+        if servable in self._refused:
+            return False
+        try:
+            payload = await asyncio.to_thread(_pack, servable)
+        except BundleError as exc:
+            self._refused.add(servable)
+            logger.error(
+                "version cannot be handed to front ends, the one before serves on",
+                extra=servable.identity | {"reason": str(exc)},
+            )
+            return False
+        self._published[servable] = Published(next(self._numbers), payload)
+        return True
+
+
+def _pack(servable: Servable) -> bytes:
+    manifest = servable.manifest.model_dump_json().encode()
+    fields = {
+        "path": str(servable.bundle.path),
+        "runs_on": asdict(servable.runs_on),
+        "execution": servable.execution,
+        "choice": servable.choice and asdict(servable.choice),
+        "manifest_bytes": len(manifest),
+    }
+    return pack_json(fields, manifest + servable.bundle.read_tokenizer())
+
+
+def _all_applied(listeners: Iterable[Listener], number: int) -> bool:
+    return all(listener.applied >= number for listener in listeners)

@@ -1,0 +1,188 @@
+"""The models as a front end sees them: tokenizer and manifest here, the session in the engine."""
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.bundle import Bundle, Manifest, Task
+from app.engine.answers.decoding import Logits
+from app.engine.backends.base import PADDED, Execution
+from app.engine.contest import Choice, Contender
+from app.engine.models.catalog import Catalog, Failure, Model
+from app.engine.models.servable import Runtime, Servable, make_tokenizer
+from app.engine.text.encoding import Encoding
+from app.errors import AmbiguousModel, NotReady, UnknownModel
+from app.telemetry.metrics import Metrics
+from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, Link
+from app.workers.transport.frames import Frame, Kind, pack_json, read_json, read_json_and_data
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+RECONNECT_SECONDS = 0.05
+
+
+class Mirror(Catalog):
+    """Follows the engine's registry; reloads and scans are the engine's to do.
+
+    While there is no engine the models stay as they were, so that a request is answered 503 and not
+    404, and a connection to the next engine takes over what has not changed.
+
+    Args:
+        on_started: called once, when the engine's first load has ended.
+    """
+
+    def __init__(
+        self, client: EngineClient, metrics: Metrics, on_started: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self._client = client
+        self._metrics = metrics
+        self._on_started = on_started
+        self._started = False
+        self._trouble: str | None = ENGINE_AWAY
+        # Numbers are those of the connection there is now; none is kept longer than its servable.
+        self._numbers: weakref.WeakKeyDictionary[Servable, int] = weakref.WeakKeyDictionary()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the engine can run nothing now, or None if it can."""
+        return self._trouble
+
+    def number(self, servable: Servable) -> int | None:
+        """Return what the engine calls a servable, or None if it does not know it (any more)."""
+        return self._numbers.get(servable)
+
+    def resolve(self, name: str | None, task: Task) -> Servable:
+        try:
+            return super().resolve(name, task)
+        except (UnknownModel, AmbiguousModel):
+            if not self._started:  # nobody knows yet which models there are
+                raise NotReady(ENGINE_AWAY) from None
+            raise
+
+    async def scan(self) -> None:
+        await self._ask(Kind.SCAN, b"")
+
+    async def reload(self, name: str, version: int | None) -> Servable:
+        await self._ask(Kind.RELOAD, pack_json({"name": name, "version": version}))
+        servable = self.model(name).servable
+        assert servable is not None  # the engine has swapped one in, and told so before it answered
+        return servable
+
+    async def _ask(self, kind: Kind, payload: bytes) -> None:
+        question = self._client.ask(kind, payload)
+        try:
+            await question.answer
+        finally:
+            question.end()
+
+    async def follow(self) -> None:
+        """Stay connected to whatever engine there is, until cancelled."""
+        while True:
+            try:
+                link = await self._client.connect()
+            except OSError as exc:
+                logger.warning("no engine to connect to", extra={"reason": str(exc)})
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            pause = RECONNECT_SECONDS
+            try:
+                await self._apply_news(link)
+                logger.warning("engine connection lost")
+            except Exception:
+                logger.exception("the engine's news cannot be read, connecting anew")
+                link.channel.close()
+                pause = RETRY_SECONDS
+            finally:
+                self._numbers.clear()
+                self._trouble = ENGINE_AWAY
+            await asyncio.sleep(pause)
+
+    async def _apply_news(self, link: Link) -> None:
+        known: dict[int, Servable] = {}
+        while (frame := await link.news.get()) is not None:
+            if frame.kind == Kind.SERVABLE:
+                known[frame.number] = await self._accept(frame, link)
+                continue
+            state = read_json(frame.payload)
+            # An engine that is still loading shows less than what served before it was restarted.
+            if state["started"] or not self._started:
+                self._apply(state, known)
+                known = {number: one for number, one in known.items() if one in self.serving}
+            link.send(Kind.APPLIED, frame.number)
+
+    async def _accept(self, frame: Frame, link: Link) -> Servable:
+        """Make a servable of what the engine sent, and release it when nothing here needs it."""
+        fields, data = read_json_and_data(frame.payload)
+        manifest = Manifest.model_validate_json(data[: fields["manifest_bytes"]])
+        same = (s for s in self.serving if s.manifest == manifest)
+        runtime = Runtime(**fields["runs_on"])
+        servable = next((s for s in same if s.runs_on == runtime), None)
+        if servable is None:
+            tokenizer = data[fields["manifest_bytes"] :]
+            bundle = Bundle(Path(fields["path"]), manifest)
+            servable = await asyncio.to_thread(_build, bundle, runtime, tokenizer)
+        servable.execution = Execution(*fields["execution"])
+        servable.choice = _choice(fields["choice"])
+        if link.channel.is_open:
+            self._numbers[servable] = frame.number
+        loop = asyncio.get_running_loop()
+        release = weakref.finalize(servable, _release, loop, link, frame.number)
+        release.atexit = False
+        return servable
+
+    def _apply(self, state: Mapping[str, Any], known: Mapping[int, Servable]) -> None:
+        if self._started and self._trouble == ENGINE_AWAY:
+            logger.info("engine is back")
+        self._trouble = state["trouble"]
+        self._models = {
+            fields["name"]: Model(
+                fields["name"],
+                known.get(fields["servable"]),
+                tuple(fields["versions"]),
+                {one["version"]: _failure(one) for one in fields["failures"]},
+            )
+            for fields in state["models"]
+        }
+        for servable in self.serving:
+            self._metrics.of(servable.name)
+        if state["started"] and not self._started:
+            self._started = True
+            self._on_started()
+
+
+def _build(bundle: Bundle, runtime: Runtime, tokenizer: bytes) -> Servable:
+    made = make_tokenizer(tokenizer, bundle.manifest)
+    return Servable(bundle, runtime, made, _NoSession())
+
+
+def _choice(fields: Mapping[str, Any] | None) -> Choice | None:
+    if fields is None:
+        return None
+    contenders = tuple(Contender(**one) for one in fields["contenders"])
+    return Choice(**{**fields, "contenders": contenders})
+
+
+def _failure(fields: Mapping[str, Any]) -> Failure:
+    at = datetime.fromisoformat(fields["at"])
+    return Failure(fields["version"], fields["reason"], (), at)
+
+
+def _release(loop: asyncio.AbstractEventLoop, link: Link, number: int) -> None:
+    """Tell the engine; the last reference may go on any thread, and after the loop has closed."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(link.send, Kind.RELEASE, number)
+
+
+class _NoSession:
+    """Stands where a session would be: it is in the engine process, which tells how it runs."""
+
+    execution = PADDED
+
+    def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+        raise RuntimeError("a front end has no session; runs go through the engine process")

@@ -1,0 +1,103 @@
+"""A supervised process, as the supervisor sees it."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from app.workers.metrics_merge import Snapshot
+from app.workers.supervisor_link import Assignment, Line
+
+logger = logging.getLogger(__name__)
+
+# A process that takes longer than this to say what it has measured is counted as it was before.
+COLLECT_SECONDS = 1.0
+# One that has not said a word after so many of these pauses, asked in each, hangs. Counted and not
+# timed, so that a machine that was suspended for an hour kills none.
+PAUSES, PAUSE_SECONDS = 6, 5.0
+
+
+class Process:
+    """One incarnation of a role."""
+
+    def __init__(self, role: str, child: asyncio.subprocess.Process, line: Line) -> None:
+        self.role = role
+        self.snapshot: Snapshot = []
+        self._child = child
+        self._line = line
+        self._collected = asyncio.Event()
+        self._silent_pauses = 0
+
+    @classmethod
+    async def start(
+        cls, command: Sequence[str], assignment: Assignment, inherited: Sequence[int]
+    ) -> "Process":
+        """Start a process that holds the other end of a line to this one.
+
+        Args:
+            inherited: file descriptors that it gets too.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *inherited),
+            )
+        line = await Line.open(ours)
+        line.send(**asdict(assignment))
+        return cls(assignment.role, child, line)
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """Fields that tell this process from others in a log line."""
+        return {"process_role": self.role, "process_pid": self._child.pid}
+
+    async def follow(self, on_event: Callable[["Process", dict[str, Any]], None]) -> int:
+        """Hand over what the process tells until it has ended; return its exit code.
+
+        From its first word on it must answer when asked; one that hangs is killed.
+        """
+        watching: asyncio.Task[None] | None = None
+        while (message := await self._line.receive()) is not None:
+            watching = watching or asyncio.create_task(self._watch())
+            self._silent_pauses = 0
+            if message["event"] == "collected":
+                self.snapshot = message["families"]
+                self._collected.set()
+            elif message["event"] != "pong":
+                on_event(self, message)
+        self._collected.set()
+        code = await self._child.wait()
+        if watching is not None:
+            watching.cancel()
+        self._line.close()
+        return code
+
+    async def _watch(self) -> None:
+        while self._silent_pauses < PAUSES:
+            self._silent_pauses += 1
+            self.tell("ping")
+            await asyncio.sleep(PAUSE_SECONDS)
+        seconds = PAUSES * PAUSE_SECONDS
+        logger.error("process hangs and is killed", extra=self.identity | {"seconds": seconds})
+        self.kill()
+
+    def tell(self, command: str, **fields: Any) -> None:
+        """Tell the process to do something."""
+        self._line.send(do=command, **fields)
+
+    async def collect(self) -> None:
+        """Bring the snapshot up to date, if the process answers in time."""
+        self._collected.clear()
+        self.tell("collect")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._collected.wait(), COLLECT_SECONDS)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._child.kill()

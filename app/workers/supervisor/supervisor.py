@@ -1,0 +1,201 @@
+"""Starts one engine process and several front ends, restarts what dies, and stops them in order."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from app.security import make_gate
+from app.settings import Settings
+from app.store import check_store
+from app.telemetry.logging import log_address
+from app.telemetry.metrics import Metrics
+from app.workers.metrics_merge import Snapshot, kept_of_the_dead, merge, render, take_snapshot
+from app.workers.supervisor.child import Process
+from app.workers.supervisor.ports import reserve
+from app.workers.supervisor_link import Assignment
+
+logger = logging.getLogger(__name__)
+
+ENGINE = "engine"
+SHARED_MEMORY = "/dev/shm"
+COMMAND = (sys.executable, "-m", "app.workers")
+# A process that lived this long is replaced at once; one that did not, after a longer pause each
+# time, so that a fault that stays does not take all of the machine.
+STEADY_SECONDS = 10.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+
+
+class Supervisor:
+    """The parent of all processes of a service. It is on no request's way, and has no models.
+
+    Args:
+        command: starts a process, with the descriptor of its line to here as the last argument.
+
+    Raises:
+        ValueError: settings that cannot work here.
+        OSError: the port is taken, or a file cannot be read.
+    """
+
+    def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
+        check_store(settings.model_store)
+        make_gate(
+            settings.api_keys_file,
+            on_loopback=settings.on_loopback,
+            allow_anonymous=settings.allow_anonymous,
+        )
+        self._settings = settings
+        self._command = command
+        self._reserved = reserve(settings.host, settings.port)
+        self._front_ends = [f"front-end-{n + 1}" for n in range(settings.workers)]
+        self._processes: dict[str, Process] = {}
+        self._seen: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
+        self._models: Sequence[str] = ()
+        self._metrics = Metrics()
+        self._dead: Snapshot = []
+        self._stopping = asyncio.Event()
+        self._exit_code = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self) -> int:
+        """Serve until SIGTERM; return the exit code."""
+        return asyncio.run(self._supervise())
+
+    async def _supervise(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._rescan)
+        # Readable by this user alone. Shared memory is writable in a read-only container too.
+        shared = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+        with tempfile.TemporaryDirectory(prefix="classmark-", dir=shared) as folder:
+            path = str(Path(folder) / "engine.sock")
+            # Held here for good: who connects while the engine is restarted waits for the next one.
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+                listener.listen()
+                await self._run_all(path, listener.fileno())
+        for one in self._reserved:
+            one.close()
+        logger.info("stopped")
+        return self._exit_code
+
+    async def _run_all(self, path: str, listener: int) -> None:
+        settings = self._settings.model_dump(mode="json")
+        addresses = tuple(one.getsockname()[:2] for one in self._reserved)
+        engine = asyncio.create_task(
+            self._keep(Assignment(ENGINE, settings, path, listener), (listener,))
+        )
+        front_ends = [
+            asyncio.create_task(self._keep(Assignment(role, settings, path, -1, addresses), ()))
+            for role in self._front_ends
+        ]
+        announcing = asyncio.create_task(self._announce(addresses))
+        await self._stopping.wait()
+        announcing.cancel()
+        self._tell_front_ends("drain")
+        await asyncio.gather(*front_ends)
+        if ENGINE in self._processes:
+            self._processes[ENGINE].tell("stop")
+        await engine
+
+    async def _keep(self, assignment: Assignment, inherited: Sequence[int]) -> None:
+        """Run a process, and another whenever it dies; without supervision there is no service."""
+        try:
+            await self._run_again_and_again(assignment, inherited)
+        except Exception:
+            logger.exception("supervision failed", extra={"process_role": assignment.role})
+            self._exit_code = 1
+            self._stopping.set()
+
+    async def _run_again_and_again(self, assignment: Assignment, inherited: Sequence[int]) -> None:
+        role, pause = assignment.role, 0.0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            process = await Process.start(self._command, assignment, inherited)
+            self._processes[role] = process
+            logger.info("process launched", extra=process.identity)
+            if self._stopping.is_set():
+                process.tell("drain" if role != ENGINE else "stop")
+            code = await process.follow(self._on_event)
+            del self._processes[role]
+            self._dead = merge([self._dead, kept_of_the_dead(process.snapshot)])
+            if self._stopping.is_set():
+                return
+            if not self._seen[role, "listening"].is_set():
+                logger.error("process does not start", extra={"process_role": role, "code": code})
+                self._exit_code = code if code > 0 else 1
+                self._stopping.set()
+                return
+            steady = time.monotonic() - began > STEADY_SECONDS
+            pause = (
+                0.0 if steady else min(max(2 * pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+            )
+            self._metrics.process_restarts.labels(_kind(role)).inc()
+            logger.error(
+                "process died and is replaced",
+                extra={"process_role": role, "code": code, "pause_seconds": pause},
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    def _on_event(self, process: Process, message: dict[str, Any]) -> None:
+        if message["event"] == "scrape":
+            self._tasks.add(task := asyncio.create_task(self._expose(process, message["number"])))
+            task.add_done_callback(self._tasks.discard)
+            return
+        if message["event"] == "started":
+            self._models = message["models"]
+            logger.info("front end serves", extra=process.identity)
+        self._seen[process.role, message["event"]].set()
+
+    async def _announce(self, addresses: Sequence[tuple[str, int]]) -> None:
+        """Say when every front end listens, and when every one knows the first models."""
+        for role in self._front_ends:
+            await self._seen[role, "listening"].wait()
+        for address in addresses:
+            log_address(*address)
+        for role in self._front_ends:
+            await self._seen[role, "started"].wait()
+        models = ", ".join(self._models) or "none yet"
+        logger.info("started", extra={"models": models, "front_ends": len(self._front_ends)})
+
+    async def _expose(self, asker: Process, number: int) -> None:
+        """Answer a scrape with what all processes have measured, the dead ones too."""
+        await asyncio.gather(*(process.collect() for process in self._processes.values()))
+        living = [process.snapshot for process in self._processes.values()]
+        own = take_snapshot(self._metrics.registry)
+        text = render(merge([*living, own, self._dead], asker.snapshot))
+        asker.tell("expose", number=number, text=text)
+
+    def _stop(self) -> None:
+        """Begin to drain at the first signal; end everything at once at the second."""
+        if self._stopping.is_set():
+            self._exit_code = 1
+            for process in self._processes.values():
+                process.kill()
+            return
+        logger.info("draining", extra={"seconds": self._settings.drain_seconds})
+        self._stopping.set()
+
+    def _rescan(self) -> None:
+        if ENGINE in self._processes:
+            self._processes[ENGINE].tell("scan")
+
+    def _tell_front_ends(self, command: str) -> None:
+        for role in self._front_ends:
+            if role in self._processes:
+                self._processes[role].tell(command)
+
+
+def _kind(role: str) -> str:
+    return ENGINE if role == ENGINE else "front-end"

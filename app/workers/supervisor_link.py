@@ -1,0 +1,137 @@
+"""A process's line to its supervisor: JSON, a message a line, over a socket both inherit.
+
+The supervisor's first message says what the process is. When the line ends the other side is gone,
+however it went: so no process outlives its supervisor.
+"""
+
+import asyncio
+import itertools
+import json
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from app.errors import NotReady
+from app.settings import Settings
+from app.workers.metrics_merge import take_snapshot
+
+logger = logging.getLogger(__name__)
+
+MAX_LINE_BYTES = 64 * 1024 * 1024
+SUPERVISOR_GONE = (
+    "the supervisor is gone and the service ends; look into its log, and start it again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a process is to be.
+
+    Attributes:
+        role: `engine`, or `front-end-` and a number.
+        engine_path: Unix socket on which front ends reach the engine.
+        listener: inherited file descriptor of that socket, for the engine.
+        addresses: (host, port) to listen on for HTTP, for front ends.
+    """
+
+    role: str
+    settings: dict[str, Any]
+    engine_path: str
+    listener: int = -1
+    addresses: tuple[tuple[str, int], ...] = ()
+
+    def read_settings(self) -> Settings:
+        return Settings.model_validate(self.settings)
+
+
+class Line:
+    """Messages over one socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, end: socket.socket) -> "Line":
+        return cls(*await asyncio.open_connection(sock=end, limit=MAX_LINE_BYTES))
+
+    def send(self, **message: Any) -> None:
+        """Send a message, or nothing where the other side is gone."""
+        if not self._writer.is_closing():
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Return the next message, or None once the other side is gone, or makes no sense."""
+        try:
+            line = await self._reader.readline()
+            message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+        except ConnectionError:
+            return None
+        except ValueError:  # no JSON, or a line over the limit
+            logger.exception("a message that makes no sense, the line is given up")
+            return None
+        return message
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Control:
+    """The end of the line in a supervised process."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._numbers = itertools.count(1)
+        self._scrapes: dict[int, asyncio.Future[bytes]] = {}
+        self._gone = False
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """Tell the supervisor that this process is `listening`, or that models have `started`."""
+        self._line.send(event=event, **fields)
+
+    async def exposition(self) -> bytes:
+        """Return what was measured in all processes, in Prometheus' text format.
+
+        Raises:
+            NotReady: the supervisor, which alone knows them all, is gone.
+        """
+        if self._gone:
+            raise NotReady(SUPERVISOR_GONE)
+        number = next(self._numbers)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._scrapes[number] = answer
+        self._line.send(event="scrape", number=number)
+        try:
+            return await answer
+        finally:
+            del self._scrapes[number]
+
+    def close(self) -> None:
+        self._line.close()
+
+    async def follow(
+        self, registry: CollectorRegistry, commands: Mapping[str, Callable[[], object]]
+    ) -> None:
+        """Do as the supervisor says until it is gone; then `stop`."""
+        while (message := await self._line.receive()) is not None:
+            match message["do"]:
+                case "ping":
+                    self._line.send(event="pong")
+                case "collect":
+                    snapshot = take_snapshot(registry)
+                    self._line.send(event="collected", families=snapshot)
+                case "expose":
+                    answer = self._scrapes.get(message["number"])
+                    if answer is not None and not answer.done():
+                        answer.set_result(message["text"].encode())
+                case command if command in commands:
+                    commands[command]()
+        self._gone = True
+        for answer in self._scrapes.values():
+            if not answer.done():
+                answer.set_exception(NotReady(SUPERVISOR_GONE))
+        commands["stop"]()

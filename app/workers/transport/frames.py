@@ -1,0 +1,202 @@
+"""Frames between a front end and the engine: a fixed header, then packed arrays or JSON.
+
+    header: bytes of the payload (uint32), kind (uint8), request number (uint32); little-endian
+
+What every request crosses with is packed; what is rare is JSON. Both ends run on one machine, so
+numbers need no conversion and a deadline on the monotonic clock means the same on both.
+"""
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from app import errors
+from app.engine.answers.decoding import Logits
+from app.engine.interface import Run
+from app.engine.text.encoding import Encoding, without_layout
+from app.errors import ClassmarkError, InferenceFailed, InvalidRequest, Overloaded
+
+MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
+HEADER = struct.Struct("<IBI")
+_SUBMIT = struct.Struct("<IdI")
+_RESULT = struct.Struct("<ddI")
+_SIZE = struct.Struct("<I")
+VECTOR = -1  # stands for the rows of logits that have one axis
+
+
+class WireError(Exception):
+    """Bytes that are no frame: the other end is broken, and the connection is of no use."""
+
+
+class Kind(IntEnum):
+    SUBMIT = 1  # front end: entries of a request
+    CANCEL = 2  # front end: nobody waits for them any more
+    RELEASE = 3  # front end: servable number so-and-so is not used any more
+    RELOAD = 4  # front end: swap in a version
+    SCAN = 5  # front end: look into the store
+    APPLIED = 6  # front end: state number so-and-so is in force
+    RESULT = 7  # engine: logits of a request
+    ERROR = 8  # engine: why a request, or a reload, has none
+    SERVABLE = 9  # engine: what encoding and decoding need of a servable
+    STATE = 10  # engine: which models there are
+    DONE = 11  # engine: a reload or a scan has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    kind: Kind
+    number: int
+    payload: bytes = b""
+
+    def pack(self) -> bytes:
+        """Return header and payload; raise InvalidRequest where that is over the limit."""
+        size = len(self.payload)
+        if size > MAX_PAYLOAD_BYTES:
+            raise InvalidRequest(
+                f"the request, or its answer, takes {size} bytes between processes and the limit "
+                f"is {MAX_PAYLOAD_BYTES}; send fewer or shorter inputs a request"
+            )
+        return HEADER.pack(size, self.kind, self.number) + self.payload
+
+
+def take_frames(buffer: bytearray) -> list[Frame]:
+    """Remove the whole frames from a buffer; raise WireError where it holds none to come."""
+    frames, at = [], 0
+    while len(buffer) - at >= HEADER.size:
+        size, kind, number = HEADER.unpack_from(buffer, at)
+        if size > MAX_PAYLOAD_BYTES:
+            raise WireError(f"a frame of {size} bytes, the limit is {MAX_PAYLOAD_BYTES}")
+        start = at + HEADER.size
+        if len(buffer) < start + size:
+            break
+        try:
+            frames.append(Frame(Kind(kind), number, bytes(buffer[start : start + size])))
+        except ValueError:
+            raise WireError(f"a frame of the unknown kind {kind}") from None
+        at = start + size
+    del buffer[:at]
+    return frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """The entries of one request, as the engine sees them.
+
+    Attributes:
+        servable: its number on this connection.
+        deadline: on the monotonic clock, which all processes of a machine share.
+    """
+
+    servable: int
+    deadline: float
+    encodings: list[Encoding]
+
+
+def pack_submission(servable: int, deadline: float, encodings: Sequence[Encoding]) -> bytes:
+    """Pack lengths, then all ids, then all type ids, as int32."""
+    lengths = np.array([encoding.tokens for encoding in encodings], dtype=np.int32)
+    ids = np.concatenate([encoding.ids for encoding in encodings]).astype(np.int32)
+    type_ids = np.concatenate([encoding.type_ids for encoding in encodings]).astype(np.int32)
+    head = _SUBMIT.pack(servable, deadline, len(encodings))
+    return b"".join((head, lengths.tobytes(), ids.tobytes(), type_ids.tobytes()))
+
+
+def read_submission(payload: bytes) -> Submission:
+    """Read what `pack_submission` made; raise WireError for anything else."""
+    try:
+        servable, deadline, count = _SUBMIT.unpack_from(payload)
+        lengths = np.frombuffer(payload, np.int32, count, _SUBMIT.size).tolist()
+        values = np.frombuffer(payload, np.int32, offset=_SUBMIT.size + 4 * count)
+    except (struct.error, ValueError) as exc:
+        raise WireError(f"a submission of {len(payload)} bytes: {exc}") from None
+    tokens = sum(lengths)
+    if count == 0 or min(lengths) < 1 or len(values) != 2 * tokens:
+        raise WireError(f"a submission of {count} entries with {tokens} tokens is inconsistent")
+    ids, type_ids = values.astype(np.int64).reshape(2, tokens)
+    # Offsets and words stay where the text is: the engine needs them for nothing.
+    encodings = [
+        without_layout(ids[end - length : end], type_ids[end - length : end])
+        for length, end in zip(lengths, accumulate(lengths), strict=True)
+    ]
+    return Submission(servable, deadline, encodings)
+
+
+def pack_run(run: Run) -> bytes:
+    """Pack the times, then rows and columns of each entry's logits, then all logits."""
+    shapes = [part for one in run.logits for part in (VECTOR, *one.shape)[-2:]]
+    head = _RESULT.pack(run.queue_seconds, run.run_seconds, len(run.logits))
+    data = [np.ascontiguousarray(one, dtype=np.float32).tobytes() for one in run.logits]
+    return b"".join((head, np.array(shapes, dtype=np.int32).tobytes(), *data))
+
+
+def read_run(payload: bytes) -> Run:
+    """Read what `pack_run` made; raise WireError for anything else."""
+    try:
+        queue_seconds, run_seconds, count = _RESULT.unpack_from(payload)
+        shapes = np.frombuffer(payload, np.int32, 2 * count, _RESULT.size).tolist()
+        values = np.frombuffer(payload, np.float32, offset=_RESULT.size + 8 * count)
+    except (struct.error, ValueError) as exc:
+        raise WireError(f"a result of {len(payload)} bytes: {exc}") from None
+    logits: list[Logits] = []
+    at = 0
+    for rows, columns in zip(shapes[::2], shapes[1::2], strict=True):
+        size = columns if rows == VECTOR else rows * columns
+        if columns < 0 or rows < VECTOR or at + size > len(values):
+            raise WireError(f"a result has logits of {rows} x {columns} and too few bytes")
+        part = values[at : at + size]
+        logits.append(part if rows == VECTOR else part.reshape(rows, columns))
+        at += size
+    if at != len(values):
+        raise WireError(f"a result has {len(values) - at} logits too many")
+    return Run(logits, queue_seconds, run_seconds)
+
+
+def pack_error(error: ClassmarkError) -> bytes:
+    fields: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    if isinstance(error, Overloaded):
+        fields["retry_after_seconds"] = error.retry_after_seconds
+    return pack_json(fields)
+
+
+def read_error(payload: bytes) -> ClassmarkError:
+    """Return the error to raise here; of a kind unknown here it is an InferenceFailed."""
+    fields = read_json(payload)
+    message = str(fields.get("message"))
+    kind = getattr(errors, str(fields.get("kind")), None)
+    if kind is Overloaded:
+        return Overloaded(message, float(fields.get("retry_after_seconds", 1.0)))
+    if isinstance(kind, type) and issubclass(kind, ClassmarkError):
+        return kind(message)
+    return InferenceFailed(message)
+
+
+def pack_json(fields: dict[str, Any], data: bytes = b"") -> bytes:
+    """Pack the length of some JSON, the JSON, and bytes that go with it."""
+    text = json.dumps(fields).encode()
+    return _SIZE.pack(len(text)) + text + data
+
+
+def read_json(payload: bytes) -> dict[str, Any]:
+    """Read the JSON of `pack_json`; raise WireError for anything else."""
+    return read_json_and_data(payload)[0]
+
+
+def read_json_and_data(payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """Read the JSON of `pack_json` and the bytes that go with it; raise WireError if it is none."""
+    try:
+        (size,) = _SIZE.unpack_from(payload)
+        end = _SIZE.size + size
+        if len(payload) < end:
+            raise WireError(f"a message of {len(payload)} bytes ends within its JSON")
+        fields = json.loads(payload[_SIZE.size : end])
+    except (struct.error, ValueError) as exc:
+        raise WireError(f"a message of {len(payload)} bytes is no JSON: {exc}") from None
+    if not isinstance(fields, dict):
+        raise WireError("a message is JSON, but no object")
+    return fields, payload[end:]

@@ -1,0 +1,141 @@
+"""The offline limit: what the machine gives without HTTP, in a process of its own.
+
+One-thread callers, one a CPU, take length-sorted micro-batches from a list; texts are encoded
+before. The fastest batch size is found first, and then measured alone beside every contender.
+`python -m benchmarks.measures.limit` is the process: it measures and prints JSON.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+from app.bundle import Precision
+from app.engine.batching.executors import available_cpus
+from benchmarks.errors import BenchmarkError
+from benchmarks.servers.peers.model import Model
+from benchmarks.subjects.served_model import Subject
+
+T = TypeVar("T")
+
+BATCH_SIZES = (1, 2, 4, 8)
+# One batch size for the whole run, the fastest in the median: the fastest of each measurement would
+# be the luckiest as well.
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The strategy whose speed is the limit of a graph.
+
+    Attributes:
+        texts: JSON list of texts.
+        seconds: of a measurement, at least; whole passes over the texts are counted.
+        by_batch_size: texts/s by which the batch size was chosen.
+    """
+
+    subject: Subject
+    precision: Precision
+    texts: Path
+    seconds: float
+    batch_size: int
+    by_batch_size: dict[int, float]
+
+    def measure(self, *, encode: bool = False) -> float:
+        """Return the texts/s of this moment; `encode`: where the callers encode too."""
+        sizes, options = [self.batch_size], ["--encode"] if encode else []
+        rates = _run(self.subject, self.precision, self.texts, self.seconds, sizes, *options)
+        return rates[self.batch_size]
+
+
+def find_limit(subject: Subject, precision: Precision, texts: Path, seconds: float) -> Limit:
+    """Choose the batch size: 1, where answers would depend on the batch."""
+    sizes = BATCH_SIZES if subject.batch_invariant else (1,)
+    rounds = [_run(subject, precision, texts, seconds, sizes) for _ in range(ROUNDS)]
+    rates = {size: median(one[size] for one in rounds) for size in sizes}
+    best = max(sizes, key=lambda size: rates[size])
+    return Limit(subject, precision, texts, seconds, best, rates)
+
+
+def _run(
+    subject: Subject,
+    precision: Precision,
+    texts: Path,
+    seconds: float,
+    sizes: Sequence[int],
+    *options: str,
+) -> dict[int, float]:
+    """Measure in a new process; return texts/s by batch size."""
+    command = [sys.executable, "-m", "benchmarks.measures.limit", str(texts), str(seconds)]
+    environment = os.environ | subject.environment(precision) | {"BENCH_THREADS": "1"}
+    done = subprocess.run(
+        [*command, *map(str, sizes), *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchmarkError(f"the limit could not be measured: {done.stderr.strip()[-500:]}")
+    return {size: json.loads(done.stdout)[str(size)] for size in sizes}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.measures.limit", description=__doc__
+    )
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("sizes", type=int, nargs="+")
+    parser.add_argument("--encode", action="store_true", help="the callers encode too")
+    options = parser.parse_args()
+    texts: list[str] = json.loads(options.texts.read_text())
+    found = _measure(
+        Model.from_environment(), texts, options.seconds, options.sizes, encode=options.encode
+    )
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _measure(
+    model: Model, texts: Sequence[str], seconds: float, sizes: Sequence[int], *, encode: bool
+) -> dict[int, float]:
+    encoded = [model.encode(text) for text in texts]
+    # From the longest down: the last batches are short, so that callers end together.
+    order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
+    model.run([encoded[order[0]]])  # the first run of a session also allocates
+    rates: dict[int, float] = {}
+    for size in sizes:
+        batches = [order[at : at + size] for at in range(0, len(order), size)]
+        if encode:
+            taken = _pass_seconds(model.classify, [[texts[i] for i in b] for b in batches], seconds)
+        else:
+            taken = _pass_seconds(
+                lambda batch: model.scores(model.run(batch)),
+                [[encoded[i] for i in b] for b in batches],
+                seconds,
+            )
+        rates[size] = len(texts) / taken
+    return rates
+
+
+def _pass_seconds(work: Callable[[T], object], batches: Sequence[T], seconds: float) -> float:
+    """Return the mean seconds of a whole pass over the batches, by one caller a CPU."""
+    passes, started = 0, time.perf_counter()
+    with ThreadPoolExecutor(available_cpus()) as pool:
+        while (taken := time.perf_counter() - started) < seconds or not passes:
+            for _ in pool.map(work, batches):
+                pass
+            passes += 1
+    return taken / passes
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Results as SVG."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report.report import summarise
+
+OURS, THEIRS = "#1f6feb", "#9aa4b2"
+
+
+def draw_capacity(subject: dict[str, Any], path: Path) -> None:
+    """Draw each contender's capacity as a share of the limit, with its spread over the rounds."""
+    plt = pyplot()
+    rows = summarise(subject)[::-1]
+    figure, axes = plt.subplots(figsize=(8, 0.45 * len(rows) + 1.2), layout="constrained")
+    for at, row in enumerate(rows):
+        colour = OURS if row["name"].startswith("Classmark") else THEIRS
+        axes.barh(at, row["ratio"], color=colour)
+        axes.plot(row["spread"], [at, at], color="black", linewidth=1)
+        axes.text(
+            max(row["spread"][1], row["ratio"]) + 0.01, at, f"{row['ratio']:.2f}", va="center"
+        )
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axes.axvline(1.0, color="black", linestyle="--", linewidth=1)
+    axes.set_xlabel("capacity, as a share of the offline limit just before and after")
+    axes.set_title(f"{subject['title']}, {subject['precision']}", fontsize=10)
+    _finish(plt, figure, axes, path)
+
+
+def draw_latency(subject: dict[str, Any], objective_seconds: float, path: Path) -> None:
+    """Draw latency percentiles over the load, for Poisson arrivals."""
+    plt = pyplot()
+    rows = [row for row in subject["latency"]["open_loop"] if row["pattern"] == "poisson"]
+    figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
+    for name in ("p50", "p90", "p99"):
+        loads = [row["load"] * 100 for row in rows]
+        axes.plot(loads, [row[name] * 1e3 for row in rows], marker="o", label=name)
+    axes.axhline(objective_seconds * 1e3, color="black", linestyle="--", linewidth=1)
+    axes.set_xlabel("offered load, % of capacity (Poisson arrivals; excess is refused)")
+    axes.set_ylabel("latency of accepted requests, ms")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    _finish(plt, figure, axes, path)
+
+
+def draw_memory(results: dict[str, Any], path: Path) -> None:
+    """Draw the resident set over the requests answered."""
+    plt = pyplot()
+    figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+    samples = results["samples"]
+    axes.plot(
+        [one["requests"] / 1e3 for one in samples],
+        [one["resident_bytes"] / 1e6 for one in samples],
+        color=OURS,
+    )
+    axes.set_xlabel("requests answered, thousands")
+    axes.set_ylabel("resident set, MB")
+    axes.set_ylim(bottom=0)
+    _finish(plt, figure, axes, path)
+
+
+def pyplot(kind: str = "svg") -> Any:
+    """Return matplotlib's pyplot, drawing files of this kind (`svg`, `agg`)."""
+    # Imported here: only drawing needs it, and it takes a second.
+    import matplotlib as mpl
+
+    mpl.use(kind)
+    mpl.rcParams["svg.hashsalt"] = "classmark"  # the same figures give the same file
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+def _finish(plt: Any, figure: Any, axes: Any, path: Path) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

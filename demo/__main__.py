@@ -1,0 +1,48 @@
+"""Command line: make the demo checkpoints."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.runtime import exit_code, prepare
+
+ENGLISH = ("sentiment", "topic", "ner")
+NAMES = (*ENGLISH, "sentiment-zh", "ner-zh")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    cli = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Fetch demo data and make the demo checkpoints from it.",
+    )
+    names = f"{', '.join(NAMES)}; without a name the English ones"
+    cli.add_argument("names", nargs="*", metavar="NAME", help=names)
+    cli.add_argument("--out", type=Path, default=Path("build/checkpoints"), help="(%(default)s)")
+    cli.add_argument("--cache", type=Path, default=Path("build/cache"), help="(%(default)s)")
+    return cli
+
+
+def command(names: Sequence[str], out: Path, cache: Path) -> None:
+    """Make the named checkpoints in their order; raise TrainingError if one fails."""
+    from demo.demo import make
+    from demo.demos import DEMOS
+
+    for name in names:
+        make(DEMOS[name], out, cache)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, make the checkpoints, and return the exit code."""
+    cli = parser()
+    arguments = cli.parse_args(argv)
+    unknown = sorted(set(arguments.names) - set(NAMES))
+    if unknown:
+        cli.error(f"unknown demo {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    prepare()
+    return exit_code(lambda: command(arguments.names or ENGLISH, arguments.out, arguments.cache))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

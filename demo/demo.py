@@ -1,0 +1,72 @@
+"""One demo: the data, encoder and settings of a checkpoint, and the score it must reach."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.packages import Package
+from training.errors import DemoError
+from training.readers.examples import Corpus, Task
+from training.run import Run, train
+from training.settings import Settings
+from training.split import Split, divide
+
+Facts = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """What a demo goes on from: a model folder, made in the cache, and where it comes from."""
+
+    make: Callable[[Path], Path]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A data set with settings sized for two cores, and the least acceptable score."""
+
+    name: str
+    task: Task
+    load: Callable[[Path], Corpus]
+    package: Package
+    encoder: Encoder
+    settings: Settings
+    metric: str
+    minimum: float
+    # The corpus's own held-out part; None: a share of what `load` gives.
+    held_out: Callable[[Path], Corpus] | None = None
+    # What is learnt before the data: returns the folder to go on from, and facts for the report.
+    study: Callable[["Demo", Path, Split, Path], tuple[Path, Facts]] | None = None
+    # What must be right besides the score; raises DemoError.
+    check: Callable[[Path], None] | None = None
+
+
+def make(demo: Demo, out: Path, cache: Path) -> None:
+    """Train one demo checkpoint; raise DemoError if it is not good enough."""
+    settings = demo.settings
+    split = divide(
+        demo.load(cache),
+        demo.held_out(cache) if demo.held_out else None,
+        eval_fraction=settings.eval_fraction,
+        seed=settings.seed,
+        limit=settings.limit,
+    )
+    base = demo.encoder.make(cache)
+    facts: Facts = {"data": demo.package.pin, "base encoder": demo.encoder.origin}
+    if demo.study:
+        base, more = demo.study(demo, base, split, cache)
+        facts = {**facts, **more}
+    scores = train(Run(demo.task, base, out / demo.name, settings, facts), split)
+    check_score(demo, scores.metrics)
+    if demo.check:
+        demo.check(out / demo.name)
+
+
+def check_score(demo: Demo, metrics: Mapping[str, float]) -> None:
+    """Raise DemoError if the held-out score is below the demo's minimum."""
+    if metrics[demo.metric] < demo.minimum:
+        raise DemoError(
+            f"{demo.name}: held-out {demo.metric} is {metrics[demo.metric]:.4f}, "
+            f"below the required {demo.minimum}; see its report.md"
+        )

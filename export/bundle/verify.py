@@ -1,0 +1,75 @@
+"""Check a bundle again, as the service would load it: files, golden cases, batch invariance."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from app.bundle import Bundle, ProblemType, open_bundle
+from app.engine.answers.decoding import Logits, label_scores
+from app.engine.backends.base import Backend, Mode
+from app.engine.models.golden import check_golden
+from app.engine.models.servable import Servable
+from app.engine.text.encoding import TextInput
+from app.errors import BundleError
+from export.bundle.ways import ways_to_run
+from export.errors import GateFailed
+from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE, compositions
+
+
+def recheck_bundle(path: Path, console: Console) -> int:
+    """Check every graph of a bundle and return 0, or 1 when one of them is not what it says.
+
+    Raises:
+        BundleError: the manifest itself cannot be trusted.
+    """
+    bundle = open_bundle(path.resolve())
+    broken = 0
+    for mode, backend in ways_to_run(bundle.manifest):
+        try:
+            verdict = _check_graph(bundle, backend, mode)
+        except (BundleError, GateFailed) as exc:
+            broken += 1
+            verdict = f"FAILED: {exc}"
+        console.print(f"{mode}: {verdict}", markup=False, highlight=False, soft_wrap=True)
+    return 1 if broken else 0
+
+
+def _check_graph(bundle: Bundle, backend: Backend, mode: Mode) -> str:
+    servable = Servable.load(bundle, backend, mode)
+    check_golden(servable)
+    difference = _batch_difference(servable)
+    claimed = servable.batch_invariant
+    if claimed and difference > INVARIANT_SCORE_DIFFERENCE:
+        raise GateFailed(
+            f"the manifest says batch_invariant, but a score changes by {difference:.6f} in a "
+            f"batch, more than {INVARIANT_SCORE_DIFFERENCE:g}; export the checkpoint again"
+        )
+    return (
+        f"ok: checksums, {len(bundle.manifest.golden)} golden cases, score difference in batches "
+        f"{difference:.6f} ({'batch-invariant' if claimed else 'runs one text at a time'})"
+    )
+
+
+def _batch_difference(servable: Servable) -> float:
+    """Return the largest change of a score between a golden case alone and among all others."""
+    manifest = servable.manifest
+    sources = [TextInput(case.text, case.text_pair) for case in manifest.golden]
+    encodings = [servable.encode(source, "truncate", 1).windows[0] for source in sources]
+    alone = [servable.run([encoding])[0] for encoding in encodings]
+    difference = 0.0
+    for batch in compositions(range(len(encodings))):
+        rows = servable.run([encodings[i] for i in batch])
+        change = _largest_change(servable.manifest.problem_type, [alone[i] for i in batch], rows)
+        difference = max(difference, change)
+    return difference
+
+
+def _largest_change(
+    problem_type: ProblemType, expected: Sequence[Logits], actual: Sequence[Logits]
+) -> float:
+    return max(
+        float(np.abs(label_scores(left, problem_type) - label_scores(right, problem_type)).max())
+        for left, right in zip(expected, actual, strict=True)
+    )

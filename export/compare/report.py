@@ -1,0 +1,106 @@
+"""A comparison for people, line by line, and for CI, as JSON."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from app.engine.text.encoding import TextInput
+from export.compare.answers import Given
+from export.compare.comparison import Comparison
+from export.compare.subjects import Side
+from export.errors import ExportError
+from export.parity.tolerances import Tolerance
+
+TEXT_CHARACTERS = 80
+# An answer can hold a hundred entities.
+SHOWN_PARTS = 5
+
+
+def show_figures(found: Comparison) -> Iterator[str]:
+    """Yield a line for each figure."""
+    labels, texts, comparable = found.labels, len(found.texts), len(found.comparable)
+    tagged = found.task == "token-classification"
+    if not tagged:
+        yield _row("label agreement", f"{labels.share:.4f} ({labels.equal} of {texts} texts)")
+    elif comparable:
+        counted = f"{labels.equal} of {labels.compared} tokens, in {comparable} of {texts} texts"
+        yield _row("token-label agreement", f"{labels.share:.4f} ({counted})")
+    if comparable:
+        largest, mean = labels.score_difference, found.mean_score_difference
+        yield _row("score difference", f"largest {largest:.4f}, mean over texts {mean:.4f}")
+    if tagged:
+        share = found.equal_texts / texts
+        yield _row("equal entities", f"{share:.4f} ({found.equal_texts} of {texts} texts)")
+    if comparable < texts:
+        yield f"{texts - comparable} texts are cut into other tokens: equal entities decide"
+    for name, a in found.metrics[0].items():
+        b = found.metrics[1][name]
+        yield _row(name, f"A {a:.4f}, B {b:.4f}, {b - a:+.4f} ({found.labelled} labelled texts)")
+
+
+def show_changes(found: Comparison, count: int) -> Iterator[str]:
+    """Yield the worst of the changed answers, three lines each."""
+    changed = found.changed
+    if not changed:
+        yield "no answer changed"
+        return
+    shown = f"the worst {count}" if count < len(changed) else "the worst first"
+    what = " (entities that only one side has)" if found.task == "token-classification" else ""
+    yield f"{len(changed)} answers changed, {shown}{what}:"
+    for text in changed[:count]:
+        yield f"  {text.weight:.4f}  {_shorten(text.source)}"
+        for name, answer in zip("AB", text.answers, strict=True):
+            yield f"          {name} {_answer(answer)}"
+
+
+def write_figures(
+    file: Path,
+    sides: Sequence[Side],
+    found: Comparison,
+    tolerance: Tolerance,
+    problems: Sequence[str],
+) -> None:
+    """Write the figures as JSON, no text among them; raise ExportError where that fails."""
+    a, b = ({"path": str(side.path), "served": side.served} for side in sides)
+    content: dict[str, Any] = {
+        "a": a | {"metrics": found.metrics[0]},
+        "b": b | {"metrics": found.metrics[1]},
+        "texts": len(found.texts),
+        "labelled": found.labelled,
+        "agreement": found.agreement,
+        "label_agreement": found.labels.share if found.comparable else None,
+        "equal_answers": found.equal_texts / len(found.texts),
+        "texts_with_equal_tokens": len(found.comparable),
+        "max_score_difference": found.labels.score_difference if found.comparable else None,
+        "mean_score_difference": found.mean_score_difference if found.comparable else None,
+        "changed": len(found.changed),
+        "metric": found.headline,
+        "metric_loss": found.metric_loss if found.labelled else None,
+        "limits": {"agreement": tolerance.agreement, "metric_loss": tolerance.metric_loss},
+        "failed": list(problems),
+    }
+    try:
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as exc:
+        remedy = "give --json a file in a folder that can be written"
+        raise ExportError(f"{file} cannot be written ({exc.strerror}); {remedy}") from exc
+
+
+def _row(name: str, figures: str) -> str:
+    return f"{name:<22} {figures}"
+
+
+def _shorten(source: TextInput) -> str:
+    """Return the beginning of a text on one line, quoted so that nothing in it moves a terminal."""
+    whole = " | ".join(filter(None, (source.text, source.text_pair)))
+    if len(whole) > TEXT_CHARACTERS:
+        whole = whole[: TEXT_CHARACTERS - 1] + "…"
+    return repr(whole)
+
+
+def _answer(answer: Sequence[Given]) -> str:
+    parts = [f"{given.name} {given.score:.4f}" for given in answer[:SHOWN_PARTS]]
+    if len(answer) > SHOWN_PARTS:
+        parts.append(f"and {len(answer) - SHOWN_PARTS} more")
+    return ", ".join(parts) or "nothing"

@@ -1,0 +1,184 @@
+"""A checkpoint as ONNX graphs: export, fuse, halve."""
+
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from onnxruntime.transformers import optimizer
+from onnxruntime.transformers.fusion_options import FusionOptions
+from onnxruntime.transformers.onnx_model import OnnxModel
+
+from app.bundle import GraphKind, Precision, Task
+from app.engine.backends.base import Mode
+from export.checkpoint.load import Checkpoint
+from export.errors import CheckpointRefused
+
+# optimum's names for the tasks.
+EXPORT_TASKS: dict[Task, str] = {
+    "sequence-classification": "text-classification",
+    "token-classification": "token-classification",
+}
+# Families whose graphs ONNX Runtime's BERT fusions recognise.
+BERT_LIKE = {"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra"}
+ATTENTION = ("Attention", "MultiHeadAttention")
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An ONNX file and how it was made."""
+
+    path: Path
+    precision: Precision
+    inputs: tuple[str, ...]
+    opset: int
+    recipe: str
+    kind: GraphKind = "padded"
+
+    @property
+    def mode(self) -> Mode:
+        """The way it is run; shown, it names the graph among a checkpoint's others."""
+        return Mode(self.precision, self.kind)
+
+    @property
+    def bytes(self) -> int:
+        return self.path.stat().st_size
+
+
+def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Path:
+    """Write the checkpoint as an unfused fp32 graph and return its path.
+
+    Raises:
+        CheckpointRefused: optimum cannot export this family, or not with this opset.
+    """
+    # Imported here: fusing and halving need it not, and are used where it is not installed.
+    from optimum.exporters.onnx import onnx_export_from_model
+
+    with _quiet():
+        try:
+            onnx_export_from_model(
+                checkpoint.model,
+                output=folder,
+                opset=opset,
+                task=EXPORT_TASKS[checkpoint.config.task],
+                do_validation=False,  # verify.py compares answers, through the serving code
+            )
+        except Exception as exc:  # each exporter configuration raises what it likes
+            reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]
+            raise CheckpointRefused(
+                checkpoint.path,
+                f"{checkpoint.config.family} cannot be exported to ONNX ({reason})",
+                "leave out --opset, or fine-tune another encoder, for instance a BERT",
+            ) from exc
+    return folder / "model.onnx"
+
+
+def fuse_graph(checkpoint: Checkpoint, source: Path, target: Path) -> Graph:
+    """Fuse attention, GELU and layer norms into single nodes where the family is known."""
+    if checkpoint.config.family not in BERT_LIKE:
+        shutil.copyfile(source, target)
+        return describe(target, "fp32", _unfused(checkpoint))
+    fused = _fuse(checkpoint, source, separate_layers=False)
+    fused.save_model_to_file(str(target))
+    return describe(target, "fp32", f"fused: {_count_fused(fused)}")
+
+
+def fuse_for_int8(checkpoint: Checkpoint, source: Path, target: Path) -> str:
+    """Fuse a graph but leave its linear layers and embeddings as nodes of their own.
+
+    Returns:
+        What was fused, for the recipe.
+    """
+    if checkpoint.config.family not in BERT_LIKE:
+        shutil.copyfile(source, target)
+        return _unfused(checkpoint)
+    fused = _fuse(checkpoint, source, separate_layers=True)
+    fused.save_model_to_file(str(target))
+    return f"fused: {_count_fused(fused)}"
+
+
+def halve_graph(source: Graph, target: Path) -> Graph:
+    """Convert a graph to fp16 inside; its inputs stay int64 and its logits fp32."""
+    with _quiet():
+        model = OnnxModel(onnx.load(source.path))
+        model.convert_float_to_float16(
+            keep_io_types=True, node_block_list=_nodes_behind_integers(model)
+        )
+        model.save_model_to_file(str(target))
+    return describe(target, "fp16", f"{source.recipe}; weights and activations in fp16")
+
+
+def _nodes_behind_integers(model: OnnxModel) -> list[str]:
+    """Name the float nodes from which integers are made, such as buckets of relative positions.
+
+    They stay in fp32: a position that fp16 rounds into the next bucket is another position.
+    """
+    makers = {output: node for node in model.nodes() for output in node.output}
+    pending = [node for node in model.nodes() if _casts_to_integer(node)]
+    named = set()
+    while pending:
+        for source in pending.pop().input:
+            maker = makers.get(source)
+            if maker is None or maker.name in named or maker.op_type == "Shape":
+                continue
+            named.add(maker.name)
+            if maker.op_type != "Cast":
+                pending.append(maker)
+    return sorted(named)
+
+
+def _casts_to_integer(node: onnx.NodeProto) -> bool:
+    wholes = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+    return node.op_type == "Cast" and any(one.i in wholes for one in node.attribute)
+
+
+def _fuse(checkpoint: Checkpoint, source: Path, *, separate_layers: bool) -> OnnxModel:
+    options = FusionOptions("bert")
+    if separate_layers:
+        options.use_multi_head_attention = True
+        options.enable_embed_layer_norm = False
+    config = checkpoint.model.config
+    with _quiet():
+        return optimizer.optimize_model(
+            str(source),
+            model_type="bert",
+            num_heads=config.num_attention_heads,
+            hidden_size=config.hidden_size,
+            optimization_options=options,
+            opt_level=0,  # the portable fusions: the rest depends on the machine that loads it
+        )
+
+
+def _unfused(checkpoint: Checkpoint) -> str:
+    return f"unfused: no fusions for {checkpoint.config.family}"
+
+
+def _count_fused(model: OnnxModel) -> str:
+    counted = {name: n for name, n in model.get_fused_operator_statistics().items() if n}
+    return ", ".join(f"{n} {name}" for name, n in sorted(counted.items())) or "nothing"
+
+
+def describe(path: Path, precision: Precision, recipe: str, kind: GraphKind = "padded") -> Graph:
+    """Read from a graph what the manifest says of it."""
+    model = onnx.load(path, load_external_data=False)
+    opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    inputs = tuple(item.name for item in model.graph.input)
+    return Graph(path, precision, inputs, opset, recipe, kind)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what converters tell their own developers; what matters here is measured later."""
+    root = logging.getLogger()
+    before = root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

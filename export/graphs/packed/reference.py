@@ -1,0 +1,61 @@
+"""A packed graph run in NumPy, where there is no CUDA device to run it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx.reference import ReferenceEvaluator
+
+from app.bundle import GraphFile, Manifest
+from app.engine.answers.decoding import Logits
+from app.engine.backends.base import CPU_WARM_UP_SHAPES, Execution, Mode, Session
+from app.engine.backends.packing import Extent, pack, unpack
+from app.engine.text.encoding import Encoding
+from app.errors import BundleError
+from export.graphs.packed.operators import OPERATORS
+
+PACKED = Mode("fp16", "packed")
+
+
+class ReferenceBackend:
+    """Loads packed graphs where a bundle is made or checked; it is far too slow to serve."""
+
+    name = "reference"
+    provider = "NumPy"
+    modes = (PACKED,)
+    executors = 1
+    warm_up_shapes = CPU_WARM_UP_SHAPES
+
+    def keeps_invariance(self, mode: Mode) -> bool:
+        return True
+
+    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+        try:
+            return ReferenceSession(data)
+        except Exception as exc:  # protobuf and onnx raise types of their own
+            raise BundleError(
+                f"{graph.file} is no packed graph: {str(exc)[:200]}; export the checkpoint again"
+            ) from exc
+
+
+class ReferenceSession:
+    """A packed graph that rounds where the kernels for CUDA do: exact enough to hold to a gate."""
+
+    execution = Execution("packed")
+
+    def __init__(self, data: bytes) -> None:
+        model = onnx.load_model_from_string(data)
+        self._evaluator = ReferenceEvaluator(model, new_ops=list(OPERATORS))
+        self._inputs = [item.name for item in model.graph.input]
+        rows = model.graph.output[0].type.tensor_type.shape.dim[0].dim_param
+        self._per_token = rows == "tokens"
+
+    def run(self, encodings: Sequence[Encoding], extent: Extent | None = None) -> list[Logits]:
+        """Return fp32 logits in the order given: [labels], or [tokens, labels] for NER.
+
+        Args:
+            extent: sizes to fill the batch up to, as `pack` takes them.
+        """
+        feeds = pack(encodings, self._inputs, extent)
+        (logits,) = self._evaluator.run(None, feeds)
+        return unpack(np.asarray(logits, np.float32), encodings, per_token=self._per_token)

@@ -1,0 +1,99 @@
+"""What a graph's answers may differ by from the checkpoint's, one tolerance a precision."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from app.bundle import Precision
+from export.errors import ExportError
+from export.parity.measure import Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """The limits of one precision.
+
+    Attributes:
+        agreement: least share of equal labels.
+        score_difference: greatest difference of any score.
+        metric_loss: greatest loss of the headline metric on the labelled set, 0.01 is one point.
+    """
+
+    agreement: float
+    score_difference: float = 1.0
+    metric_loss: float = 1.0
+
+    def __str__(self) -> str:
+        limits = [f"agreement >= {self.agreement:g}"]
+        if self.score_difference < 1.0:
+            limits.append(f"score difference <= {self.score_difference:g}")
+        if self.metric_loss < 1.0:
+            limits.append(f"metric loss <= {self.metric_loss:g}")
+        return ", ".join(limits)
+
+
+Tolerances = Mapping[Precision, Tolerance]
+TOLERANCES: Tolerances = MappingProxyType(
+    {
+        "fp32": Tolerance(agreement=1.0, score_difference=1e-3),
+        "fp16": Tolerance(agreement=0.995, metric_loss=0.01),
+        "int8": Tolerance(agreement=0.985, metric_loss=0.005),
+    }
+)
+
+
+def change_tolerances(settings: Iterable[str]) -> Tolerances:
+    """Return the tolerances with changes such as `int8.agreement=0.97` applied.
+
+    Raises:
+        ExportError: a precision, figure or number that does not exist.
+    """
+    changed = dict(TOLERANCES)
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        precision, _, figure = name.partition(".")
+        figures = [field.name for field in dataclasses.fields(Tolerance)]
+        match = next((known for known in TOLERANCES if known == precision), None)
+        if match is None or figure not in figures:
+            raise ExportError(
+                f"tolerance {setting!r} is not PRECISION.FIGURE=NUMBER with a precision of "
+                f"{', '.join(TOLERANCES)} and a figure of {', '.join(figures)}"
+            )
+        changed[match] = dataclasses.replace(
+            changed[match], **{figure: read_share(f"tolerance {setting!r}", value)}
+        )
+    return MappingProxyType(changed)
+
+
+def failures(measured: Measurement, tolerance: Tolerance) -> list[str]:
+    """Name each figure that misses its tolerance; empty when the gate is passed."""
+    parity = measured.parity
+    return missed(tolerance, parity.agreement, parity.max_score_difference, measured.metric_loss)
+
+
+def missed(
+    tolerance: Tolerance, agreement: float, score_difference: float, metric_loss: float
+) -> list[str]:
+    """Name each of the figures that misses its limit."""
+    checks = [
+        ("agreement", agreement, ">=", tolerance.agreement),
+        ("score difference", score_difference, "<=", tolerance.score_difference),
+        ("metric loss", metric_loss, "<=", tolerance.metric_loss),
+    ]
+    return [
+        f"{name} {value:.4f} where {sign} {limit:g} is needed"
+        for name, value, sign, limit in checks
+        if not (value >= limit if sign == ">=" else value <= limit)
+    ]
+
+
+def read_share(setting: str, value: str) -> float:
+    """Return a share that was given as text; raise ExportError naming the setting."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number <= 1.0:
+        raise ExportError(f"{setting}: {value!r} is no number from 0 to 1")
+    return number

@@ -1,0 +1,127 @@
+"""The way from a checkpoint to a bundle, one step after the other."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from app.bundle import AggregationStrategy, Precision, ProblemType
+from export.bundle.manifest import describe_bundle
+from export.bundle.package import choose_version, staging, write_bundle
+from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.parity.tolerances import Tolerances
+from export.progress import Progress
+from export.reference.evaluation import evaluate, headline
+from export.reference.examples import Example, read_examples
+from export.reference.workload import Workload, prepare_workload
+from export.report.diagram import DIAGRAM, draw_reliability
+from export.report.report import write_report
+from export.scores.aggregation import choose_strategy, measure_strategies
+from export.scores.scoring import Scoring, check_tunable, fit_scoring
+from export.search.precisions import GraphMaker
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        problem_type: in the place of what config.json says, or does not say.
+        aggregation: the default strategy for entities; None for the one that is measured best.
+        calibrate: fit a temperature where there are labelled examples.
+        tune_thresholds: fit a threshold for each label of a multi-label model.
+    """
+
+    checkpoint: Path
+    name: str
+    store: Path
+    precisions: tuple[Precision, ...]
+    tolerances: Tolerances
+    evaluation: Path | None = None
+    version: int | None = None
+    opset: int | None = None
+    problem_type: ProblemType | None = None
+    aggregation: AggregationStrategy | None = None
+    calibrate: bool = True
+    tune_thresholds: bool = False
+
+
+def export_bundle(request: Request, progress: Progress) -> Path:
+    """Export, verify and package a checkpoint; return the folder of the new version.
+
+    Raises:
+        ExportError: the checkpoint, the evaluation file or the store is not fit.
+        GateFailed: a graph differs from the checkpoint by more than its tolerance.
+    """
+    version = choose_version(request.store, request.name, request.version)
+    with progress.step("load the checkpoint"):
+        checkpoint = load_checkpoint(request.checkpoint, request.problem_type)
+        if request.tune_thresholds:
+            check_tunable(checkpoint.config, evaluated=request.evaluation is not None)
+        examples = _read_evaluation(request, checkpoint)
+        progress.found(_describe(checkpoint))
+    with progress.step("answer with the checkpoint"):
+        workload = _answer(request, checkpoint, examples)
+        expected = evaluate(checkpoint.config, workload, workload.logits)
+        progress.found(_show_metrics(checkpoint, workload, expected))
+    scoring = _fit_scoring(request, checkpoint, workload, progress)
+    with TemporaryDirectory(prefix="classmark-export-") as scratch:
+        maker = GraphMaker(
+            checkpoint, workload, request.tolerances, request.opset, progress, Path(scratch)
+        )
+        verified = maker.make_all(request.precisions)
+        with progress.step("package"), staging(request.store, request.name, version) as folder:
+            manifest = describe_bundle(
+                checkpoint, (request.name, version), workload, expected, verified, scoring, folder
+            )
+            report = write_report(manifest, verified, scoring)
+            if scoring.fit is not None:
+                draw_reliability(scoring.fit, folder / DIAGRAM)
+            target = request.store / request.name / str(version)
+            write_bundle(folder, target, manifest, report)
+            progress.found(str(target))
+    return target
+
+
+def _read_evaluation(request: Request, checkpoint: Checkpoint) -> list[Example]:
+    if request.evaluation is None:
+        return []
+    return read_examples(request.evaluation, checkpoint.config)
+
+
+def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -> Workload:
+    """Let the checkpoint answer, and choose how its entities are read."""
+    workload = prepare_workload(checkpoint, examples)
+    strategies = measure_strategies(checkpoint.config, workload)
+    strategy = request.aggregation or choose_strategy(strategies)
+    return dataclasses.replace(workload, strategy=strategy)
+
+
+def _fit_scoring(
+    request: Request, checkpoint: Checkpoint, workload: Workload, progress: Progress
+) -> Scoring:
+    if not workload.examples or not (request.calibrate or request.tune_thresholds):
+        return Scoring()
+    with progress.step("calibrate" if request.calibrate else "tune thresholds"):
+        scoring = fit_scoring(
+            checkpoint.config,
+            workload,
+            calibrated=request.calibrate,
+            tuned=request.tune_thresholds,
+        )
+        progress.found(str(scoring))
+    return scoring
+
+
+def _describe(checkpoint: Checkpoint) -> str:
+    config = checkpoint.config
+    return (
+        f"{config.architecture}, {checkpoint.parameters / 1e6:.1f} M parameters, "
+        f"{len(config.labels)} labels, {checkpoint.max_length} tokens"
+    )
+
+
+def _show_metrics(checkpoint: Checkpoint, workload: Workload, metrics: dict[str, float]) -> str:
+    inputs = f"{len(workload.inputs)} texts"
+    name = headline(checkpoint.config)
+    return f"{inputs}, {name} {metrics[name]:.4f}" if metrics else inputs

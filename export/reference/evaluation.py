@@ -1,0 +1,128 @@
+"""Metrics on labelled examples and the score reference, from logits alone."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sklearn.metrics import accuracy_score, f1_score
+
+from app.bundle import ScoreReference
+from app.engine.answers.decoding import Logits, label_scores, stitch_windows
+from app.engine.answers.entities import Entity, decode_entities
+from app.engine.answers.tags import groups
+from export.checkpoint.config import ModelConfig
+from export.reference.examples import Span
+from export.reference.workload import Workload
+
+HISTOGRAM_BINS = 20
+MULTI_LABEL_THRESHOLD = 0.5
+
+
+def headline(config: ModelConfig) -> str:
+    """Return the name of the one metric that a gate looks at."""
+    if config.task == "token-classification":
+        return "f1"
+    return "macro_f1" if config.problem_type == "multi_label" else "accuracy"
+
+
+def evaluate(config: ModelConfig, workload: Workload, logits: Sequence[Logits]) -> dict[str, float]:
+    """Return the metrics of some logits on the labelled inputs; empty without labels.
+
+    Args:
+        logits: one array an input of the workload, from the checkpoint or from a graph.
+    """
+    if not workload.examples:
+        return {}
+    if config.task == "token-classification":
+        return _entity_metrics(config, workload, logits)
+    truth = [[label in one.labels for label in config.labels] for one in workload.examples]
+    predicted = [choose(config, row) for row in logits[: len(truth)]]
+    return {
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0.0)),
+    }
+
+
+def choose(config: ModelConfig, logits: Logits) -> list[bool]:
+    """Tell for each label whether it is an answer: the best one, or all that reach one half."""
+    scores = label_scores(logits, config.problem_type)
+    if config.problem_type == "multi_label" or len(scores) == 1:
+        return [bool(score >= MULTI_LABEL_THRESHOLD) for score in scores]
+    best = int(scores.argmax())
+    return [index == best for index in range(len(scores))]
+
+
+def score_reference(
+    config: ModelConfig,
+    workload: Workload,
+    temperature: float = 1.0,
+    label_thresholds: Mapping[str, float] | None = None,
+) -> ScoreReference | None:
+    """Return the checkpoint's answers on the labelled inputs as the baseline for drift.
+
+    Counted is every label given to a text, or every entity found; the histogram is of their
+    scores, as they are served.
+    """
+    if not workload.examples:
+        return None
+    answers: list[tuple[str, float]] = []
+    for index in range(len(workload.examples)):
+        answers += _answers(config, workload, index, temperature, label_thresholds)
+    counts, edges = np.histogram(
+        [score for _, score in answers], bins=HISTOGRAM_BINS, range=(0.0, 1.0)
+    )
+    given = [label for label, _ in answers]
+    return ScoreReference(
+        label_shares={name: given.count(name) / max(1, len(given)) for name in _names(config)},
+        histogram_edges=tuple(round(float(edge), 6) for edge in edges),
+        histogram_counts=tuple(int(count) for count in counts),
+    )
+
+
+def _answers(
+    config: ModelConfig,
+    workload: Workload,
+    index: int,
+    temperature: float,
+    label_thresholds: Mapping[str, float] | None,
+) -> list[tuple[str, float]]:
+    logits = workload.logits[index]
+    if config.task == "token-classification":
+        found = find_entities(config, workload, index, logits, temperature)
+        return [(entity.entity_group, entity.score) for entity in found]
+    scores = label_scores(logits, config.problem_type, temperature)
+    chosen = choose(config, logits)
+    if label_thresholds is not None:
+        chosen = [scores[i] >= label_thresholds[label] for i, label in enumerate(config.labels)]
+    return [(config.labels[i], float(scores[i])) for i, given in enumerate(chosen) if given]
+
+
+def _names(config: ModelConfig) -> list[str]:
+    """Return what can be answered: labels, or the groups of entities."""
+    if config.task == "sequence-classification":
+        return list(config.labels)
+    return groups(config.tags)
+
+
+def _entity_metrics(
+    config: ModelConfig, workload: Workload, logits: Sequence[Logits]
+) -> dict[str, float]:
+    """Count entities whose start, end and group are all right, as seqeval does for tags."""
+    right = found = wanted = 0
+    for index, example in enumerate(workload.examples):
+        entities = find_entities(config, workload, index, logits[index])
+        spans = {Span(e.start, e.end, e.entity_group) for e in entities}
+        right += len(spans & example.spans)
+        found += len(spans)
+        wanted += len(example.spans)
+    precision, recall = right / max(1, found), right / max(1, wanted)
+    f1 = 2 * right / max(1, found + wanted)
+    return {"f1": f1, "precision": precision, "recall": recall}
+
+
+def find_entities(
+    config: ModelConfig, workload: Workload, index: int, logits: Logits, temperature: float = 1.0
+) -> list[Entity]:
+    """Return the entities that some logits of an input mean, as the service would find them."""
+    encoded = workload.encoded[index]
+    tokens = stitch_windows(encoded, [logits])
+    return decode_entities(encoded.source.text, tokens, config.tags, workload.strategy, temperature)

@@ -1,0 +1,166 @@
+"""What a checkpoint and its graphs are compared on: inputs, encodings, the checkpoint's logits."""
+
+import inspect
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from app.bundle import AggregationStrategy
+from app.engine.answers.decoding import Logits
+from app.engine.batching.executors import available_cpus
+from app.engine.models.servable import WINDOW_STRIDE_TOKENS
+from app.engine.text.encoding import EncodedInput, Encoding, TextInput
+from app.engine.text.tokenization import Tokenizer
+from export.checkpoint.load import Checkpoint
+from export.errors import GateFailed
+from export.reference.examples import Example
+from export.reference.sample_texts import built_in_texts, long_texts
+
+REFERENCE_BATCH = 16
+GOLDEN_CASES = 8
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Inputs with the checkpoint's own answers, as the serving code encodes them.
+
+    Attributes:
+        examples: the labelled rows; they are the first of the inputs.
+        logits: one array an input: [labels], or [tokens, labels] for NER.
+        golden: positions of the golden cases, from the shortest input to the longest.
+        strategy: how entities are read from the logits of tokens.
+    """
+
+    inputs: tuple[TextInput, ...]
+    examples: tuple[Example, ...]
+    encoded: tuple[EncodedInput, ...]
+    logits: tuple[Logits, ...]
+    golden: tuple[int, ...]
+    strategy: AggregationStrategy = "first"
+
+    @cached_property
+    def encodings(self) -> list[Encoding]:
+        return [one.windows[0] for one in self.encoded]
+
+    @cached_property
+    def by_length(self) -> list[int]:
+        """Positions of the inputs from the shortest to the longest."""
+        return _by_length(self.encoded)
+
+    def sample(self, count: int) -> "Workload":
+        """Return about `count` of the inputs, spread over the lengths, golden cases included."""
+        return self.keep(sorted({*spread(self.by_length, count), *self.golden}))
+
+    def keep(self, kept: Sequence[int]) -> "Workload":
+        """Return the inputs at these positions, in their order; golden cases are among them."""
+        place = {position: index for index, position in enumerate(kept)}
+        return Workload(
+            inputs=tuple(self.inputs[i] for i in kept),
+            examples=tuple(self.examples[i] for i in kept if i < len(self.examples)),
+            encoded=tuple(self.encoded[i] for i in kept),
+            logits=tuple(self.logits[i] for i in kept),
+            golden=tuple(place[i] for i in self.golden),
+            strategy=self.strategy,
+        )
+
+
+def _by_length(encoded: Sequence[EncodedInput]) -> list[int]:
+    return sorted(range(len(encoded)), key=lambda i: encoded[i].tokens)
+
+
+def spread(items: Sequence[int], count: int) -> list[int]:
+    """Return at most `count` of the items at equal distances, the first and the last included."""
+    if len(items) <= count:
+        return list(items)
+    return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
+
+
+def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Workload:
+    """Encode the inputs and let the checkpoint answer them.
+
+    With labelled examples, a few texts as long as the model reads are joined from them; without,
+    the built-in texts are taken.
+
+    Raises:
+        GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
+    """
+    sources = [example.source for example in examples]
+    if sources:
+        inputs = sources + long_texts(sources, checkpoint.max_length)
+    else:
+        inputs = built_in_texts(checkpoint.max_length)
+    return answer_inputs(checkpoint, inputs, examples)
+
+
+def answer_inputs(
+    checkpoint: Checkpoint, inputs: Sequence[TextInput], examples: Sequence[Example]
+) -> Workload:
+    """Let the checkpoint answer the inputs, of which the labelled ones come first.
+
+    Raises:
+        GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
+    """
+    tokenizer = Tokenizer(checkpoint.tokenizer_json, checkpoint.max_length, WINDOW_STRIDE_TOKENS)
+    encoded = tuple(tokenizer.encode(source, "truncate", 1) for source in inputs)
+    features = [_features(checkpoint, source) for source in inputs]
+    for source, ours, theirs in zip(inputs, encoded, features, strict=True):
+        window = ours.windows[0]
+        type_ids = theirs.get("token_type_ids", window.type_ids.tolist())
+        if (window.ids.tolist(), window.type_ids.tolist()) != (theirs["input_ids"], type_ids):
+            raise GateFailed(
+                f"tokenizer.json and the checkpoint's {type(checkpoint.tokenizer).__name__} read "
+                f"{source.text[:60]!r} as different tokens; save the tokenizer again"
+            )
+    return Workload(
+        inputs=tuple(inputs),
+        examples=tuple(examples),
+        encoded=encoded,
+        logits=_answer(checkpoint, features),
+        golden=tuple(spread(_by_length(encoded), GOLDEN_CASES)),
+    )
+
+
+def _features(checkpoint: Checkpoint, source: TextInput) -> dict[str, list[int]]:
+    features = checkpoint.tokenizer(
+        source.text, source.text_pair, truncation=True, max_length=checkpoint.max_length
+    )
+    return dict(features)
+
+
+def _answer(checkpoint: Checkpoint, features: Sequence[dict[str, list[int]]]) -> tuple[Logits, ...]:
+    """Run the PyTorch model once over all inputs, neighbours in length together.
+
+    Batches run on one thread each: no thread ever waits for another, busy machine or not.
+    """
+    order = sorted(range(len(features)), key=lambda i: len(features[i]["input_ids"]))
+    batches = [order[i : i + REFERENCE_BATCH] for i in range(0, len(order), REFERENCE_BATCH)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(available_cpus()) as pool:
+            answers = pool.map(
+                lambda batch: _run_batch(checkpoint, [features[i] for i in batch]), batches
+            )
+            rows = [row for answer in answers for row in answer]
+    finally:
+        torch.set_num_threads(threads)
+    by_input = dict(zip(order, rows, strict=True))
+    return tuple(by_input[i] for i in range(len(features)))
+
+
+def _run_batch(checkpoint: Checkpoint, batch: list[dict[str, list[int]]]) -> list[Logits]:
+    padded = checkpoint.tokenizer.pad(batch, padding=True, return_tensors="pt")
+    # Some tokenizers give token types to models that know none.
+    known = inspect.signature(checkpoint.model.forward).parameters
+    inputs = {name: values for name, values in padded.items() if name in known}
+    with torch.inference_mode():
+        values = checkpoint.model(**inputs).logits.numpy()
+    lengths = [len(row["input_ids"]) for row in batch]
+    return [
+        row[:length].copy() if row.ndim == 2 else row.copy()
+        for row, length in zip(values, lengths, strict=True)
+    ]

@@ -1,0 +1,315 @@
+"""How a plain request ends when its client leaves, something breaks, or the service stops."""
+
+import asyncio
+import dataclasses
+import gc
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from app.api.auth import Service
+from app.api.inference.direct import Exchange
+from app.api.inference.lanes import LANES
+from app.api.inference.protocol import Protocol
+from app.engine.batching.scheduler import Clock
+from app.engine.interface import Pending, Run, Runner
+from app.engine.models.servable import Servable
+from app.engine.text.encoding import Encoding
+from app.errors import Overloaded
+from app.main import create_app
+from app.schemas import Problem
+from app.settings import Settings
+from tests.support.fakes import FakeClock
+
+pytestmark = pytest.mark.anyio
+
+TEXT = "a text nobody may find in the log"
+BODY = json.dumps({"model": "mood", "inputs": TEXT}).encode()
+
+
+class FakePending(Pending):
+    """Ends when it is told to."""
+
+    def __init__(self, encodings: int, on_done: Callable[[], None]) -> None:
+        super().__init__(30.0, on_done)
+        self._encodings = encodings
+        self.closed = asyncio.Event()
+
+    def end(self) -> None:
+        self._finish()
+
+    def _read(self) -> Run:
+        return Run([np.zeros(3, dtype=np.float32)] * self._encodings, 0.0, 0.0)
+
+    def _drop(self) -> None:
+        self.closed.set()
+
+
+class FakeRunner(Runner):
+    """Takes everything and ends nothing by itself."""
+
+    def __init__(self) -> None:
+        self.taken: asyncio.Queue[FakePending] = asyncio.Queue()
+        self.full = False
+
+    @property
+    def clock(self) -> Clock:
+        return FakeClock()
+
+    def check_admission(self, deadline: float) -> None:
+        if self.full:
+            raise Overloaded("the queue is full; come back later", retry_after_seconds=3)
+
+    def unready_reason(self) -> str | None:
+        return None
+
+    def submit(
+        self,
+        servable: Servable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
+    ) -> FakePending:
+        pending = FakePending(len(encodings), on_done)
+        self.taken.put_nowait(pending)
+        return pending
+
+
+@dataclasses.dataclass
+class Side:
+    """A service without an engine of its own, and one connection to it."""
+
+    service: Service
+    runner: FakeRunner
+    state: ServerState
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, body: bytes = BODY, length: int | None = None) -> None:
+        head = (
+            "POST /v1/classify HTTP/1.1\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {length or len(body)}\r\n\r\n"
+        )
+        self.writer.write(head.encode() + body)
+
+    async def taken(self) -> FakePending:
+        return await asyncio.wait_for(self.runner.taken.get(), 10)
+
+    async def read(self) -> tuple[bytes, Any]:
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        return head, json.loads(await self.reader.readexactly(length))
+
+    async def rest(self) -> bytes:
+        """Read until the server closes the connection."""
+        return await asyncio.wait_for(self.reader.read(), 10)
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.service.metrics.registry.get_sample_value(f"classmark_{name}", labels)
+
+
+@asynccontextmanager
+async def connected(store: Path, cache_megabytes: int = 0) -> AsyncIterator[Side]:
+    app = create_app(Settings(model_store=store, watch=False, cache_megabytes=cache_megabytes))
+    runner = FakeRunner()
+    service = dataclasses.replace(app.state.service, engine=runner)
+    app.state.service = service
+    await service.registry.scan()
+    state = ServerState()
+    config = uvicorn.Config(app, timeout_keep_alive=1000)  # only what a test does closes
+    make = partial(Protocol, service, config=config, server_state=state, app_state={})
+    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
+    try:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        yield Side(service, runner, state, reader, writer)
+        writer.close()
+    finally:
+        server.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came true")
+
+
+async def test_a_request_is_answered_when_its_run_ends(tiny_store: Path) -> None:
+    async with connected(tiny_store) as side:
+        side.send()
+        pending = await side.taken()
+        assert side.sample("requests_in_flight") == 1
+        pending.end()
+        head, answer = await side.read()
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert len(answer["results"]) == 1
+        assert pending.closed.is_set()
+        assert side.sample("requests_in_flight") == 0
+        labels = {"route": "/v1/classify", "model": "mood", "status": "200"}
+        assert side.sample("requests_total", **labels) == 1
+
+
+async def test_a_client_that_leaves_takes_its_request_out_of_the_queue(tiny_store: Path) -> None:
+    async with connected(tiny_store) as side:
+        side.send()
+        pending = await side.taken()
+        side.writer.close()
+        await asyncio.wait_for(pending.closed.wait(), 10)
+        assert side.sample("rejections_total", reason="cancelled") == 1
+        assert side.sample("requests_in_flight") == 0
+        pending.end()  # its run ends all the same, and nobody is there
+
+
+async def test_a_client_that_leaves_while_it_sends_its_body_is_counted_and_is_no_bug(
+    tiny_store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(tiny_store) as side:
+        side.send(BODY[:10], len(BODY))
+        await until(lambda: side.sample("requests_in_flight") == 1)
+        side.writer.close()
+        await until(lambda: side.sample("rejections_total", reason="cancelled") == 1)
+        assert side.sample("requests_in_flight") == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_client_that_leaves_while_its_long_text_is_encoded_never_reaches_the_engine(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    encoding = loop.create_future()
+    body = json.dumps({"model": "mood", "inputs": "word " * 1000}).encode()
+    async with connected(tiny_store) as side:
+        monkeypatch.setattr(loop, "run_in_executor", lambda *_: encoding)
+        side.send(body)
+        await until(lambda: side.sample("requests_in_flight") == 1)
+        await side.writer.drain()
+        side.writer.close()
+        await until(lambda: side.sample("rejections_total", reason="cancelled") == 1)
+        encoding.set_result(None)
+        await asyncio.sleep(0)
+        assert side.runner.taken.empty()
+
+
+async def test_overload_is_refused_with_the_time_to_come_back(tiny_store: Path) -> None:
+    async with connected(tiny_store) as side:
+        side.runner.full = True
+        side.send()
+        head, answer = await side.read()
+        assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+        assert b"\r\nretry-after: 3\r\n" in head
+        assert b"\r\ncontent-type: application/problem+json" in head
+        assert Problem.model_validate(answer).detail == "the queue is full; come back later"
+        side.runner.full = False
+        side.send()
+        (await side.taken()).end()
+        assert (await side.read())[0].startswith(b"HTTP/1.1 200")
+
+
+async def test_overload_is_refused_before_the_body_is_read(tiny_store: Path) -> None:
+    async with connected(tiny_store) as side:
+        side.runner.full = True
+        side.send(b'{"inputs": 1}')
+        assert (await side.read())[0].startswith(b"HTTP/1.1 429")
+        side.runner.full = False
+        side.send(b'{"inputs": 1}')
+        head, answer = await side.read()
+        assert head.startswith(b"HTTP/1.1 422")
+        assert Problem.model_validate(answer).errors
+
+
+async def test_what_the_cache_has_is_answered_even_in_overload(tiny_store: Path) -> None:
+    async with connected(tiny_store, cache_megabytes=1) as side:
+        side.send()
+        (await side.taken()).end()
+        _, first = await side.read()
+        side.runner.full = True
+        side.send()
+        assert (await side.read())[1] == first
+        side.send(json.dumps({"model": "mood", "inputs": "another"}).encode())
+        assert (await side.read())[0].startswith(b"HTTP/1.1 429")
+
+
+async def test_what_nobody_foresaw_is_answered_as_a_bug_with_its_request_id(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    lane = dataclasses.replace(LANES[b"/v1/classify"], plan=broken)
+    monkeypatch.setitem(LANES, b"/v1/classify", lane)
+    async with connected(tiny_store) as side:
+        side.send()
+        head, answer = await side.read()
+    assert head.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    (record,) = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert record.__dict__["request_id"] == answer["request_id"]
+    assert "ZeroDivisionError" in caplog.text
+    assert TEXT not in caplog.text
+
+
+async def test_a_request_under_way_is_answered_before_a_stopping_server_closes(
+    tiny_store: Path,
+) -> None:
+    async with connected(tiny_store) as side:
+        side.send()
+        pending = await side.taken()
+        for connection in side.state.connections:
+            connection.shutdown()
+        pending.end()
+        head, _ = await side.read()
+        assert b"\r\nconnection: close\r\n" in head
+        assert await side.rest() == b""
+
+
+async def test_draining_asks_clients_to_leave(tiny_store: Path) -> None:
+    async with connected(tiny_store) as side:
+        side.service.lifecycle.draining = True
+        side.send()
+        (await side.taken()).end()
+        assert b"\r\nconnection: close\r\n" in (await side.read())[0]
+        assert await side.rest() == b""
+
+
+async def test_a_client_that_reads_no_answers_waits_its_turn_with_the_framework(
+    tiny_store: Path,
+) -> None:
+    async with connected(tiny_store) as side:
+        (connection,) = side.state.connections
+        connection.pause_writing()  # as the transport does when its buffer is full
+        side.send()
+        pending = await side.taken()
+        pending.end()
+        await asyncio.wait_for(pending.closed.wait(), 10)
+        assert not isinstance(connection.cycle, Exchange)
+        connection.resume_writing()
+        assert (await side.read())[0].startswith(b"HTTP/1.1 200")
+
+
+async def test_an_answered_request_leaves_no_cycle_to_the_collector(tiny_store: Path) -> None:
+    async with connected(tiny_store) as side:
+        side.send()
+        (await side.taken()).end()
+        await side.read()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                side.send()
+                (await side.taken()).end()
+                await side.read()
+            side.writer.close()
+            await until(lambda: not side.state.connections)
+            names = {type(one).__name__ for one in gc.get_objects()}
+            assert not names & {"Exchange", "Inference", "EncodedInput"}
+        finally:
+            gc.enable()

@@ -1,0 +1,33 @@
+"""The pool's threads, from start to join."""
+
+import threading
+
+from app.engine.batching.executors import Completed, ExecutorPool
+from app.engine.batching.scheduler import Scheduler
+from tests.support.fakes import DEADLY, Ended, FakeServable
+
+
+def test_join_waits_for_the_replacement_of_an_executor_that_died_meanwhile() -> None:
+    died, joining, gate = threading.Event(), threading.Event(), threading.Event()
+    scheduler, ended, delivered = Scheduler(1, 1e9), Ended(), list[Completed]()
+    last = FakeServable(gate=gate)
+
+    def on_death() -> None:
+        died.set()
+        assert joining.wait(30)
+
+    pool = ExecutorPool(scheduler, 1, delivered.append, on_death)
+    scheduler.submit([ended.entry(FakeServable(), 8, first_id=DEADLY), ended.entry(last, 8)])
+    pool.start()
+    assert died.wait(30)
+    scheduler.close()
+    stopping = threading.Thread(target=pool.join)
+    stopping.start()
+    joining.set()
+    assert last.entered.acquire(timeout=30)
+    stopping.join(0.1)
+    assert stopping.is_alive(), "the last batch still runs"
+    gate.set()
+    stopping.join(30)
+    assert len(delivered) == 2
+    assert pool.health().alive == 0

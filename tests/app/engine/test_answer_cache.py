@@ -1,0 +1,89 @@
+"""The result cache: bounded, exact, and gone with the version it was answered by."""
+
+import gc
+
+import pytest
+
+from app.engine.answer_cache import Question, ResultCache
+from app.engine.models.servable import Servable
+from app.engine.text.encoding import TextInput
+from app.telemetry.metrics import Metrics
+
+
+class Version(Servable):
+    """A servable without bundle or session: the cache asks for its name alone."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def name(self) -> str:
+        return "mood"
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def make(metrics: Metrics, max_bytes: int = 100_000) -> ResultCache:
+    return ResultCache(max_bytes, metrics.cache_lookups)
+
+
+def ask(text: str, *options: object) -> Question:
+    return Question(TextInput(text), options)
+
+
+def test_only_the_same_text_with_the_same_options_by_the_same_version_is_found(
+    metrics: Metrics,
+) -> None:
+    cache, version = make(metrics), Version()
+    cache.put(version, ask("fun", 1), "{}")
+    assert cache.get(version, ask("fun", 1)) == "{}"
+    assert cache.get(version, ask("fun", 2)) is None
+    assert cache.get(version, ask("Fun", 1)) is None
+    assert cache.get(version, Question(TextInput("fun", "pair"), (1,))) is None
+    assert cache.get(Version(), ask("fun", 1)) is None
+
+
+def test_its_memory_is_bounded_and_the_longest_unused_answers_go(metrics: Metrics) -> None:
+    cache, version = make(metrics, max_bytes=10_000), Version()
+    for number in range(100):
+        cache.put(version, ask(f"text {number}"), "{}" * 50)
+        cache.get(version, ask("text 0"))
+        assert cache.bytes <= 10_000
+    assert cache.get(version, ask("text 0")) is not None
+    assert cache.get(version, ask("text 1")) is None
+    assert cache.get(version, ask("text 99")) is not None
+
+
+def test_an_answer_over_the_limit_is_not_kept_and_drives_nothing_out(metrics: Metrics) -> None:
+    cache, version = make(metrics, max_bytes=5_000), Version()
+    cache.put(version, ask("a"), "{}")
+    cache.put(version, ask("b"), "x" * 5_000)
+    assert cache.get(version, ask("b")) is None
+    assert cache.get(version, ask("a")) == "{}"
+
+
+def test_the_answers_of_a_version_go_when_it_does(metrics: Metrics) -> None:
+    cache, old, new = make(metrics), Version(), Version()
+    cache.put(old, ask("a"), "old")
+    cache.put(new, ask("a"), "new")
+    del old
+    gc.collect()
+    assert cache.get(new, ask("a")) == "new"
+    assert cache.bytes < 2 * 700
+
+
+def test_lookups_are_counted(metrics: Metrics) -> None:
+    cache, version = make(metrics), Version()
+    cache.put(version, ask("a"), "{}")
+    for text in ("a", "a", "b"):
+        cache.get(version, ask(text))
+    counted = {
+        outcome: metrics.registry.get_sample_value(
+            "classmark_cache_lookups_total", {"model": "mood", "outcome": outcome}
+        )
+        for outcome in ("hit", "miss")
+    }
+    assert counted == {"hit": 2, "miss": 1}

@@ -1,0 +1,173 @@
+"""The engine's side of a front end: what is queued for one that goes, goes too."""
+
+import asyncio
+import contextlib
+import tempfile
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from app.engine.batching.cost_model import Cost
+from app.engine.local import Engine, Submission
+from app.engine.models.registry import Registry
+from app.errors import InferenceFailed, NotReady, Overloaded
+from app.main import LocalEngine
+from app.telemetry.metrics import Metrics
+from app.workers.engine.front_end_session import Connection
+from app.workers.engine.publisher import Listener, Published, Publisher, State
+from app.workers.front_end.engine_client import EngineClient
+from app.workers.transport.frames import Kind, pack_submission
+from tests.support.fakes import POISON, FakeServable, encoding
+
+pytestmark = pytest.mark.anyio
+NUMBER = 7
+
+
+class WatchedEngine(Engine):
+    """Notes what is submitted and what is abandoned, once it is."""
+
+    def __init__(self, max_queue_seconds: float) -> None:
+        super().__init__(1, max_queue_seconds, Metrics())
+        self.seen: asyncio.Queue[str] = asyncio.Queue()
+
+    def submit(self, *arguments: Any) -> Submission:
+        submission = super().submit(*arguments)
+        self.seen.put_nowait("submit")
+        close = submission.close
+
+        def watched_close() -> None:
+            close()
+            self.seen.put_nowait("close")
+
+        submission.close = watched_close  # type: ignore[method-assign]
+        return submission
+
+    async def until(self, expected: str) -> None:
+        assert await asyncio.wait_for(self.seen.get(), 10) == expected
+
+
+class FakePublisher(Publisher):
+    """Tells of one servable that is none."""
+
+    def __init__(self, engine: LocalEngine, fake: FakeServable) -> None:
+        super().__init__(engine, lambda: True)
+        self._fake = fake
+
+    def add(self, listener: Listener) -> None:
+        super().add(listener)
+        listener.tell(State(1, {}, cast(Any, (self._fake,))))
+
+    def packed(self, servable: object) -> Published:
+        return Published(NUMBER, b"")
+
+
+@dataclass
+class Side:
+    """An engine with one connected front end."""
+
+    engine: WatchedEngine
+    publisher: Publisher
+    client: EngineClient
+    clock: Any
+
+    async def run(self, first_id: int = 1, seconds: float = 30.0, servable: int = NUMBER) -> Any:
+        deadline = self.clock() + seconds
+        payload = pack_submission(servable, deadline, [encoding(3, first_id)])
+        question = self.client.ask(Kind.SUBMIT, payload)
+        try:
+            return await asyncio.wait_for(question.answer, 10)
+        finally:
+            question.end()
+
+
+@contextlib.asynccontextmanager
+async def connected(fake: FakeServable, max_queue_seconds: float = 5.0) -> AsyncIterator[Side]:
+    engine = WatchedEngine(max_queue_seconds)
+    local = LocalEngine(engine, cast(Registry, None))
+    publisher = FakePublisher(local, fake)
+    connection = Connection(local, publisher)
+    engine.start()
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "s")
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(lambda: connection.channel, path)
+        client = EngineClient(path)
+        link = await client.connect()
+        kinds = [(await asyncio.wait_for(link.news.get(), 10)).kind for _ in range(2)]  # type: ignore[union-attr]
+        assert kinds == [Kind.SERVABLE, Kind.STATE]
+        yield Side(engine, publisher, client, engine.clock)
+        client.close()
+        server.close()
+        await asyncio.wait_for(publisher.until_alone(), 10)
+        await engine.stop()
+
+
+async def test_a_run_comes_back_with_its_logits_and_times() -> None:
+    async with connected(FakeServable()) as side:
+        run = await side.run(first_id=5)
+    assert [one.tolist() for one in run.logits] == [[5.0, 3.0]]
+    assert run.queue_seconds >= 0
+    assert run.run_seconds >= 0
+
+
+async def test_errors_of_the_engine_keep_their_kind() -> None:
+    async with connected(FakeServable()) as side:
+        with pytest.raises(InferenceFailed):
+            await side.run(first_id=POISON)
+        with pytest.raises(NotReady, match="again"):
+            await side.run(servable=NUMBER + 1)
+        assert (await side.run()).logits
+
+
+async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:
+    gate = threading.Event()
+    fake = FakeServable(gate=gate)
+    async with connected(fake) as side:
+        first = asyncio.ensure_future(side.run())
+        await asyncio.to_thread(fake.entered.acquire)
+        others = [asyncio.ensure_future(side.run()) for _ in range(5)]
+        for _ in range(6):
+            await side.engine.until("submit")
+        assert side.engine.scheduler.queued == 5
+        side.client.close()
+        await asyncio.wait_for(side.publisher.until_alone(), 10)
+        assert side.engine.scheduler.queued == 0
+        gate.set()
+        ended = await asyncio.gather(first, *others, return_exceptions=True)
+    assert {type(one) for one in ended} == {NotReady}
+    assert len(fake.batches) == 1
+
+
+async def test_a_request_nobody_waits_for_leaves_the_queue() -> None:
+    gate = threading.Event()
+    fake = FakeServable(gate=gate)
+    async with connected(fake) as side:
+        first = asyncio.ensure_future(side.run())
+        await asyncio.to_thread(fake.entered.acquire)
+        left = asyncio.ensure_future(side.run())
+        for _ in range(2):
+            await side.engine.until("submit")
+        left.cancel()
+        await side.engine.until("close")
+        assert side.engine.scheduler.queued == 0
+        gate.set()
+        assert (await first).logits
+    assert len(fake.batches) == 1
+
+
+async def test_an_overloaded_engine_refuses_with_the_time_to_come_back() -> None:
+    gate = threading.Event()
+    an_hour = Cost(overhead_seconds=3600, seconds_per_token=0.001, budget_tokens=256)
+    fake = FakeServable(an_hour, gate=gate)
+    async with connected(fake, max_queue_seconds=0.001) as side:
+        first = asyncio.ensure_future(side.run())
+        await asyncio.to_thread(fake.entered.acquire)
+        with pytest.raises(Overloaded) as refused:
+            await side.run()
+        assert refused.value.retry_after_seconds > 3000
+        gate.set()
+        assert (await first).logits

@@ -1,0 +1,112 @@
+"""Preparation of the demo data, on small fixtures."""
+
+import pytest
+
+from demo import ner, news, sentiment, silver, topic
+from demo.__main__ import NAMES, main
+from demo.demo import check_score
+from demo.demos import DEMOS
+from training.errors import DemoError
+from training.readers.examples import Span, TaggedExample
+
+
+def test_ratings_become_labels_and_unclear_ones_are_left_out():
+    rows = "1\t2.3\tgreat film\r\n2\t-0.4\tso so\r\n3\t-0.5\ta tab\there\r\n"
+    examples = list(sentiment.read_snippets(rows))
+    assert [(e.text, e.label) for e in examples] == [
+        ("great film", "positive"),
+        ("a tab\there", "negative"),
+    ]
+
+
+@pytest.fixture
+def bbc(tmp_path):
+    for name, text in {
+        "tech/1.txt": "New phone\n\nIt is red. It rings.",
+        "tech/2.txt": "NEW  phone\n\nIt is red, and rings.",
+        "tech/3.txt": "Phone again\n\nIt is red. It rings.",
+        "sports/1.txt": "Big match\n\nWe won.",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "sports/2.txt").write_bytes(b"Fee of \xa35m\n\nThey paid.")
+    return tmp_path
+
+
+def test_documents_are_labelled_by_their_folder_and_a_stray_byte_does_no_harm(bbc):
+    documents = list(topic.read_documents(bbc))
+    assert [d.label for d in documents] == ["sports", "sports", "tech", "tech", "tech"]
+    assert documents[1].text == "Fee of \ufffd5m\n\nThey paid."
+
+
+def test_later_versions_of_a_report_are_dropped(bbc):
+    documents = topic.one_version(topic.read_documents(bbc))
+    assert [d.text.split("\n")[0] for d in documents if d.label == "tech"] == ["New phone"]
+
+
+def test_six_types_of_the_tweets_become_three_and_the_others_are_left_out():
+    tweet = TaggedExample("Anna saw Titanic", (Span(0, 4, "person"), Span(9, 16, "movie")))
+    (merged,) = ner.merge([tweet])
+    assert merged.spans == (Span(0, 4, "PER"),)
+    assert set(ner.MERGED.values()) == {"PER", "LOC", "ORG"} == set(silver.MERGED.values())
+
+
+def test_marks_that_cling_to_an_entity_are_left_out():
+    text = "*Boston* and #Denver, not D.C."
+    ends = [(0, 8), (13, 21), (26, 30)]
+    (merged,) = ner.merge([TaggedExample(text, tuple(Span(*e, "geo-loc") for e in ends))])
+    assert [text[s.start : s.end] for s in merged.spans] == ["Boston", "Denver", "D.C."]
+
+
+def test_silver_spans_leave_out_articles_possessives_and_dates():
+    text = "the United Nations met Anna's aunt on Monday"
+    found = [(0, 18, "ORG"), (23, 29, "PERSON"), (38, 44, "DATE")]
+    spans = list(silver.to_spans(text, found))
+    assert spans == [Span(4, 18, "ORG"), Span(23, 27, "PER")]
+
+
+def test_silver_sentences_are_whole_and_drawn_by_seed(tmp_path):
+    (tmp_path / "tech").mkdir()
+    body = " ".join(f"Number {i} is a sentence of the usual length, no more." for i in range(9))
+    (tmp_path / "tech" / "1.txt").write_text(f"Headline\n\n{body} Too short.")
+    drawn = silver.pick(tmp_path, 4, seed=1)
+    assert drawn == silver.pick(tmp_path, 4, seed=1) != silver.pick(tmp_path, 4, seed=2)
+    assert len(set(drawn)) == 4
+    assert all(s.startswith("Number") and s.endswith("no more.") for s in drawn)
+
+
+def test_news_sentences_hold_their_entities():
+    assert len(news.SENTENCES) == 10
+    for sentence, expected in news.SENTENCES:
+        assert expected
+        assert all(words in sentence for words, _ in expected)
+
+
+def test_an_entity_that_is_not_found_is_named():
+    def find(sentence):
+        return [
+            {"start": sentence.index(words), "end": sentence.index(words) + len(words)}
+            | {"entity_group": label}
+            for text, expected in news.SENTENCES
+            if text == sentence
+            for words, label in expected
+            if words != "Paris"
+        ]
+
+    (miss,) = news.missed(find)
+    assert miss.startswith("Paris (LOC) in ")
+
+
+def test_a_score_below_the_minimum_fails_with_the_figure():
+    demo = DEMOS["sentiment"]
+    check_score(demo, {"accuracy": 0.84})
+    with pytest.raises(DemoError, match=r"held-out accuracy is 0\.8399, below the required 0\.84"):
+        check_score(demo, {"accuracy": 0.8399})
+
+
+def test_the_command_knows_every_demo_and_refuses_others(capsys):
+    assert tuple(DEMOS) == NAMES
+    with pytest.raises(SystemExit, match="2"):
+        main(["weather"])
+    known = "there are sentiment, topic, ner, sentiment-zh, ner-zh"
+    assert f"unknown demo weather; {known}" in capsys.readouterr().err

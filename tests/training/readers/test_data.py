@@ -1,0 +1,88 @@
+"""Files and folders of data as a whole."""
+
+import re
+
+import pytest
+
+from training.errors import DataError
+from training.readers.data import check_classes, check_labels_known, find_sources, read_corpus
+
+SEQUENCE, TOKEN = "sequence-classification", "token-classification"
+
+
+def refuses(message: str):
+    return pytest.raises(DataError, match=re.escape(message))
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_line_and_column(write):
+    path = write("d.csv", b"text,label\ngood,a\nna\xefve,b\n")
+    with refuses(f"{path}, line 3, column 3: byte 0xef is not UTF-8"):
+        read_corpus(path, SEQUENCE)
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_an_empty_file_is_refused(write, content):
+    path = write("d.jsonl", content)
+    with refuses(f"{path}: the file is empty"):
+        read_corpus(path, SEQUENCE)
+
+
+def test_a_header_without_rows_is_refused(write):
+    with refuses("the file holds no rows"):
+        read_corpus(write("d.csv", "text,label\n"), SEQUENCE)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with refuses("none.csv: cannot be read: No such file"):
+        read_corpus(tmp_path / "none.csv", SEQUENCE)
+
+
+def test_an_unknown_extension_lists_the_known_ones(write):
+    with refuses("unknown extension '.xlsx'; sequence-classification reads .csv, .tsv, .jsonl"):
+        read_corpus(write("d.xlsx", "x"), SEQUENCE)
+    with refuses("unknown extension '.csv'; token-classification reads .conll"):
+        read_corpus(write("d.csv", "x"), TOKEN)
+
+
+def test_one_class_only_is_refused_with_the_class(write):
+    corpus = read_corpus(write("d.csv", "text,label\none,a\ntwo,a\n"), SEQUENCE)
+    with refuses(f"{corpus.file}, line 2, column 'label': one class only, 'a', in all 2 rows"):
+        check_classes(corpus, SEQUENCE)
+
+
+def test_a_token_file_without_entities_is_refused(write):
+    with refuses("no entity in the whole file"):
+        check_classes(read_corpus(write("d.conll", "a O\n"), TOKEN), TOKEN)
+
+
+def test_an_evaluation_label_that_training_never_shows_is_named(write):
+    train = read_corpus(write("train.csv", "text,label\none,a\ntwo,b\n"), SEQUENCE)
+    other = read_corpus(write("eval.csv", "text,label\none,a\ntwo,c\n"), SEQUENCE)
+    with refuses(f"{other.file}, line 3, column 'label': 'c' is not a label of the training data"):
+        check_labels_known(other, train)
+
+
+def test_training_and_evaluation_must_be_of_one_kind(write_rows):
+    train = read_corpus(write_rows("train.jsonl", [{"text": "a", "label": ["x"]}]), SEQUENCE)
+    other = read_corpus(write_rows("eval.jsonl", [{"text": "a", "label": "x"}]), SEQUENCE)
+    with refuses("use one form in both"):
+        check_labels_known(other, train)
+
+
+def test_a_folder_gives_its_training_and_evaluation_file(write, tmp_path):
+    train, test = write("train.csv", "x"), write("test.csv", "x")
+    write("notes.md", "x")
+    sources = find_sources(tmp_path, None)
+    assert (sources.train, sources.evaluation) == (train, test)
+    assert find_sources(tmp_path, train).evaluation == train
+    assert find_sources(train, None).evaluation is None
+
+
+def test_a_folder_with_competing_or_no_files_is_refused(write, tmp_path):
+    with refuses("the folder has no file train.*"):
+        find_sources(tmp_path, None)
+    write("train.csv", "x")
+    write("eval.csv", "x")
+    write("test.csv", "x")
+    with refuses("eval.csv and test.csv compete"):
+        find_sources(tmp_path, None)

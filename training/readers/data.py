@@ -1,0 +1,108 @@
+"""Data files and folders: which reader a file gets and what its rows must add up to."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import DataError
+from training.readers.conll import read_conll
+from training.readers.examples import Corpus, Example, Task
+from training.readers.rows import read_csv, read_jsonl, read_tsv
+from training.readers.spans import read_spans
+
+Reader = Callable[[Path], Iterator[Example]]
+
+READERS: dict[Task, dict[str, Reader]] = {
+    "sequence-classification": {
+        ".csv": read_csv,
+        ".tsv": read_tsv,
+        ".jsonl": read_jsonl,
+        ".ndjson": read_jsonl,
+    },
+    "token-classification": {
+        ".conll": read_conll,
+        ".bio": read_conll,
+        ".iob": read_conll,
+        ".tsv": read_conll,
+        ".txt": read_conll,
+        ".jsonl": read_spans,
+        ".ndjson": read_spans,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The file to train on and, where one is given, the file to evaluate on."""
+
+    train: Path
+    evaluation: Path | None = None
+
+
+def find_sources(data: Path, eval_data: Path | None) -> Sources:
+    """Resolve a file, or a folder that holds train.* and perhaps eval.* or test.*."""
+    if not data.is_dir():
+        return Sources(data, eval_data)
+    train = _only(data, ("train",))
+    if train is None:
+        raise DataError("the folder has no file train.*; add one or name a file", file=data)
+    return Sources(train, eval_data or _only(data, ("eval", "test")))
+
+
+def _only(folder: Path, stems: tuple[str, ...]) -> Path | None:
+    found = sorted(path for path in folder.iterdir() if path.is_file() and path.stem in stems)
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise DataError(f"{names} compete; keep one or name the file itself", file=folder)
+    return found[0] if found else None
+
+
+def read_corpus(path: Path, task: Task) -> Corpus:
+    """Read one file with the reader of its extension; raise DataError for anything unusable."""
+    readers = READERS[task]
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(
+            f"unknown extension {path.suffix!r}; {task} reads {', '.join(readers)}", file=path
+        )
+    corpus = Corpus(path, tuple(reader(path)))
+    if not corpus.examples:
+        raise DataError("the file holds no rows; it needs at least two", file=path)
+    return corpus
+
+
+def check_classes(corpus: Corpus, task: Task) -> None:
+    """Raise DataError unless there is something to tell apart."""
+    labels = corpus.labels
+    if task == "token-classification" and not labels:
+        raise DataError("no entity in the whole file; tag some", file=corpus.file)
+    if task == "sequence-classification" and len(labels) < 2:
+        raise DataError(
+            f"one class only, {labels[0] if labels else 'none'!r}, in all "
+            f"{len(corpus.examples)} rows; a classifier needs two or more",
+            file=corpus.file,
+            line=corpus.examples[0].line,
+            column="label",
+        )
+
+
+def check_labels_known(evaluation: Corpus, train: Corpus) -> None:
+    """Raise DataError if the two differ in kind, or in a label that training never shows."""
+    if evaluation.is_multi_label != train.is_multi_label:
+        raise DataError(
+            f"one label a row here, lists of labels there ({train.file}), or the reverse; "
+            "use one form in both",
+            file=evaluation.file,
+            line=evaluation.examples[0].line,
+            column="label",
+        )
+    known = train.labels
+    for example in evaluation.examples:
+        for label in example.labels:
+            if label not in known:
+                raise DataError(
+                    f"{label!r} is not a label of the training data ({', '.join(known)})",
+                    file=evaluation.file,
+                    line=example.line,
+                    column="label",
+                )

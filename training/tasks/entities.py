@@ -1,0 +1,51 @@
+"""Entities as spans of the text: read from tags, and compared with those that people marked."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from seqeval.metrics.sequence_labeling import get_entities
+
+from training.output.scores import Row
+from training.readers.examples import Span
+
+
+def find_spans(text: str, tags: Sequence[str], ranges: Sequence[tuple[int, int]]) -> set[Span]:
+    """Return the entities of BIO tags on character ranges, without the blanks at their ends."""
+    spans = set()
+    for label, first, last in get_entities(list(tags)):
+        start, end = ranges[first][0], ranges[last][1]
+        covered = text[start:end]
+        start += len(covered) - len(covered.lstrip())
+        spans.add(Span(start, start + len(covered.strip()), label))
+    return spans
+
+
+def compare(truth: Sequence[set[Span]], found: Sequence[set[Span]]) -> tuple[Row, dict[str, Row]]:
+    """Return precision, recall, F1 and support over all entities, and by label.
+
+    An entity counts as found where start, end and label are all the same.
+    """
+    marked, named, right = Counter[str](), Counter[str](), Counter[str]()
+    for one, other in zip(truth, found, strict=True):
+        marked.update(span.label for span in one)
+        named.update(span.label for span in other)
+        right.update(span.label for span in one & other)
+    by_label = {
+        label: _row(right[label], named[label], marked[label])
+        for label in sorted(marked.keys() | named.keys())
+    }
+    return _row(right.total(), named.total(), marked.total()), by_label
+
+
+def macro_f1(by_label: Mapping[str, Row]) -> float:
+    """Return the mean F1 of the labels, each counted alike; 0 without any."""
+    return sum(row["f1"] for row in by_label.values()) / max(1, len(by_label))
+
+
+def _row(right: int, named: int, marked: int) -> Row:
+    return {
+        "precision": right / named if named else 0.0,
+        "recall": right / marked if marked else 0.0,
+        "f1": 2 * right / (named + marked) if right else 0.0,
+        "support": marked,
+    }

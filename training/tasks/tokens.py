@@ -1,0 +1,167 @@
+"""Token classification: texts with entities to features, logits to entity-level scores.
+
+Entities cover whole words. Every piece of a word carries the word's label (B- only on its first
+piece), so the checkpoint serves the aggregation strategies `first` and `simple` alike.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+from transformers import (
+    AutoModelForTokenClassification,
+    DataCollatorForTokenClassification,
+    PreTrainedTokenizerBase,
+)
+
+from training.output.scores import Scores
+from training.readers.examples import Example, Span, TaggedExample
+from training.tasks.entities import compare, find_spans, macro_f1
+from training.tasks.features import PAD_TO, Features
+
+IGNORED = -100  # the label id that torch's cross entropy leaves out
+OUTSIDE = "O"
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The words of a text: positions of their first pieces, characters, and BIO tags."""
+
+    starts: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+    tags: tuple[str, ...]
+    piece_tags: tuple[str | None, ...]  # one a piece, None for special pieces
+
+
+class TokenProblem:
+    """A BIO tag for every word, learnt on every piece."""
+
+    model_class = AutoModelForTokenClassification
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], *, max_length: int
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.classes = (OUTSIDE, *(f"{p}-{label}" for label in labels for p in "BI"))
+        self.max_length = max_length
+        self.strategy = "first" if _marks_pieces(tokenizer) else "simple"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def collator(self) -> DataCollatorForTokenClassification:
+        return DataCollatorForTokenClassification(
+            self.tokenizer, pad_to_multiple_of=PAD_TO, label_pad_token_id=IGNORED
+        )
+
+    def encode(self, examples: Sequence[Example]) -> Features:
+        """Tokenize, cut to the greatest length and give every piece its label id."""
+        ids = {tag: i for i, tag in enumerate(self.classes)}
+        encoded = self.tokenizer(
+            [example.text for example in examples], truncation=True, max_length=self.max_length
+        )
+        rows = []
+        for i, words in enumerate(self._words(examples)):
+            row = {name: encoded[name][i] for name in encoded}
+            length = len(row["input_ids"])
+            # The last piece kept is the closing special one, whatever stood there before the cut.
+            labels = [IGNORED if tag is None else ids[tag] for tag in words.piece_tags]
+            row["labels"] = [*labels[: length - 1], IGNORED]
+            rows.append(row)
+        return Features(rows)
+
+    def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores:
+        """Compare entities by their spans; those beyond the greatest length count as missed."""
+        truth, found = [], []
+        tags: list[str] = []
+        predicted: list[str] = []
+        for example, words, values in zip(examples, self._words(examples), logits, strict=True):
+            best = values.argmax(axis=1)
+            seen = len(values) - 1  # the closing special piece stands for no word
+            given = [self.classes[best[p]] if p < seen else OUTSIDE for p in words.starts]
+            truth.append(set(_spans(example)))
+            found.append(find_spans(example.text, given, words.ranges))
+            tags += words.tags
+            predicted += given
+        overall, by_label = compare(truth, found)
+        return Scores(
+            headline="f1",
+            metrics={
+                "precision": overall["precision"],
+                "recall": overall["recall"],
+                "f1": overall["f1"],
+                "macro_f1": macro_f1(by_label),
+                "word_accuracy": float(accuracy_score(tags, predicted)),
+            },
+            per_label=by_label,
+            notes={"aggregation_strategy": self.strategy},
+        )
+
+    def _words(self, examples: Sequence[Example]) -> list[_Words]:
+        encoded = self.tokenizer(
+            [example.text for example in examples], return_offsets_mapping=True, verbose=False
+        )
+        found = []
+        for i, example in enumerate(examples):
+            offsets = encoded["offset_mapping"][i]
+            pieces = self._word_ids(encoded.word_ids(i))
+            found.append(_tag_words(pieces, offsets, _spans(example)))
+        return found
+
+    def _word_ids(self, word_ids: list[int | None]) -> list[int | None]:
+        """Group pieces into words where the tokenizer marks inner pieces, else keep them apart."""
+        if self.strategy == "first":
+            return word_ids
+        return [None if word is None else i for i, word in enumerate(word_ids)]
+
+
+def _tag_words(
+    word_ids: Sequence[int | None], offsets: Sequence[tuple[int, int]], spans: Sequence[Span]
+) -> _Words:
+    ranges: dict[int, tuple[int, int]] = {}
+    starts: dict[int, int] = {}
+    for position, word in enumerate(word_ids):
+        if word is not None:
+            starts.setdefault(word, position)
+            ranges[word] = (ranges.get(word, offsets[position])[0], offsets[position][1])
+    tags = dict(zip(ranges, tag_ranges(list(ranges.values()), spans), strict=True))
+    piece_tags: list[str | None] = []
+    for position, word in enumerate(word_ids):
+        if word is None:
+            piece_tags.append(None)
+        elif position == starts[word]:
+            piece_tags.append(tags[word])
+        else:
+            piece_tags.append(tags[word].replace("B-", "I-", 1))
+    return _Words(
+        tuple(starts.values()), tuple(ranges.values()), tuple(tags.values()), tuple(piece_tags)
+    )
+
+
+def _spans(example: Example) -> tuple[Span, ...]:
+    return example.spans if isinstance(example, TaggedExample) else ()
+
+
+def tag_ranges(ranges: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list[str]:
+    """Return the BIO tag of each character range: inside an entity if it touches one."""
+    tags = []
+    opened: Span | None = None
+    for start, end in ranges:
+        span = next((s for s in spans if start < s.end and end > s.start), None)
+        if span is None:
+            tags.append(OUTSIDE)
+        else:
+            tags.append(f"{'I' if span is opened else 'B'}-{span.label}")
+        opened = span
+    return tags
+
+
+def _marks_pieces(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether inner pieces are marked, as WordPiece does with ##."""
+    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
+    return bool(model.get("continuing_subword_prefix"))
