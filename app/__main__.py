@@ -29,12 +29,12 @@ def main() -> None:
 
 def one_process(settings: Settings) -> Callable[[], int]:
     """Return what serves from this process; raise ValueError for what cannot work here."""
-    from app.main import create_app, front
+    from app.main import create_app, with_middleware
     from app.server import Server, make_config
 
     configure_logging(settings.log_format, settings.log_level)
     app = create_app(settings)
-    server = Server(make_config(front(app), app.state.service), app.state.service)
+    server = Server(make_config(with_middleware(app), app.state.service), app.state.service)
 
     def serve() -> int:
         python_tuning.tune()

@@ -24,8 +24,6 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 Task = Literal["sequence-classification", "token-classification"]
 ProblemType = Literal["single_label", "multi_label"]
 Precision = Literal["fp32", "fp16", "int8"]
-# What a graph can be run in: OpenVINO computes the fp32 graph in bf16 where the CPU has it.
-RuntimePrecision = Precision | Literal["bf16"]
 # Padded: inputs are rectangles, a text a row. Packed: texts follow one another, without padding.
 GraphKind = Literal["padded", "packed"]
 TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
@@ -34,11 +32,6 @@ LongText = Literal["truncate", "window", "error"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-def graph_precision(precision: RuntimePrecision) -> Precision:
-    """Return the precision of the graph that is loaded to compute in this one."""
-    return "fp32" if precision == "bf16" else precision
 
 
 class Record(BaseModel):

@@ -1,7 +1,10 @@
 """Everything that can go wrong, as one tree with one HTTP status each.
 
 ClassmarkError
-├── InvalidRequest 422          a field that breaks a limit only the loaded model knows
+├── NotJson 400                 a body that is not JSON
+├── BodyTooLarge 413            a body over the limit
+├── UnsupportedMediaType 415    a content type that is not JSON
+├── InvalidRequest 422          a field that breaks a limit
 ├── NotAuthenticated 401        no key, or an unknown one
 ├── NotAuthorized 403           a key without the scope
 ├── UnknownModel 404            lists what exists
@@ -16,6 +19,7 @@ ClassmarkError
     └── IncompleteBundle        files missing or short: a copy in progress, or a truncated one
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 
@@ -26,9 +30,40 @@ class ClassmarkError(Exception):
     title: str = "Internal error"
 
 
+class NotJson(ClassmarkError):
+    status = HTTPStatus.BAD_REQUEST
+    title = "Not JSON"
+
+
+class BodyTooLarge(ClassmarkError):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE.phrase
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the body is over {limit} bytes; send fewer or shorter inputs a request, or raise "
+            "CLASSMARK_MAX_BODY_BYTES"
+        )
+
+
+class UnsupportedMediaType(ClassmarkError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    title = "Unsupported media type"
+
+
 class InvalidRequest(ClassmarkError):
+    """A request that breaks a limit.
+
+    Attributes:
+        fields: (field, what is wrong with it), where the schema found it.
+    """
+
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     title = "Invalid request"
+
+    def __init__(self, message: str, fields: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.fields = fields
 
 
 class NotAuthenticated(ClassmarkError):

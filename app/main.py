@@ -1,9 +1,9 @@
-"""The application, wired; importing this module does nothing."""
+"""Wires the application; importing this module does nothing."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -14,21 +14,23 @@ from starlette.types import ASGIApp, Lifespan
 
 from app import __version__, python_tuning
 from app.api import operations
-from app.api.auth import Lifecycle, Service
 from app.api.body_limit import BodyLimit
-from app.api.inference import routes
-from app.api.observe import Observe
+from app.api.inference import openapi
 from app.api.problems import install_handlers
+from app.api.request_log import RequestLogMiddleware
+from app.background import OnDeath, start_task
 from app.bundle import Precision
-from app.engine.answer_cache import ResultCache
+from app.engine.answer_cache import AnswerCache
 from app.engine.backends.base import Backend
 from app.engine.batching.executors import available_cpus
-from app.engine.interface import Runner
-from app.engine.local import Engine
+from app.engine.interface import Engine
+from app.engine.local import LocalEngine
 from app.engine.models.catalog import Catalog
-from app.engine.models.registry import Registry
+from app.engine.models.registry import LocalRegistry
 from app.engine.models.watcher import watch
-from app.security import make_gate
+from app.engine.text.text_pool import TextPool
+from app.security import make_authorizer
+from app.service import Lifecycle, Service
 from app.settings import Settings
 from app.store import check_store
 from app.telemetry.metrics import Metrics
@@ -42,41 +44,50 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, backends: Sequence[Backend] = ()) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class EngineCore:
+    """An engine with the models that run on it."""
+
+    engine: LocalEngine
+    registry: LocalRegistry
+
+
+def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     """Build the application of one process that does everything; models load when it starts.
 
     Args:
-        backends: what runs the graphs; without any, what the settings ask for.
+        backend: what runs the graphs; None for what the settings ask for.
 
     Raises:
         ValueError: settings that cannot work here.
     """
     check_store(settings.model_store)
     metrics = Metrics()
-    engine = make_engine(settings, backends or make_backends(settings), metrics)
+    core = make_core(settings, backend or make_backend(settings), metrics)
 
     async def exposition() -> bytes:
         return generate_latest(metrics.registry)
 
-    service = make_service(settings, metrics, engine.runner, engine.registry, exposition)
+    service = make_service(settings, metrics, core.engine, core.registry, exposition)
 
     def on_started() -> None:
         service.lifecycle.started = True
         python_tuning.freeze_loaded()
-        log_started(engine.registry)
+        log_started(core.registry)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with running(engine, settings, on_started):
-            on_hangup(engine.registry)
+        async with running(core, settings, on_started, service.report_fault):
+            on_hangup(core.registry, service.report_fault)
             yield
+        service.text_pool.close()
         logger.info("stopped")
 
     return build_app(service, lifespan)
 
 
 def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
-    """Wire the routes to a service; to be served behind `front`."""
+    """Wire the routes to a service; to be served behind `with_middleware`."""
     app: FastAPI = FastAPIOffline(
         title="Classmark",
         version=__version__,
@@ -87,46 +98,37 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
     )
     app.state.service = service
     install_handlers(app)
-    for router in (routes.router, operations.models, operations.health, operations.metrics):
+    for router in (openapi.router, operations.models, operations.health, operations.metrics):
         app.include_router(router)
     return app
 
 
-def front(app: FastAPI) -> ASGIApp:
-    """Return what a server runs for requests that are not plain: the application, observed.
+def with_middleware(app: FastAPI) -> ASGIApp:
+    """Return what a server runs for requests that are no inference: the application, observed.
 
     These stand before the framework, not among its middleware: what it answers itself counts too.
     """
     service: Service = app.state.service
-    return Observe(BodyLimit(app, service.settings.max_body_bytes), service)
+    return RequestLogMiddleware(BodyLimit(app, service.settings.max_body_bytes), service)
 
 
-@dataclass(frozen=True, slots=True)
-class LocalEngine:
-    """An engine with the models that run on it."""
-
-    runner: Engine
-    registry: Registry
-
-
-def make_backends(settings: Settings) -> Sequence[Backend]:
+def make_backend(settings: Settings) -> Backend:
     """Return what runs graphs; a runtime is imported by those processes alone that use it."""
-    from app.engine.backends.selection import select_backends
+    from app.engine.backends.selection import select_backend
 
-    streams = settings.executors or available_cpus()
-    return select_backends(settings.backend, settings.device, _precision(settings), streams)
+    return select_backend(settings.device, settings.executors or available_cpus())
 
 
-def make_engine(settings: Settings, backends: Sequence[Backend], metrics: Metrics) -> LocalEngine:
+def make_core(settings: Settings, backend: Backend, metrics: Metrics) -> EngineCore:
     """Build what owns the device; nothing starts yet."""
-    executors = settings.executors or backends[0].executors
-    if backends[0].provider == "CUDAExecutionProvider":
+    executors = settings.executors or backend.executors
+    if backend.provider == "CUDAExecutionProvider":
         from app.engine.backends.cuda.nvml import observe_gpus
 
         observe_gpus(metrics.registry)
-    return LocalEngine(
-        Engine(executors, settings.max_queue_seconds, metrics),
-        Registry(settings.model_store, backends, _precision(settings), metrics, executors),
+    return EngineCore(
+        LocalEngine(executors, settings.max_queue_seconds, metrics),
+        LocalRegistry(settings.model_store, backend, _precision(settings), metrics, executors),
     )
 
 
@@ -137,13 +139,13 @@ def _precision(settings: Settings) -> Precision | None:
 def make_service(
     settings: Settings,
     metrics: Metrics,
-    engine: Runner,
+    engine: Engine,
     registry: Catalog,
     exposition: Callable[[], Awaitable[bytes]],
 ) -> Service:
     """Build what a process owns that answers HTTP; raise ValueError for a keys file that is bad."""
     metrics.build_info.labels(__version__).set(1)
-    cache = ResultCache(settings.cache_megabytes * 1_000_000, metrics.cache_lookups)
+    cache = AnswerCache(settings.cache_megabytes * 1_000_000, metrics.cache_lookups)
     metrics.cache_bytes.set_function(lambda: cache.bytes)
     return Service(
         settings=settings,
@@ -151,36 +153,43 @@ def make_service(
         cache=cache,
         registry=registry,
         metrics=metrics,
-        gate=make_gate(
+        authorizer=make_authorizer(
             settings.api_keys_file,
             on_loopback=settings.on_loopback,
             allow_anonymous=settings.allow_anonymous,
         ),
         lifecycle=Lifecycle(),
+        text_pool=TextPool(
+            max(1, available_cpus() // settings.workers), settings.max_queue_seconds
+        ),
         exposition=exposition,
     )
 
 
 @asynccontextmanager
 async def running(
-    engine: LocalEngine, settings: Settings, on_started: Callable[[], None]
+    core: EngineCore, settings: Settings, on_started: Callable[[], None], on_death: OnDeath
 ) -> AsyncIterator[None]:
     """Start the executors and the first load; at the end run what is queued and stop.
 
     Args:
         on_started: called when the first load of the store has ended.
+        on_death: called with the reason if the store is followed no more.
     """
-    engine.runner.start()
-    background = asyncio.create_task(_load_and_watch(engine.registry, settings, on_started))
-    yield
-    background.cancel()
-    with suppress(asyncio.CancelledError):
-        await background
-    await engine.runner.stop()
+    core.engine.start()
+    following = start_task(
+        _load_and_watch(core.registry, settings, on_started), "following the model store", on_death
+    )
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await core.engine.stop()
 
 
 async def _load_and_watch(
-    registry: Registry, settings: Settings, on_started: Callable[[], None]
+    registry: LocalRegistry, settings: Settings, on_started: Callable[[], None]
 ) -> None:
     """Load what the store has, then follow it; liveness answers meanwhile."""
     await registry.scan()
@@ -194,13 +203,11 @@ def log_started(registry: Catalog) -> None:
     logger.info("started", extra={"models": ", ".join(serving) or "none yet"})
 
 
-def on_hangup(registry: Catalog) -> None:
+def on_hangup(registry: Catalog, on_death: OnDeath) -> None:
     """Let SIGHUP rescan the store, where there are such signals and this is the main thread."""
-    scans: set[asyncio.Task[None]] = set()
 
     def rescan() -> None:
-        scans.add(task := asyncio.get_running_loop().create_task(registry.scan()))
-        task.add_done_callback(scans.discard)
+        start_task(registry.scan(), "scanning the model store", on_death)
 
     with suppress(ValueError, RuntimeError, NotImplementedError, AttributeError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, rescan)

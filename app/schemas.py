@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.bundle import AggregationStrategy, LongText, RuntimePrecision, Share, Task
+from app.bundle import AggregationStrategy, LongText, Precision, Share, Task
 
 
 class Schema(BaseModel):
@@ -162,24 +162,6 @@ class LoadFailure(Schema):
     at: datetime
 
 
-class ContenderStatus(Schema):
-    """One way to run a model, and how it fared in the contest."""
-
-    runtime: str = Field(description="Backend and precision.")
-    texts_per_second: float | None = Field(description="Of one caller; null: refused.")
-    batch_invariant: bool | None
-    refused: str | None = Field(description="Why it may not serve.")
-
-
-class ChoiceStatus(Schema):
-    """Which runtime serves a model, where several competed, and why."""
-
-    runtime: str
-    reason: str
-    version: int = Field(description="That was loaded when this was measured.")
-    contenders: list[ContenderStatus]
-
-
 class ExecutionStatus(Schema):
     """How batches of a model run."""
 
@@ -202,14 +184,9 @@ class ModelStatus(Schema):
     task: Task | None = None
     labels: list[str] = []
     max_length: int | None = None
-    precision: RuntimePrecision | None = Field(
-        None, description="What is computed in; bf16 is the fp32 graph, run in bf16 by OpenVINO."
-    )
+    precision: Precision | None = None
     provider: str | None = None
     execution: ExecutionStatus | None = None
-    choice: ChoiceStatus | None = Field(
-        None, description="Why this runtime serves; null: no other competed (CLASSMARK_BACKEND)."
-    )
     batch_invariant: bool | None = None
     recipe: str | None = None
     agreement: float | None = Field(

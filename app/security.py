@@ -30,7 +30,7 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Authorizer:
     """Decides whether a request may pass: by key where there are keys, else by `anonymous`."""
 
     keys: tuple[ApiKey, ...]
@@ -62,11 +62,13 @@ class Gate:
         return found[0]
 
 
-def make_gate(keys_file: Path | None, *, on_loopback: bool, allow_anonymous: bool) -> Gate:
+def make_authorizer(
+    keys_file: Path | None, *, on_loopback: bool, allow_anonymous: bool
+) -> Authorizer:
     """Read the keys; without any, all is open on loopback and at most predictions elsewhere."""
     if keys_file is not None:
-        return Gate(read_keys(keys_file), frozenset(["predict"] if allow_anonymous else []))
-    return Gate((), frozenset(SCOPES if on_loopback else ["predict"]))
+        return Authorizer(read_keys(keys_file), frozenset(["predict"] if allow_anonymous else []))
+    return Authorizer((), frozenset(SCOPES if on_loopback else ["predict"]))
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:

@@ -10,8 +10,8 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.api.auth import Service
 from app.api.inference.protocol import Protocol
+from app.service import Service
 from app.telemetry.logging import log_address
 
 logger = logging.getLogger(__name__)

@@ -35,12 +35,6 @@ class Settings(BaseSettings):
         "auto",
         description="Where models run; auto takes CUDA where ONNX Runtime has it and finds a GPU.",
     )
-    backend: Literal["onnxruntime", "openvino", "auto"] = Field(
-        "onnxruntime",
-        description="Runtime of the models. openvino: on CPUs, in bf16 where the CPU has it; needs "
-        "the extra serve-openvino, and seconds more to load a model. auto: both compete for about "
-        "2 s as a model loads, and of what answers rightly the fastest serves.",
-    )
     precision: Literal["auto"] | Precision = Field(
         "auto",
         description="Graph to load. auto: fp16 on CUDA, int8 on CPU, else fp32, whichever the "

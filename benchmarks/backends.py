@@ -17,7 +17,7 @@ from app.engine.backends.selection import select_backends
 from app.engine.batching.executors import available_cpus
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
-from app.engine.models.warm_up import learn_cost
+from app.engine.models.warm_up import profile_cost
 from app.engine.text.encoding import Encoding, TextInput
 from app.errors import BundleError
 from benchmarks.report.machine import describe_machine
@@ -46,7 +46,7 @@ def load(bundle: Bundle) -> tuple[list[tuple[Servable, float]], list[str]]:
             try:
                 servable = Servable.load(bundle, backend, mode)
                 check_golden(servable)
-                servable.cost = learn_cost(servable, backend.warm_up_shapes)
+                servable.cost = profile_cost(servable, backend.warm_up_shapes)
             except BundleError as exc:
                 refused.append(f"{backend.name} {mode} may not serve: {exc}.")
             else:

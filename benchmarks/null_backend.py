@@ -15,10 +15,9 @@ import tokenizers
 
 from app import python_tuning
 from app.bundle import GraphFile, Manifest
-from app.engine.answers.decoding import Logits
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Backend, Mode, Session
 from app.engine.batching.executors import available_cpus
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.settings import Settings
 from app.telemetry.logging import configure_logging
 
@@ -138,14 +137,14 @@ def main() -> int:
         settings = Settings(workers=front_ends)
         configure_logging("text", "info", "supervisor")
         return Supervisor(settings, (sys.executable, "-m", "benchmarks.null_backend", CHILD)).run()
-    from app.main import create_app, front
+    from app.main import create_app, with_middleware
     from app.server import Server, make_config
 
     settings = Settings()
     configure_logging("text", "info")
     python_tuning.tune()
     app = create_app(settings, [NullBackend()])
-    Server(make_config(front(app), app.state.service), app.state.service).run()
+    Server(make_config(with_middleware(app), app.state.service), app.state.service).run()
     return 0
 
 

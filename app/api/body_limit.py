@@ -1,13 +1,12 @@
-"""Refuses a body over the limit while it is read.
+"""Refuses a body over the limit while the framework reads it.
 
 The framework's own limit answers in plain text; this one raises where the body is read, so that the
 answer is a problem like every other.
 """
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from app.api.headers import header
 
 
 class BodyLimit:
@@ -21,7 +20,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        promised = header(scope, b"content-length")
+        promised = Headers(scope=scope).get("content-length", "")
         promised_bytes = int(promised) if promised.isdigit() else 0
         received_bytes = 0
 

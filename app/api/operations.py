@@ -5,12 +5,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from app.api.auth import ServiceDep, require
-from app.api.inference.openapi_examples import problems
-from app.bundle import graph_precision
+from app.api.inference.openapi import problems
 from app.engine.models.catalog import Model
 from app.engine.models.servable import Servable
 from app.schemas import (
-    ChoiceStatus,
     ExecutionStatus,
     Health,
     LoadFailure,
@@ -104,17 +102,16 @@ def _status(model: Model, service: ServiceDep) -> ModelStatus:
 
 def _description(servable: Servable) -> dict[str, object]:
     manifest, graph = servable.manifest, servable.graph
-    evaluation, choice = manifest.evaluation, servable.choice
+    evaluation, runtime = manifest.evaluation, servable.runtime
     graphs = evaluation.graphs if evaluation and graph.kind == "padded" else {}
-    measured = graphs.get(graph_precision(servable.precision), {})
+    measured = graphs.get(runtime.precision, {})
     return {
         "task": manifest.task,
         "labels": list(manifest.labels),
         "max_length": manifest.max_length,
-        "precision": servable.precision,
-        "provider": servable.provider,
-        "execution": ExecutionStatus.model_validate(servable.execution, from_attributes=True),
-        "choice": choice and ChoiceStatus.model_validate(choice, from_attributes=True),
+        "precision": runtime.precision,
+        "provider": runtime.provider,
+        "execution": ExecutionStatus.model_validate(runtime.execution, from_attributes=True),
         "batch_invariant": servable.batch_invariant,
         "recipe": graph.recipe,
         "agreement": graph.parity.agreement,

@@ -1,6 +1,5 @@
 """Errors as application/problem+json: one helper for every route."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -12,8 +11,8 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.errors import ClassmarkError, Overloaded
-from app.schemas import FieldError
+from app.api.validation import validation_error
+from app.errors import BodyTooLarge, ClassmarkError, InvalidRequest, Overloaded
 from app.telemetry.metrics import Metrics
 
 MEDIA_TYPE = "application/problem+json"
@@ -21,17 +20,6 @@ REASONS = {
     401: "unauthorized", 403: "unauthorized", 429: "overload", 499: "cancelled",
     503: "not_ready", 504: "deadline",
 }  # fmt: skip
-# What to do about it, where pydantic's own message says only what is wrong.
-REMEDIES = {
-    "missing": "add the field",
-    "extra_forbidden": "remove the field or correct its name",
-    "string_unicode": "the text has a lone surrogate; send valid Unicode",
-    "string_too_short": "send a text of at least 1 character",
-    "text_nul": "remove it",
-    "too_short": "send at least 1",
-    "model_attributes_type": "send a JSON object",
-    "literal_error": "use one of these values",
-}
 
 
 class ProblemAnswer(NamedTuple):
@@ -51,18 +39,18 @@ def problem(
     status: int,
     title: str,
     detail: str,
-    errors: Sequence[FieldError] = (),
+    fields: Sequence[tuple[str, str]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> ProblemAnswer:
     """Build the answer, of the schema `Problem`, and count it as a rejection."""
     metrics.count_rejection(REASONS.get(status, "invalid" if status < 500 else "failed"))
     # Made without the schema: a service that is overloaded has no time for it.
-    fields: dict[str, Any] = {"title": title, "status": status, "detail": detail}
+    content: dict[str, Any] = {"title": title, "status": status, "detail": detail}
     if request_id is not None:
-        fields["request_id"] = request_id
-    if errors:
-        fields["errors"] = errors
-    return ProblemAnswer(status, {"content-type": MEDIA_TYPE, **(headers or {})}, to_json(fields))
+        content["request_id"] = request_id
+    if fields:
+        content["errors"] = [{"field": field, "problem": found} for field, found in fields]
+    return ProblemAnswer(status, {"content-type": MEDIA_TYPE, **(headers or {})}, to_json(content))
 
 
 def error_problem(metrics: Metrics, request_id: str | None, error: Exception) -> ProblemAnswer:
@@ -78,7 +66,8 @@ def error_problem(metrics: Metrics, request_id: str | None, error: Exception) ->
         headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    return problem(metrics, request_id, error.status, error.title, str(error), headers=headers)
+    fields = error.fields if isinstance(error, InvalidRequest) else ()
+    return problem(metrics, request_id, error.status, error.title, str(error), fields, headers)
 
 
 def _of(request: Request) -> tuple[Metrics, str | None]:
@@ -96,8 +85,7 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
         400: "the body could not be read as JSON in UTF-8; send a JSON object",
         404: f"there is no {request.url.path}; /docs lists what there is",
         405: f"{request.url.path} does not take {request.method}; /docs lists what it takes",
-        413: f"the body is over {request.app.state.service.settings.max_body_bytes} bytes; send "
-        "fewer or shorter inputs a request, or raise CLASSMARK_MAX_BODY_BYTES",
+        413: str(BodyTooLarge(request.app.state.service.settings.max_body_bytes)),
     }.get(exc.status_code, str(exc.detail))
     headers = dict(exc.headers) if exc.headers else None
     return problem(*_of(request), exc.status_code, title, detail, headers=headers).response()
@@ -105,43 +93,8 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
 
 async def on_invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
-    errors = exc.errors()
-    first = errors[0]
-    if first["type"] == "json_invalid":
-        where = f"{first['ctx']['error']} at character {first['loc'][-1]}"
-        detail = f"the body is not JSON: {where}; send a JSON object"
-        return problem(*_of(request), 400, "Not JSON", detail).response()
-    content_type = request.headers.get("content-type", "")
-    if first["loc"] == ("body",) and "json" not in content_type:
-        detail = f"the content type is {content_type or 'missing'!r}; send application/json"
-        return problem(*_of(request), 415, "Unsupported media type", detail).response()
-    fields = [FieldError(field=_field(e["loc"]), problem=_message(e)) for e in errors[:20]]
-    detail = f"{fields[0].field}: {fields[0].problem}"
-    if len(errors) > 1:
-        detail += f" ({len(errors)} problems in all)"
-    return problem(*_of(request), 422, "Invalid request", detail, fields).response()
-
-
-def _field(loc: Sequence[str | int]) -> str:
-    """Name a field as the caller wrote it: without the union branches pydantic adds."""
-    parts = loc[1:]
-    kept = [part for i, part in enumerate(parts) if not _is_branch(parts, i)]
-    return ".".join(map(str, kept)) or str(loc[0])
-
-
-def _is_branch(parts: Sequence[str | int], i: int) -> bool:
-    return parts[i] in ("text", "pair") and i > 0 and isinstance(parts[i - 1], int)
-
-
-def _message(error: dict[str, Any]) -> str:
-    value = error.get("input")
-    shown = f"{_brief(value)}: " if isinstance(value, (int, float, bool)) else ""
-    remedy = REMEDIES.get(error["type"])
-    return f"{shown}{error['msg']}" + (f"; {remedy}" if remedy else "")
-
-
-def _brief(value: object) -> str:
-    return json.dumps(value)[:40]
+    error = validation_error(exc.errors(), request.headers.get("content-type", ""))
+    return error_problem(*_of(request), error).response()
 
 
 def install_handlers(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""One request as metrics and log see it: its id, its labels, its time."""
+"""Records every request in metrics and log: its id, its labels, its time."""
 
 import itertools
 import logging
@@ -6,6 +6,10 @@ import re
 import secrets
 import time
 
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.service import Service
 from app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -17,7 +21,7 @@ _PROCESS = secrets.token_hex(4)
 _COUNT = itertools.count(1)
 
 
-class Observation:
+class RequestLog:
     """A request from its first byte to its answer.
 
     Attributes:
@@ -27,17 +31,13 @@ class Observation:
 
     __slots__ = ("_method", "_metrics", "_started", "model", "request_id", "route")
 
-    def __init__(self, metrics: Metrics, method: str, given_id: bytes) -> None:
+    def __init__(self, metrics: Metrics, method: str, given_id: str) -> None:
         self._started = time.perf_counter()
         self._metrics = metrics
         self._method = method
-        self.request_id = _request_id(given_id.decode("latin-1"))
+        self.request_id = _request_id(given_id)
         self.route, self.model = UNROUTED, ""
         metrics.requests_in_flight.inc()
-
-    def hand_over(self) -> None:
-        """Leave the request to another observation."""
-        self._metrics.requests_in_flight.dec()
 
     def end(self, status: int) -> None:
         """Count and time the request, and log it."""
@@ -60,6 +60,42 @@ class Observation:
                     "request_id": self.request_id,
                 },
             )
+
+
+class RequestLogMiddleware:
+    """Records every request to the framework, and asks its client to leave while draining.
+
+    Labels are route templates, never raw paths.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given_id = Headers(scope=scope).get("x-request-id", "")
+        log = RequestLog(self._service.metrics, scope["method"], given_id)
+        scope.setdefault("state", {})["request_id"] = log.request_id
+        status = 0
+
+        async def send_observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                added = [(b"x-request-id", log.request_id.encode())]
+                if self._service.lifecycle.draining:
+                    added.append((b"connection", b"close"))
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_observed)
+        finally:
+            log.route = getattr(scope.get("route"), "path", UNROUTED)
+            log.end(status or 500)
 
 
 def _request_id(given: str) -> str:

@@ -1,6 +1,7 @@
-"""Answers kept for texts that come again exactly as they came, while their version serves."""
+"""Keeps answers for texts that come again exactly as they came, while their version serves."""
 
 import weakref
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ from app.engine.text.encoding import TextInput
 # What an answer takes besides its text and its JSON: the key and the objects that hold it.
 OVERHEAD_BYTES = 600
 
+Version = weakref.ref[Servable]
+
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AnswerKey:
     """An input with all that decides its answer besides the servable.
 
     Attributes:
@@ -30,11 +33,12 @@ class Question:
         return 4 * self.source.characters  # what Python takes at most
 
 
-class ResultCache:
+class AnswerCache:
     """The latest answers as JSON, up to a number of bytes; used on the event loop only.
 
-    Keys hold a servable's id, not the servable, and its answers go when it does: a version that was
-    swapped out is neither kept alive nor ever answered from.
+    Answers are kept under a weak reference to their servable, so a version that was swapped out is
+    neither kept alive nor ever answered from. It may die on any thread; that thread only leaves
+    word, and the next use of the cache drops what it left.
 
     Args:
         max_bytes: 0 keeps nothing.
@@ -44,10 +48,11 @@ class ResultCache:
     def __init__(self, max_bytes: int, lookups: Counter) -> None:
         self._max_bytes = max_bytes
         self._lookups = lookups
-        self._answers: LRUCache[tuple[int, Question], tuple[int, str]] = LRUCache(
+        self._answers: LRUCache[tuple[Version, AnswerKey], tuple[int, str]] = LRUCache(
             max(1, max_bytes), getsizeof=lambda kept: kept[0]
         )
-        self._known: set[int] = set()
+        self._known: set[Version] = set()
+        self._dead: deque[Version] = deque()
 
     @property
     def enabled(self) -> bool:
@@ -56,26 +61,31 @@ class ResultCache:
     @property
     def bytes(self) -> float:
         """What the kept answers take, by estimate."""
+        self._drop_dead()
         return float(self._answers.currsize)
 
-    def get(self, servable: Servable, question: Question) -> str | None:
+    def get(self, servable: Servable, key: AnswerKey) -> str | None:
         """Return the answer's JSON, or None."""
-        kept = self._answers.get((id(servable), question))
+        self._drop_dead()
+        kept = self._answers.get((weakref.ref(servable), key))
         self._lookups.labels(servable.name, "miss" if kept is None else "hit").inc()
         return None if kept is None else kept[1]
 
-    def put(self, servable: Servable, question: Question, answer: str) -> None:
+    def put(self, servable: Servable, key: AnswerKey, answer: str) -> None:
         """Keep an answer, unless it alone is over the limit; the longest unused ones go."""
-        size = question.bytes + len(answer) + OVERHEAD_BYTES
+        self._drop_dead()
+        size = key.bytes + len(answer) + OVERHEAD_BYTES
         if size > self._max_bytes:
             return
-        key = id(servable)
-        if key not in self._known:
-            self._known.add(key)
-            weakref.finalize(servable, self._drop, key)
-        self._answers[key, question] = size, answer
+        version = weakref.ref(servable)
+        if version not in self._known:
+            self._known.add(version)
+            weakref.finalize(servable, self._dead.append, version).atexit = False
+        self._answers[version, key] = size, answer
 
-    def _drop(self, servable_id: int) -> None:
-        self._known.discard(servable_id)
-        for key in [key for key in self._answers if key[0] == servable_id]:
-            del self._answers[key]
+    def _drop_dead(self) -> None:
+        while self._dead:
+            version = self._dead.popleft()
+            self._known.discard(version)
+            for key in [key for key in self._answers if key[0] is version]:
+                del self._answers[key]

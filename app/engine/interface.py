@@ -1,4 +1,4 @@
-"""What the HTTP side needs of an engine, in this process or in another."""
+"""The interface that the HTTP side has to an engine, in this process or in another."""
 
 import asyncio
 import logging
@@ -6,22 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.engine.answers.decoding import Logits
+from app.engine.batching.admission import TIME_RAN_OUT
 from app.engine.batching.scheduler import Clock
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import ClassmarkError, DeadlineExceeded
 
 logger = logging.getLogger(__name__)
 
-TIME_RAN_OUT = (
-    "the request's time ran out while it was queued or running; allow more time with "
-    "X-Request-Timeout-Seconds or CLASSMARK_REQUEST_TIMEOUT_SECONDS, or add a replica"
-)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class RunResult:
     """Logits in the order of the encodings, and how long the slowest entry queued and ran."""
 
     logits: list[Logits]
@@ -29,7 +24,7 @@ class Run:
     run_seconds: float
 
 
-class Pending(ABC):
+class PendingRun(ABC):
     """The encodings of one request at an engine; on the event loop's thread only.
 
     Args:
@@ -42,7 +37,7 @@ class Pending(ABC):
         self._error: ClassmarkError | None = None
         self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
 
-    def result(self) -> Run:
+    def result(self) -> RunResult:
         """Return every encoding's logits; raise the first error."""
         if self._error is not None:
             raise self._error
@@ -55,7 +50,7 @@ class Pending(ABC):
         self._drop()
 
     @abstractmethod
-    def _read(self) -> Run: ...
+    def _read(self) -> RunResult: ...
 
     @abstractmethod
     def _drop(self) -> None:
@@ -77,7 +72,7 @@ class Pending(ABC):
         self._finish()
 
 
-class Runner(ABC):
+class Engine(ABC):
     """Runs encodings of any servable."""
 
     @property
@@ -91,7 +86,7 @@ class Runner(ABC):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
-    ) -> Pending:
+    ) -> PendingRun:
         """Take the encodings of one request, which may share batches with others.
 
         Whoever submits closes what this returns, whatever its end.
@@ -101,36 +96,22 @@ class Runner(ABC):
             on_done: called once, on the event loop, when there is a result.
 
         Raises:
-            Overloaded, NotReady: nothing was taken.
+            Overloaded, NotReady, DeadlineExceeded: nothing was taken.
         """
+
+    @property
+    @abstractmethod
+    def expected_wait_seconds(self) -> float:
+        """How long a short request submitted now waits before it runs, as far as is known here."""
 
     @abstractmethod
     def check_admission(self, deadline: float) -> None:
-        """Raise Overloaded or NotReady if `submit` would, before the request has cost anything.
+        """Raise what `submit` would, before the request has cost anything.
 
-        An engine that cannot know yet says nothing; the result then says it.
+        Raises:
+            Overloaded, NotReady, DeadlineExceeded: of a short request with this deadline.
         """
 
     @abstractmethod
     def unready_reason(self) -> str | None:
         """Return why nothing can be run now, or None if it can."""
-
-    async def run(self, servable: Servable, encodings: Sequence[Encoding], deadline: float) -> Run:
-        """Submit, and wait for the result.
-
-        Raises:
-            Overloaded, NotReady: nothing was run.
-            DeadlineExceeded, InferenceFailed: the other encodings of the request are dropped.
-        """
-        done = asyncio.get_running_loop().create_future()
-
-        def on_done() -> None:
-            if not done.cancelled():
-                done.set_result(None)
-
-        pending = self.submit(servable, encodings, deadline, on_done)
-        try:
-            await done
-            return pending.result()
-        finally:
-            pending.close()

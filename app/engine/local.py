@@ -1,21 +1,20 @@
-"""The event loop's door to scheduler and executors."""
+"""The engine of this process: connects the event loop with scheduler and executors."""
 
 import asyncio
 import functools
 import time
 from collections.abc import Callable, Sequence
 
-from app.engine.answers.decoding import Logits
 from app.engine.batching.entry import Entry, Runnable
-from app.engine.batching.executors import Completed, ExecutorPool, Health
+from app.engine.batching.executors import CompletedBatch, ExecutorPool, ExecutorStates
 from app.engine.batching.scheduler import Clock, Scheduler
-from app.engine.interface import Pending, Run, Runner
-from app.engine.text.encoding import Encoding
-from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
+from app.engine.interface import Engine, PendingRun, RunResult
+from app.engine.text.encoding import Encoding, Logits
+from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, InvalidRequest
 from app.telemetry.metrics import Metrics
 
 
-class Submission(Pending):
+class LocalRun(PendingRun):
     """The entries of one request; it ends with the last of them, or with the first error."""
 
     def __init__(
@@ -39,14 +38,14 @@ class Submission(Pending):
         if self._open == 0 or isinstance(entry.outcome, ClassmarkError):
             self._finish()
 
-    def _read(self) -> Run:
+    def _read(self) -> RunResult:
         logits: list[Logits] = []
         for entry in self.entries:
             if isinstance(entry.outcome, ClassmarkError):
                 raise entry.outcome
             if entry.outcome is not None:
                 logits.append(entry.outcome)
-        return Run(
+        return RunResult(
             logits,
             max([entry.started_at - entry.submitted_at for entry in self.entries]),
             max([entry.ended_at - entry.started_at for entry in self.entries]),
@@ -61,7 +60,7 @@ class Submission(Pending):
             entry.end(Cancelled("nobody waits for this entry any more"), self._clock())
 
 
-class Engine(Runner):
+class LocalEngine(Engine):
     """Runs encodings of any servable on this process's device."""
 
     def __init__(
@@ -89,9 +88,7 @@ class Engine(Runner):
         self._loop = asyncio.get_running_loop()
         self._pool.start()
         self._metrics.queue_entries.set_function(lambda: self.scheduler.queued)
-        self._metrics.queue_expected_wait_seconds.set_function(
-            lambda: self.scheduler.expected_wait_seconds
-        )
+        self._metrics.queue_expected_wait_seconds.set_function(lambda: self.expected_wait_seconds)
         for state in ("alive", "busy", "stuck"):
             self._metrics.executors.labels(state).set_function(
                 functools.partial(self._executors_in, state)
@@ -106,8 +103,12 @@ class Engine(Runner):
     def _executors_in(self, state: str) -> float:
         return float(getattr(self.health(), state))
 
-    def health(self) -> Health:
+    def health(self) -> ExecutorStates:
         return self._pool.health()
+
+    @property
+    def expected_wait_seconds(self) -> float:
+        return self.scheduler.expected_wait_seconds
 
     def check_admission(self, deadline: float) -> None:
         self.scheduler.check_admission(deadline)
@@ -127,15 +128,20 @@ class Engine(Runner):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
-    ) -> Submission:
-        return Submission(self.scheduler, self._clock, servable, encodings, deadline, on_done)
+    ) -> LocalRun:
+        if not all(encoding.tokens for encoding in encodings):
+            raise InvalidRequest(
+                "an input has no token that the model knows, such as one of blanks alone; leave it "
+                "out, or send a text"
+            )
+        return LocalRun(self.scheduler, self._clock, servable, encodings, deadline, on_done)
 
-    def _deliver(self, completed: Completed) -> None:
+    def _deliver(self, completed: CompletedBatch) -> None:
         """Hand a batch over to the event loop: one wake-up for all its entries."""
         assert self._loop is not None  # executors run only after start()
         self._loop.call_soon_threadsafe(self._settle, completed)
 
-    def _settle(self, completed: Completed) -> None:
+    def _settle(self, completed: CompletedBatch) -> None:
         batch, now = completed.batch, self.clock()
         for entry, outcome in zip(batch.entries, completed.outcomes, strict=True):
             entry.end(outcome, now)
@@ -149,7 +155,7 @@ class Engine(Runner):
             )
         self._observe(completed)
 
-    def _observe(self, completed: Completed) -> None:
+    def _observe(self, completed: CompletedBatch) -> None:
         batch, model = completed.batch, completed.batch.servable.name
         if completed.failed:
             self._metrics.batch_failures.labels(model).inc()

@@ -1,59 +1,59 @@
-"""A process of a service with several; started by the supervisor, never by hand."""
+"""Starts a process of a service with several; run by the supervisor, never by hand."""
 
 import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from app import python_tuning
 from app.engine.backends.base import Backend
-from app.main import make_backends
+from app.main import make_backend
 from app.settings import Settings
 from app.telemetry.logging import configure_logging
-from app.workers.supervisor_link import Assignment, Control, Line
+from app.workers.supervisor_link import Link, SupervisorLink, WorkerSpec
 
-BackendsMaker = Callable[[Settings], Sequence[Backend]]
+BackendMaker = Callable[[Settings], Backend]
 
 
-def main(make_backends: BackendsMaker = make_backends) -> int:
+def main(make_backend: BackendMaker = make_backend) -> int:
     """Be what the supervisor says, over the socket whose descriptor is the last argument."""
     # The supervisor alone decides when a process ends, and in which order.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     end = socket.socket(fileno=int(sys.argv[-1]))
     try:
-        _run(_be_what_is_asked(end, make_backends))
+        return _run(_serve(end, make_backend))
     except (ValueError, OSError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
-    return 0
 
 
-async def _be_what_is_asked(end: socket.socket, make_backends: BackendsMaker) -> None:
-    line = await Line.open(end)
-    message = await line.receive()
+async def _serve(end: socket.socket, make_backend: BackendMaker) -> int:
+    link = await Link.open(end)
+    message = await link.receive()
     if message is None:  # the supervisor ended meanwhile
-        return
-    assignment = Assignment(**message)
-    settings = assignment.read_settings()
+        return 0
+    spec = WorkerSpec(**message)
+    settings = spec.read_settings()
     python_tuning.tune()
-    configure_logging(settings.log_format, settings.log_level, assignment.role)
-    control = Control(line)
-    if assignment.role == "engine":
-        from app.workers.engine.process import serve_engine
+    configure_logging(settings.log_format, settings.log_level, spec.role)
+    supervisor = SupervisorLink(link)
+    try:
+        if spec.role == "engine":
+            from app.workers.engine.process import serve_engine
 
-        await serve_engine(assignment, control, make_backends(settings))
-    else:
+            return await serve_engine(spec, supervisor, make_backend(settings))
         from app.workers.front_end.process import serve_front_end
 
-        await serve_front_end(assignment, control)
-    control.close()
+        return await serve_front_end(spec, supervisor)
+    finally:
+        supervisor.close()
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Coroutine[Any, Any, int]) -> int:
     """Run on uvloop where there is one, as uvicorn does."""
     factory = None
     with suppress(ImportError):
@@ -61,7 +61,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(work)
+        return runner.run(work)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A process's line to its supervisor: JSON, a message a line, over a socket both inherit.
+"""Links a process with its supervisor: JSON, a message a line, over a socket both inherit.
 
-The supervisor's first message says what the process is. When the line ends the other side is gone,
+The supervisor's first message says what the process is. When the link ends the other side is gone,
 however it went: so no process outlives its supervisor.
 """
 
@@ -22,13 +22,17 @@ from app.workers.metrics_merge import take_snapshot
 logger = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
+EXPOSITION_WITHIN_SECONDS = 10.0
 SUPERVISOR_GONE = (
     "the supervisor is gone and the service ends; look into its log, and start it again"
+)
+SUPERVISOR_SILENT = (
+    f"the supervisor has not answered for {EXPOSITION_WITHIN_SECONDS:.0f} s; look into its log"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class WorkerSpec:
     """What a process is to be.
 
     Attributes:
@@ -48,7 +52,7 @@ class Assignment:
         return Settings.model_validate(self.settings)
 
 
-class Line:
+class Link:
     """Messages over one socket."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,7 +60,7 @@ class Line:
         self._writer = writer
 
     @classmethod
-    async def open(cls, end: socket.socket) -> "Line":
+    async def open(cls, end: socket.socket) -> "Link":
         return cls(*await asyncio.open_connection(sock=end, limit=MAX_LINE_BYTES))
 
     def send(self, **message: Any) -> None:
@@ -72,7 +76,7 @@ class Line:
         except ConnectionError:
             return None
         except ValueError:  # no JSON, or a line over the limit
-            logger.exception("a message that makes no sense, the line is given up")
+            logger.exception("a message that makes no sense, the link is given up")
             return None
         return message
 
@@ -80,50 +84,53 @@ class Line:
         self._writer.close()
 
 
-class Control:
-    """The end of the line in a supervised process."""
+class SupervisorLink:
+    """The end of the link in a supervised process."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, link: Link) -> None:
+        self._link = link
         self._numbers = itertools.count(1)
         self._scrapes: dict[int, asyncio.Future[bytes]] = {}
         self._gone = False
 
     def tell(self, event: str, **fields: Any) -> None:
         """Tell the supervisor that this process is `listening`, or that models have `started`."""
-        self._line.send(event=event, **fields)
+        self._link.send(event=event, **fields)
 
     async def exposition(self) -> bytes:
         """Return what was measured in all processes, in Prometheus' text format.
 
         Raises:
-            NotReady: the supervisor, which alone knows them all, is gone.
+            NotReady: the supervisor, which alone knows them all, is gone, or does not answer.
         """
         if self._gone:
             raise NotReady(SUPERVISOR_GONE)
         number = next(self._numbers)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._scrapes[number] = answer
-        self._line.send(event="scrape", number=number)
+        self._link.send(event="scrape", number=number)
         try:
-            return await answer
+            async with asyncio.timeout(EXPOSITION_WITHIN_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise NotReady(SUPERVISOR_SILENT) from None
         finally:
             del self._scrapes[number]
 
     def close(self) -> None:
-        self._line.close()
+        self._link.close()
 
     async def follow(
         self, registry: CollectorRegistry, commands: Mapping[str, Callable[[], object]]
     ) -> None:
         """Do as the supervisor says until it is gone; then `stop`."""
-        while (message := await self._line.receive()) is not None:
+        while (message := await self._link.receive()) is not None:
             match message["do"]:
                 case "ping":
-                    self._line.send(event="pong")
+                    self._link.send(event="pong")
                 case "collect":
                     snapshot = take_snapshot(registry)
-                    self._line.send(event="collected", families=snapshot)
+                    self._link.send(event="collected", families=snapshot)
                 case "expose":
                     answer = self._scrapes.get(message["number"])
                     if answer is not None and not answer.done():

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.cuda.backend import BUDGET_TOKENS, FLASH_FROM, MOST_GRAPHS
 from app.engine.backends.cuda.buckets import plan
 from app.engine.backends.packing import Extent, measure, pack, unpack
 from app.engine.backends.padding import pad, unpad
+from app.engine.text.encoding import Logits
 from benchmarks.gpu.runners import Subject, Unavailable
 from benchmarks.gpu.streams import Batch, Layout
 

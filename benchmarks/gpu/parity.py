@@ -9,8 +9,8 @@ from typing import Any, get_args
 import numpy as np
 
 from app.bundle import Task, open_bundle
-from app.engine.answers.decoding import Logits, label_scores
-from app.engine.text.encoding import TextInput
+from app.engine.answers.decoding import label_scores
+from app.engine.text.encoding import Logits, TextInput
 from app.engine.text.tokenization import Tokenizer
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.bundles import answer, open_subject, write_bundle

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.bundle import Bundle
-from app.engine.answers.decoding import Logits
+from app.engine.text.encoding import Logits
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.models import Network
 from benchmarks.gpu.streams import Batch, Layout

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.selection import select_backends
 from app.engine.models.servable import Servable
+from app.engine.text.encoding import Logits
 from app.errors import BundleError
 from benchmarks.gpu.runners import Subject, Unavailable
 from benchmarks.gpu.streams import Batch, Layout

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.padding import pad, unpad
+from app.engine.text.encoding import Logits
 from benchmarks.gpu.runners import Subject, Unavailable
 from benchmarks.gpu.streams import Batch, Layout, padded_length
 

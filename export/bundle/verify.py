@@ -7,11 +7,11 @@ import numpy as np
 from rich.console import Console
 
 from app.bundle import Bundle, ProblemType, open_bundle
-from app.engine.answers.decoding import Logits, label_scores
+from app.engine.answers.decoding import label_scores
 from app.engine.backends.base import Backend, Mode
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import TextInput
+from app.engine.text.encoding import Logits, TextInput
 from app.errors import BundleError
 from export.bundle.ways import ways_to_run
 from export.errors import GateFailed

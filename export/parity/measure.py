@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.bundle import Parity
-from app.engine.answers.decoding import Logits, label_scores
+from app.engine.answers.decoding import label_scores
 from app.engine.backends.base import Session
 from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.batching.executors import available_cpus
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
 from export.checkpoint.config import ModelConfig
 from export.checkpoint.load import Checkpoint

@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
 from app.bundle import ScoreReference
-from app.engine.answers.decoding import Logits, label_scores, stitch_windows
-from app.engine.answers.entities import Entity, decode_entities
+from app.engine.answers.decoding import label_scores, stitch_windows
+from app.engine.answers.entities import EntitySpan, decode_entities
 from app.engine.answers.tags import groups
+from app.engine.text.encoding import Logits
 from export.checkpoint.config import ModelConfig
 from export.reference.examples import Span
 from export.reference.workload import Workload
@@ -121,7 +122,7 @@ def _entity_metrics(
 
 def find_entities(
     config: ModelConfig, workload: Workload, index: int, logits: Logits, temperature: float = 1.0
-) -> list[Entity]:
+) -> list[EntitySpan]:
     """Return the entities that some logits of an input mean, as the service would find them."""
     encoded = workload.encoded[index]
     tokens = stitch_windows(encoded, [logits])

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from app.bundle import AggregationStrategy
-from app.engine.answers.decoding import Logits
 from app.engine.batching.executors import available_cpus
 from app.engine.models.servable import WINDOW_STRIDE_TOKENS
-from app.engine.text.encoding import EncodedInput, Encoding, TextInput
+from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
 from app.engine.text.tokenization import Tokenizer
 from export.checkpoint.load import Checkpoint
 from export.errors import GateFailed

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -40,13 +39,4 @@ def test_importing_the_service_reads_no_setting_and_starts_nothing() -> None:
         "os.environ['CLASSMARK_PORT'] = 'no number'\n"
         "import app.main\n"
         "assert threading.active_count() == 1, threading.enumerate()"
-    )
-
-
-def test_openvino_is_imported_only_where_it_is_wanted(tmp_path: Path) -> None:
-    run(
-        "import app.main, sys\n"
-        "from app.settings import Settings\n"
-        f"app.main.create_app(Settings(model_store={str(tmp_path)!r}))\n"
-        "assert 'openvino' not in sys.modules"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import NotAuthenticated, NotAuthorized
-from app.security import make_gate, read_keys
+from app.security import make_authorizer, read_keys
 from tests.support.server import serving
 
 
@@ -23,7 +23,7 @@ def keys_file(tmp_path: Path) -> Path:
 
 
 def test_a_key_opens_its_scopes_and_no_other(keys_file: Path) -> None:
-    gate = make_gate(keys_file, on_loopback=True, allow_anonymous=False)
+    gate = make_authorizer(keys_file, on_loopback=True, allow_anonymous=False)
     gate.check("Bearer p-key", "predict")
     gate.check("bearer a-key", "admin")
     with pytest.raises(
@@ -34,15 +34,15 @@ def test_a_key_opens_its_scopes_and_no_other(keys_file: Path) -> None:
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic p-key", "p-key"])
 def test_without_a_known_key_nothing_opens(keys_file: Path, header: str | None) -> None:
-    gate = make_gate(keys_file, on_loopback=True, allow_anonymous=False)
+    gate = make_authorizer(keys_file, on_loopback=True, allow_anonymous=False)
     with pytest.raises(NotAuthenticated):
         gate.check(header, "predict")
 
 
 def test_without_keys_all_is_open_on_loopback_and_predictions_at_most_elsewhere() -> None:
-    local = make_gate(None, on_loopback=True, allow_anonymous=False)
+    local = make_authorizer(None, on_loopback=True, allow_anonymous=False)
     local.check(None, "admin")
-    published = make_gate(None, on_loopback=False, allow_anonymous=True)
+    published = make_authorizer(None, on_loopback=False, allow_anonymous=True)
     published.check(None, "predict")
     with pytest.raises(NotAuthenticated):
         published.check(None, "admin")
@@ -63,7 +63,7 @@ def test_a_made_key_is_shown_once_and_its_hash_opens(tmp_path: Path) -> None:
     path.write_text(made.stdout)
     key = made.stderr.split(": ")[-1].strip()
     assert key not in made.stdout
-    make_gate(path, on_loopback=False, allow_anonymous=False).check(f"Bearer {key}", "admin")
+    make_authorizer(path, on_loopback=False, allow_anonymous=False).check(f"Bearer {key}", "admin")
 
 
 def test_keys_guard_the_service_but_not_its_health(keys_file: Path, store: Path) -> None:

@@ -33,10 +33,6 @@ def start(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         ({"CLASSMARK_HOST": "0.0.0.0"}, "set CLASSMARK_API_KEYS_FILE"),
         ({"CLASSMARK_MODEL_STORE": "/nowhere"}, "make models"),
         ({"CLASSMARK_DEVICE": "tpu"}, "CLASSMARK_DEVICE"),
-        (
-            {"CLASSMARK_BACKEND": "openvino", "CLASSMARK_DEVICE": "cuda"},
-            "CLASSMARK_BACKEND=onnxruntime",
-        ),
     ],
 )
 def test_a_bad_setting_stops_the_start_with_a_sentence(

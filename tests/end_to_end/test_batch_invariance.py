@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from app.bundle import Precision, open_bundle
-from app.engine.answers.decoding import Logits, label_scores
+from app.engine.answers.decoding import label_scores
+from app.engine.text.encoding import Logits
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.servable import Servable

@@ -1,16 +1,15 @@
-"""Backends behind the engine's seam: ONNX Runtime under other names."""
+"""A backend behind the engine's seam: ONNX Runtime that says what a test wants it to say."""
 
 from collections.abc import Container, Sequence
 
-from app.bundle import GraphFile, Manifest, RuntimePrecision
-from app.engine.answers.decoding import Logits
+from app.bundle import GraphFile, Manifest, Precision
 from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 
 
 class FakeBackend(OnnxRuntimeBackend):
-    """Computes everything in fp32, whatever it says.
+    """Computes every graph that it is given.
 
     Args:
         wrong: precisions in which its answers are wrong.
@@ -19,21 +18,11 @@ class FakeBackend(OnnxRuntimeBackend):
         loaded: the precisions that were loaded, in turn.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *precisions: RuntimePrecision,
-        wrong: Container[RuntimePrecision] = (),
-        invariant: bool = True,
-    ) -> None:
+    def __init__(self, *precisions: Precision, wrong: Container[Precision] = ()) -> None:
         super().__init__()
-        self.name = name
         self.modes = tuple(map(Mode, precisions or ("fp32",)))
-        self.loaded: list[RuntimePrecision] = []
-        self._wrong, self._invariant = wrong, invariant
-
-    def keeps_invariance(self, mode: Mode) -> bool:
-        return self._invariant
+        self.loaded: list[Precision] = []
+        self._wrong = wrong
 
     def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         self.loaded.append(mode.precision)

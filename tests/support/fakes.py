@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.engine.answers.decoding import Logits
 from app.engine.batching.cost_model import Cost
 from app.engine.batching.entry import Entry
-from app.engine.text.encoding import Encoding, blank
+from app.engine.text.encoding import Encoding, Logits, blank
 
 
 class FakeClock:
@@ -27,10 +26,13 @@ def encoding(tokens: int, first_id: int = 1) -> Encoding:
 
 POISON = 666
 DEADLY = 667
+NOT_FINITE = {668: float("nan"), 669: float("inf"), 670: float("-inf")}
 
 
 class FakeServable:
-    """Answers with each entry's first id and length; fails on POISON, kills its thread on DEADLY.
+    """Answers with each entry's first id and length; NOT_FINITE has other answers for some ids.
+
+    It fails on POISON, and kills its thread on DEADLY.
 
     With `gate`, every run waits until the test opens it; `entered` tells that one is waiting.
     """
@@ -60,7 +62,10 @@ class FakeServable:
             raise SystemExit("the thread is killed")
         if POISON in ids:
             raise ValueError("poison")
-        return [np.array([e.ids[0], e.tokens], dtype=np.float32) for e in encodings]
+        return [
+            np.array([NOT_FINITE.get(int(e.ids[0]), e.ids[0]), e.tokens], dtype=np.float32)
+            for e in encodings
+        ]
 
 
 class Ended:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from app.engine.batching.entry import Batch, Entry
-from app.engine.batching.idle_threads import Idle
+from app.engine.batching.idle_threads import IdleThreads
 from app.engine.batching.scheduler import Scheduler
 from app.errors import NotReady, Overloaded
 from tests.support.fakes import FakeClock
@@ -23,7 +23,7 @@ class WouldWait(Exception):
         self.seconds = seconds
 
 
-class NeverWaits(Idle):
+class NeverWaits(IdleThreads):
     def wait(self, seconds: float | None) -> None:
         raise WouldWait(seconds)
 

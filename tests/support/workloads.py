@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.bundle import ProblemType, TagScheme
-from app.engine.answers.decoding import Logits
-from app.engine.text.encoding import EncodedInput, TextInput
+from app.engine.text.encoding import EncodedInput, Logits, TextInput
 from export.checkpoint.config import ModelConfig
 from export.reference.examples import Example
 from export.reference.workload import Workload

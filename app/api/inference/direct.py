@@ -1,84 +1,96 @@
-"""A plain request and its answer, the short way: no ASGI scope, message or task.
+"""One inference request, from its head to its answer: no ASGI scope, message or task.
+
+    begin:   authorise
+    answer:  admit -> validate -> encode -> submit -> decode -> respond
 
 Routing, dependencies, validation field by field and a task each cost the framework more than a
-short text costs to encode. Here a body that is valid for its schema goes straight to the engine,
-and the batch it ran in straight to the answer.
+short text costs to encode. Here a valid body goes straight to the engine, and the batch it ran in
+straight to the answer; whatever goes wrong on the way is the answer.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
-from pydantic import ValidationError
-
-from app.api.auth import Service
-from app.api.inference.job import Inference
-from app.api.inference.lanes import Lane
+from app.api.inference.job import InferenceJob
+from app.api.inference.reader import RequestReader
+from app.api.inference.routes import InferenceRoute
 from app.api.problems import error_problem
-from app.api.request_log import Observation
-from app.engine.interface import Pending
-from app.errors import Cancelled, ClassmarkError
-from app.schemas import InferenceRequest
+from app.api.request_log import RequestLog
+from app.engine.batching.admission import TIME_RAN_OUT
+from app.engine.interface import PendingRun
+from app.engine.text.text_pool import Work
+from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
+from app.service import Service
 
 logger = logging.getLogger(__name__)
 
-Headers = list[tuple[bytes, bytes]]
+ResponseHeaders = list[tuple[bytes, bytes]]
 
 
 class Connection(Protocol):
-    """What an exchange needs of the connection it came over."""
+    """What a request needs of the connection it came over."""
 
-    def respond(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
-        """Write the answer; the exchange is then over."""
+    def send_continue(self) -> None:
+        """Tell the client to send the body."""
         ...
 
-    def hand_over(self, body: bytes) -> None:
-        """Let the framework answer the request instead."""
+    def respond(
+        self, status: int, headers: ResponseHeaders, body: bytes, *, keep_alive: bool
+    ) -> None:
+        """Write the answer; the request is then over."""
         ...
 
 
-class Exchange:
-    """One plain request on a connection.
+class DirectRequest:
+    """One inference request on a connection.
 
     It stands in the connection where uvicorn keeps its own `RequestResponseCycle`, so it has what
     uvicorn reads and writes there.
 
     Attributes:
+        reader: takes the body as it comes.
         response_complete: nothing more will be written; uvicorn may start what is pipelined.
         disconnected: uvicorn sets it when the client has gone.
         keep_alive: whether the connection stays open; uvicorn clears it when it shuts down.
     """
 
     __slots__ = (
-        "_body", "_connection", "_inference", "_key", "_lane", "_observation", "_pending",
-        "_service", "disconnected", "keep_alive", "response_complete",
+        "_answering", "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending",
+        "_route", "_service", "_text_work", "_timer", "disconnected", "keep_alive", "reader",
+        "response_complete",
     )  # fmt: skip
 
     def __init__(
         self,
         service: Service,
         connection: Connection,
-        lane: Lane,
+        route: InferenceRoute,
         headers: Mapping[bytes, bytes],
         *,
         keep_alive: bool,
+        expects_continue: bool,
     ) -> None:
         self._service = service
         self._connection = connection
-        self._lane = lane
-        self._key = headers.get(b"authorization")
-        self._body: list[bytes] = []
-        self._inference: Inference | None = None
-        self._pending: Pending | None = None
-        given_id = headers.get(b"x-request-id", b"")
-        self._observation = Observation(service.metrics, "POST", given_id)
-        self._observation.route = lane.path
+        self._route = route
+        self.reader = RequestReader(headers, service.settings.max_body_bytes)
+        self._expects_continue = expects_continue
+        self._answering = False
+        self._deadline = 0.0
+        self._job: InferenceJob | None = None
+        self._pending: PendingRun | None = None
+        self._text_work: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._log = RequestLog(service.metrics, "POST", self.reader.header("x-request-id"))
+        self._log.route = route.path
         self.response_complete = self.disconnected = False
         self.keep_alive = keep_alive
 
     @property
-    def message_event(self) -> "Exchange":
+    def message_event(self) -> "DirectRequest":
         return self
 
     def set(self) -> None:
@@ -86,71 +98,110 @@ class Exchange:
         if not self.response_complete:
             self._refuse(Cancelled("the client closed the connection before the answer"))
 
-    def receive(self, body: bytes) -> None:
-        """Take a part of the body."""
-        self._body.append(body)
+    def begin(self) -> None:
+        """Judge the head; the requests before this one are answered."""
+        self._attempt(self._authorise)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the body is here and `answer` has not been called."""
+        return self.reader.is_whole and not self._answering
 
     def answer(self) -> None:
-        """Answer, now or later; the whole body is here."""
-        self._attempt(self._read)
+        """Answer, now or later."""
+        self._answering = True
+        self._attempt(self._admit)
 
-    def _read(self) -> None:
-        service, raw = self._service, b"".join(self._body)
-        service.gate.check(self._key.decode("latin-1") if self._key else None, "predict")
-        deadline = service.engine.clock() + service.settings.request_timeout_seconds
-        if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
-            service.engine.check_admission(deadline)
-        try:
-            body = self._lane.schema.model_validate_json(raw)
-        except ValidationError:  # the framework says why
-            self.response_complete = True
-            self._observation.hand_over()
-            self._connection.hand_over(raw)
-        else:
-            self._begin(body, deadline)
+    def _authorise(self) -> None:
+        self._service.authorizer.check(self.reader.header("authorization") or None, "predict")
+        self.reader.check_length()
+        if self._expects_continue and not self.reader.is_whole:
+            self._connection.send_continue()
 
-    def _begin(self, body: InferenceRequest, deadline: float) -> None:
+    def _admit(self) -> None:
         service = self._service
-        task = self._lane.plan(service.registry, body)
-        self._observation.model = task.servable.name
-        self._inference = inference = Inference(service, task, body)
-        inference.recall()
-        if not inference.wanted:
-            self._respond(inference)
+        self.reader.check_length()
+        limit = service.settings.request_timeout_seconds
+        self._deadline = service.engine.clock() + self.reader.timeout_seconds(limit)
+        if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
+            service.engine.check_admission(self._deadline)
+        self._validate()
+
+    def _validate(self) -> None:
+        service = self._service
+        body = self.reader.parse(self._route.schema)
+        task = self._route.make_task(service.registry, body)
+        self._log.model = task.servable.name
+        self._job = job = InferenceJob(service, task, body)
+        job.look_up()
+        if job.is_answered:
+            self._respond()
             return
         if service.cache.enabled:
-            service.engine.check_admission(deadline)
+            service.engine.check_admission(self._deadline)
+        self._encode(job)
 
-        def submit() -> None:
-            self._pending = service.engine.submit(
-                task.servable, inference.encodings, deadline, self._run_ended
-            )
-
-        if inference.is_short:
-            inference.encode()
-            submit()
+    def _encode(self, job: InferenceJob) -> None:
+        if job.encodes_quickly:
+            job.encode()
+            self._submit()
         else:
-            encoding = asyncio.get_running_loop().run_in_executor(None, inference.encode)
-            encoding.add_done_callback(lambda done: self._encoded(done, submit))
+            self._service.text_pool.check_admission("encode", job.characters, self._deadline)
+            self._work_aside("encode", job.characters, job.encode, self._submit)
 
-    def _encoded(self, encoding: asyncio.Future[None], submit: Callable[[], None]) -> None:
-        def go_on() -> None:
-            encoding.result()
-            submit()
-
-        if self.response_complete:  # the client has gone meanwhile
-            encoding.exception()  # looked at, or asyncio reports it as missed
-        else:
-            self._attempt(go_on)
+    def _submit(self) -> None:
+        assert self._job is not None  # it was encoded
+        self._pending = self._service.engine.submit(
+            self._job.servable, self._job.encodings, self._deadline, self._run_ended
+        )
 
     def _run_ended(self) -> None:
         self._attempt(self._decode)
 
     def _decode(self) -> None:
         assert self._pending is not None  # what ended here was submitted
-        assert self._inference is not None
-        self._inference.decode(self._pending.result())
-        self._respond(self._inference)
+        assert self._job is not None
+        job, run = self._job, self._pending.result()
+        if job.decodes_quickly:
+            job.decode(run)
+            self._respond()
+        else:
+            self._work_aside("decode", job.tokens, partial(job.decode, run), self._respond)
+
+    def _respond(self) -> None:
+        job = self._job
+        assert job is not None  # it is answered
+        job.remember()
+        timing = (b"server-timing", job.timing.encode())
+        self._end(200, [timing, (b"content-type", b"application/json")], job.content)
+        job.observe()
+
+    def _work_aside(
+        self, kind: Work, size: int, work: Callable[[], None], then: Callable[[], None]
+    ) -> None:
+        """Do what takes long on another thread, then go on here; until then time may run out."""
+        seconds = self._deadline - self._service.engine.clock()
+        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._time_out)
+        self._text_work = self._service.text_pool.run(kind, size, work)
+        self._text_work.add_done_callback(partial(self._text_work_ended, then))
+
+    def _text_work_ended(self, then: Callable[[], None], work: asyncio.Future[None]) -> None:
+        if self.response_complete:  # the client has gone meanwhile, or the time ran out
+            if not work.cancelled():
+                work.exception()  # looked at, or asyncio reports it as missed
+            return
+        assert self._timer is not None  # it was set with the work
+        self._timer.cancel()
+
+        def go_on() -> None:
+            work.result()
+            then()
+
+        self._attempt(go_on)
+
+    def _time_out(self) -> None:
+        if not self.response_complete:
+            self._refuse(DeadlineExceeded(TIME_RAN_OUT))
 
     def _attempt(self, step: Callable[[], None]) -> None:
         """Take a step; whatever goes wrong is the answer."""
@@ -159,30 +210,35 @@ class Exchange:
         except ClassmarkError as exc:
             self._refuse(exc)
         except Exception as exc:
-            request_id = self._observation.request_id
-            logger.exception("request failed", extra={"request_id": request_id})
+            logger.exception("request failed", extra={"request_id": self._log.request_id})
             if not self.response_complete:
                 self._refuse(exc)
 
-    def _respond(self, inference: Inference) -> None:
-        timing = (b"server-timing", inference.timing.encode())
-        self._end(200, [timing, (b"content-type", b"application/json")], inference.content)
-        inference.observe()
-
     def _refuse(self, error: Exception) -> None:
-        problem = error_problem(self._service.metrics, self._observation.request_id, error)
+        problem = error_problem(self._service.metrics, self._log.request_id, error)
         headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         self._end(problem.status, headers, problem.body)
 
-    def _end(self, status: int, headers: Headers, body: bytes) -> None:
+    def _end(self, status: int, headers: ResponseHeaders, body: bytes) -> None:
         self.response_complete = True
-        if self._pending is not None:
-            self._pending.close()
+        self._let_go()
         if self._service.lifecycle.draining:
             self.keep_alive = False
-        id_header = (b"x-request-id", self._observation.request_id.encode())
-        # Let go of the connection, which knows the exchange too: no cycle is left to the collector.
-        connection, self._pending, self._inference = self._connection, None, None
-        del self._connection
+        id_header = (b"x-request-id", self._log.request_id.encode())
+        connection = self._connection
+        del self._connection  # it knows the request too: no cycle is left to the collector
         connection.respond(status, [*headers, id_header], body, keep_alive=self.keep_alive)
-        self._observation.end(status)
+        self._log.end(status)
+
+    def _let_go(self) -> None:
+        """Drop whatever still works for this request."""
+        if self._pending is not None:
+            self._pending.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._text_work is not None:
+            self._text_work.cancel()
+        if self._job is not None:
+            self._job.abandoned = True
+        self._pending = self._timer = self._text_work = self._job = None
+        self.reader.clear()

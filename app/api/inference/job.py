@@ -1,56 +1,57 @@
-"""From validated inputs to an answer: encode, run, decode, or take what the cache has."""
+"""The inputs of one request on their way to an answer, whatever API they came by."""
 
-import asyncio
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from fastapi import Request
-from starlette.responses import Response
-
-from app.api.auth import Service
-from app.api.disconnect import until_disconnected
 from app.bundle import LongText
-from app.engine.answer_cache import Question
-from app.engine.answers.decoding import Logits
-from app.engine.interface import Run
+from app.engine.answer_cache import AnswerKey
+from app.engine.interface import RunResult
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import EncodedInput, Encoding, TextInput
+from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
 from app.engine.text.tokenization import SHORT_CHARACTERS
 from app.errors import InvalidRequest
 from app.schemas import InferenceRequest
+from app.service import Service
 
 # Gives an input's result as JSON.
 Decode = Callable[[EncodedInput, Sequence[Logits]], str]
 
+# Decoding this many tokens of tagged texts takes some ten milliseconds, and holds the event loop.
+SHORT_TOKENS = 2048
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Task:
-    """What an endpoint wants of a servable.
+class DecodeTask:
+    """What a route wants of a servable.
 
     Attributes:
         options: all that `decode` takes from the request.
+        per_token: `decode` takes time for each token, not for each input.
     """
 
     servable: Servable
     decode: Decode = field(repr=False)
     options: Hashable
+    per_token: bool = False
 
 
-class Inference:
+class InferenceJob:
     """A request's inputs on their way to an answer; inputs share batches with all others.
 
-    Its steps in their order: `recall`, then, if anything is wanted, `encode`, a run of `encodings`
-    and `decode`; then `content` and `timing`; last `observe`.
+    Its steps in their order: `look_up`, then, if anything is missing, `encode`, a run of
+    `encodings` and `decode`; then `content` and `timing`; last `remember` and `observe`. `encode`
+    and `decode` may run on any thread, one at a time; all else on the event loop.
     """
 
-    def __init__(self, service: Service, task: Task, body: InferenceRequest) -> None:
+    def __init__(self, service: Service, task: DecodeTask, body: InferenceRequest) -> None:
         limit = service.settings.max_inputs
         if len(body.inputs) > limit:
             raise InvalidRequest(
                 f"inputs: {len(body.inputs)} inputs, the limit is {limit}; send them in several "
                 "requests, or raise CLASSMARK_MAX_INPUTS"
             )
+        self.abandoned = False
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
         self._series = service.metrics.of(task.servable.name)
@@ -61,50 +62,77 @@ class Inference:
         ]
         self._long_text: LongText = body.long_text or task.servable.manifest.defaults.long_text
         self._results: list[str | None] = [None] * len(self._sources)
+        self._missing = list(range(len(self._sources)))
         self._encoded: list[EncodedInput] = []
         self._stages: dict[str, float] = {}
 
     @property
-    def wanted(self) -> list[int]:
-        """The inputs that have no result yet."""
-        return [i for i, result in enumerate(self._results) if result is None]
+    def servable(self) -> Servable:
+        return self._task.servable
 
     @property
-    def is_short(self) -> bool:
-        """Whether all can be encoded at once without holding up other requests."""
-        return sum(source.characters for source in self._sources) <= SHORT_CHARACTERS
+    def is_answered(self) -> bool:
+        """Whether the cache had every result."""
+        return not self._missing
+
+    @property
+    def characters(self) -> int:
+        """What is to be encoded."""
+        return sum(self._sources[i].characters for i in self._missing)
+
+    @property
+    def encodes_quickly(self) -> bool:
+        """Whether `encode` may run on the event loop without holding up other requests."""
+        return self.characters <= SHORT_CHARACTERS
+
+    @property
+    def tokens(self) -> int:
+        """What is to be decoded."""
+        return sum(one.tokens for one in self._encoded)
+
+    @property
+    def decodes_quickly(self) -> bool:
+        """Whether `decode` may run on the event loop without holding up other requests."""
+        return not self._task.per_token or self.tokens <= SHORT_TOKENS
 
     @property
     def encodings(self) -> list[Encoding]:
         return [window for one in self._encoded for window in one.windows]
 
-    def recall(self) -> None:
+    def look_up(self) -> None:
         """Take the results that the cache has."""
         if self._cache.enabled:
             for i, source in enumerate(self._sources):
-                self._results[i] = self._cache.get(self._task.servable, self._question(source))
+                self._results[i] = self._cache.get(self._task.servable, self._key(source))
+            self._missing = [i for i in self._missing if self._results[i] is None]
 
     def encode(self) -> None:
-        """Encode the inputs that have no result, on any thread."""
+        """Encode the inputs that have no result; stop early once the job is abandoned."""
         started = time.perf_counter()
         servable = self._task.servable
-        self._encoded = [
-            servable.encode(self._sources[i], self._long_text, self._max_windows)
-            for i in self.wanted
-        ]
+        for i in self._missing:
+            if self.abandoned:
+                return
+            one = servable.encode(self._sources[i], self._long_text, self._max_windows)
+            self._encoded.append(one)
         self._stages["encode"] = time.perf_counter() - started
 
-    def decode(self, run: Run) -> None:
-        """Read the logits of what was encoded; keep the results in the cache."""
+    def decode(self, run: RunResult) -> None:
+        """Read the logits of what was encoded."""
         started = time.perf_counter()
         self._stages["queue"], self._stages["run"] = run.queue_seconds, run.run_seconds
         logits = iter(run.logits)
-        for i, one in zip(self.wanted, self._encoded, strict=True):
-            result = self._task.decode(one, [next(logits) for _ in one.windows])
-            self._results[i] = result
-            if self._cache.enabled:
-                self._cache.put(self._task.servable, self._question(one.source), result)
+        for i, one in zip(self._missing, self._encoded, strict=True):
+            self._results[i] = self._task.decode(one, [next(logits) for _ in one.windows])
         self._stages["decode"] = time.perf_counter() - started
+
+    def remember(self) -> None:
+        """Keep the new results in the cache."""
+        if self._cache.enabled:
+            for i in self._missing:
+                result = self._results[i]
+                assert result is not None  # it was decoded
+                self._cache.put(self._task.servable, self._key(self._sources[i]), result)
 
     def observe(self) -> None:
         """Count what was encoded and time the stages; the answer need not wait for that."""
@@ -130,29 +158,5 @@ class Inference:
         shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self._stages.items()]
         return ", ".join(shown) or "cache;dur=0"
 
-    def _question(self, source: TextInput) -> Question:
-        return Question(source, (self._long_text, self._task.options))
-
-
-async def answer(
-    service: Service, request: Request, body: InferenceRequest, task: Task, deadline: float
-) -> Response:
-    """Answer a request within the framework, until its client leaves.
-
-    Args:
-        deadline: on the engine's clock.
-    """
-    request.state.model = task.servable.name
-    inference = Inference(service, task, body)
-    inference.recall()
-    if inference.wanted:
-        service.engine.check_admission(deadline)
-        if inference.is_short:
-            inference.encode()
-        else:
-            await asyncio.to_thread(inference.encode)
-        work = service.engine.run(task.servable, inference.encodings, deadline)
-        inference.decode(await until_disconnected(request, work))
-    inference.observe()
-    headers = {"Server-Timing": inference.timing}
-    return Response(inference.content, headers=headers, media_type="application/json")
+    def _key(self, source: TextInput) -> AnswerKey:
+        return AnswerKey(source, (self._long_text, self._task.options))

@@ -1,81 +1,112 @@
-"""HTTP as uvicorn speaks it, with a shorter way for plain inference requests.
+"""Speaks HTTP as uvicorn does, and hands every inference request to a DirectRequest.
 
 A subclass of uvicorn's own protocol: connections, parsing, pipelining, keep-alive and shutdown are
-uvicorn's, and so is every request that is not plain. What is taken from its inside is named here.
+uvicorn's, and so is every request that is no inference. What is taken from its inside is named
+here.
 """
 
 from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
+import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
-from app.api.auth import Service
-from app.api.inference.direct import Exchange, Headers
-from app.api.inference.lanes import LANES
+from app.api.inference.direct import DirectRequest, ResponseHeaders
+from app.api.inference.routes import ROUTES, InferenceRoute
+from app.service import Service
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection; its `cycle` is an Exchange while a plain request is answered."""
+    """One connection; its `cycle` is a DirectRequest for an inference, else uvicorn's own."""
 
     def __init__(self, service: Service, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
         self._service = service
-        self._reading: Exchange | None = None
+        self._current: DirectRequest | None = None  # whose turn it is; others are pipelined
 
     def on_headers_complete(self) -> None:
-        self._reading = exchange = self._open_exchange()
-        if exchange is None:
+        route = self._find_route()
+        if route is None:
             super().on_headers_complete()
+            return
+        request = DirectRequest(
+            self._service,
+            self,
+            route,
+            dict(reversed(self.headers)),  # the first of a name counts
+            keep_alive=self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive(),
+            expects_continue=self.expect_100_continue,
+        )
+        previous, self.cycle = self.cycle, cast(RequestResponseCycle, request)
+        if previous is None or previous.response_complete:
+            self._begin(request)
         else:
-            self.cycle = cast(RequestResponseCycle, exchange)
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _find_route(self) -> InferenceRoute | None:
+        """Return the route that the request line names, whatever query follows it."""
+        if self.parser.get_method() != b"POST" or self.parser.should_upgrade():
+            return None
+        route = ROUTES.get(self.url)
+        if route is None and (b"?" in self.url or b"%" in self.url or self.url[:1] != b"/"):
+            path = httptools.parse_url(self.url).path
+            route = ROUTES.get(unquote_to_bytes(path or b""))
+        return route
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if isinstance(cycle, DirectRequest):  # pipelined; later, as many may be answered in a row
+            self.loop.call_soon(self._begin, cycle)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, request: DirectRequest) -> None:
+        if request.response_complete:  # its client has gone
+            return
+        self._current = request
+        request.begin()
+        self._answer_if_ready()
 
     def on_body(self, body: bytes) -> None:
-        if self._reading is None:
+        if not isinstance(self.cycle, DirectRequest):
             super().on_body(body)
-        else:
-            self._reading.receive(body)
+        elif not self.cycle.response_complete:
+            self.cycle.reader.receive(body)
+            self._answer_if_ready()
 
     def on_message_complete(self) -> None:
-        exchange, self._reading = self._reading, None
-        if exchange is None:
+        if not isinstance(self.cycle, DirectRequest):
             super().on_message_complete()
-        else:
-            exchange.answer()
+        elif not self.cycle.response_complete:
+            self.cycle.reader.is_whole = True
+            self._answer_if_ready()
 
-    def _open_exchange(self) -> Exchange | None:
-        """Return an exchange for the request whose headers are known, or None if it is not plain.
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._answer_if_ready()
 
-        Plain is a POST to an inference route whose body has a length within the limit and says it
-        is JSON, of a client that reads its answers, with none before it on its way.
-        """
-        lane = LANES.get(self.url)
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if lane is None or busy or self.flow.write_paused:
-            return None
-        if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
-            return None
-        headers = dict(reversed(self.headers))  # the first of a name counts
-        if not self._is_plain(headers):
-            return None
-        keep_alive = self.parser.should_keep_alive()
-        return Exchange(self._service, self, lane, headers, keep_alive=keep_alive)
+    def _answer_if_ready(self) -> None:
+        """Answer the request whose turn it is, unless its client reads no answers."""
+        request = self._current
+        if request is not None and request.is_ready and not self.flow.write_paused:
+            request.answer()
 
-    def _is_plain(self, headers: dict[bytes, bytes]) -> bool:
-        length = headers.get(b"content-length", b"")
-        return (
-            headers.get(b"content-type", b"").startswith(b"application/json")
-            and length.isdigit()
-            and int(length) <= self._service.settings.max_body_bytes
-            and not self.expect_100_continue
-            and b"x-request-timeout-seconds" not in headers
-            and not self.parser.should_upgrade()
-        )
+    def send_continue(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(CONTINUE)
 
-    def respond(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
-        """Write an exchange's answer at once, and go on to the next request."""
+    def respond(
+        self, status: int, headers: ResponseHeaders, body: bytes, *, keep_alive: bool
+    ) -> None:
+        """Write a request's answer at once, and go on to the next request."""
+        self._current = None
         if not self.transport.is_closing():
             length = (b"content-length", str(len(body)).encode())
             parts = [STATUS_LINE[status]]
@@ -88,8 +119,9 @@ class Protocol(HttpToolsProtocol):
                 self.transport.close()
         self.on_response_complete()
 
-    def hand_over(self, body: bytes) -> None:
-        """Answer the request the framework's way; its headers are still here."""
-        super().on_headers_complete()
-        super().on_body(body)
-        super().on_message_complete()
+    def connection_lost(self, exc: Exception | None) -> None:
+        cycles: list[object] = [self._current, *(cycle for cycle, _ in self.pipeline)]
+        super().connection_lost(exc)
+        for request in cycles:
+            if isinstance(request, DirectRequest):
+                request.set()

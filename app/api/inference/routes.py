@@ -1,62 +1,33 @@
-"""POST /v1/classify and POST /v1/ner: what each asks of a servable, and how its answer is read."""
+"""Declares the inference routes: path, schema, and how a result is read from logits."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from fastapi import APIRouter, Body, Depends, Request
 from pydantic_core import to_json
-from starlette.responses import Response
 
-from app.api.auth import Deadline, ServiceDep, require
-from app.api.inference.job import Task, answer
-from app.api.inference.openapi_examples import (
-    CLASSIFY_EXAMPLES,
-    CLASSIFY_RESPONSES,
-    NER_EXAMPLES,
-    NER_RESPONSES,
-)
+from app.api.inference.job import DecodeTask
 from app.bundle import Manifest
-from app.engine.answers.decoding import (
-    Logits,
-    pool_windows,
-    rank_labels,
-    row_scores,
-    stitch_windows,
-)
+from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
 from app.engine.answers.entities import decode_entities, keep_entities
 from app.engine.answers.tags import groups
 from app.engine.models.catalog import Catalog
-from app.engine.text.encoding import EncodedInput
+from app.engine.text.encoding import EncodedInput, Logits
 from app.errors import InvalidRequest
-from app.schemas import ClassifyAnswer, ClassifyRequest, NerAnswer, NerRequest
-
-router = APIRouter(prefix="/v1", tags=["inference"], dependencies=[Depends(require("predict"))])
+from app.schemas import ClassifyRequest, InferenceRequest, NerRequest
 
 
-@router.post("/classify", response_model=ClassifyAnswer, responses=CLASSIFY_RESPONSES)
-async def classify(
-    body: Annotated[ClassifyRequest, Body(openapi_examples=CLASSIFY_EXAMPLES)],
-    request: Request,
-    service: ServiceDep,
-    deadline: Deadline,
-) -> Response:
-    """Label texts: sentiment, topic, intent. Every label with its score, the best first."""
-    return await answer(service, request, body, classifying(service.registry, body), deadline)
+@dataclass(frozen=True, slots=True)
+class InferenceRoute:
+    """A path, the schema of its body, and what a body wants of which servable."""
+
+    path: str
+    schema: type[InferenceRequest]
+    make_task: Callable[[Catalog, Any], DecodeTask]
 
 
-@router.post("/ner", response_model=NerAnswer, responses=NER_RESPONSES)
-async def ner(
-    body: Annotated[NerRequest, Body(openapi_examples=NER_EXAMPLES)],
-    request: Request,
-    service: ServiceDep,
-    deadline: Deadline,
-) -> Response:
-    """Find named entities, each with the exact span of the text it stands in."""
-    return await answer(service, request, body, finding_entities(service.registry, body), deadline)
-
-
-def classifying(models: Catalog, body: ClassifyRequest) -> Task:
+def classify_task(models: Catalog, body: ClassifyRequest) -> DecodeTask:
     """Return what a request to /v1/classify wants of which servable."""
     servable = models.resolve(body.model, "sequence-classification")
     manifest = servable.manifest
@@ -69,10 +40,10 @@ def classifying(models: Catalog, body: ClassifyRequest) -> Task:
         labels = [{"label": item.label, "score": item.score} for item in ranked]
         return _result(encoded, labels=labels)
 
-    return Task(servable, decode, ("classify", body.top_k, body.threshold))
+    return DecodeTask(servable, decode, ("classify", body.top_k, body.threshold))
 
 
-def finding_entities(models: Catalog, body: NerRequest) -> Task:
+def ner_task(models: Catalog, body: NerRequest) -> DecodeTask:
     """Return what a request to /v1/ner wants of which servable."""
     servable = models.resolve(body.model, "token-classification")
     manifest, tags = servable.manifest, servable.tags
@@ -86,7 +57,18 @@ def finding_entities(models: Catalog, body: NerRequest) -> Task:
         kept = keep_entities(found, body.labels, threshold)
         return _result(encoded, entities=[dataclasses.asdict(entity) for entity in kept])
 
-    return Task(servable, decode, ("ner", strategy, threshold, body.labels and tuple(body.labels)))
+    options = ("ner", strategy, threshold, body.labels and tuple(body.labels))
+    return DecodeTask(servable, decode, options, per_token=True)
+
+
+# By what stands in the request line.
+ROUTES = {
+    route.path.encode(): route
+    for route in (
+        InferenceRoute("/v1/classify", ClassifyRequest, classify_task),
+        InferenceRoute("/v1/ner", NerRequest, ner_task),
+    )
+}
 
 
 def _result(encoded: EncodedInput, **found: list[dict[str, Any]]) -> str:

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.bundle import ProblemType
-from app.engine.text.encoding import EncodedInput, Encoding
+from app.engine.text.encoding import EncodedInput, Encoding, Logits
 
-Logits = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 
 

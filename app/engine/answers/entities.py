@@ -18,7 +18,7 @@ from app.engine.answers.tags import Tag
 
 
 @dataclass(frozen=True, slots=True)
-class Entity:
+class EntitySpan:
     """A labelled span; start and end are code points of the text, end exclusive."""
 
     entity_group: str
@@ -56,7 +56,7 @@ def decode_entities(
     tags: Sequence[Tag],
     strategy: AggregationStrategy,
     temperature: float = 1.0,
-) -> list[Entity]:
+) -> list[EntitySpan]:
     """Return the entities of a text in reading order, scores averaged over their parts.
 
     Args:
@@ -80,8 +80,8 @@ def decode_entities(
 
 
 def keep_entities(
-    entities: Sequence[Entity], groups: Collection[str] | None, threshold: float
-) -> list[Entity]:
+    entities: Sequence[EntitySpan], groups: Collection[str] | None, threshold: float
+) -> list[EntitySpan]:
     """Return the entities of the asked groups whose score reaches the threshold."""
     return [
         entity
@@ -151,9 +151,9 @@ def _parts(before: Tag, after: Tag) -> bool:
     return before.closes or after.opens or before.group != after.group
 
 
-def _entity(text: str, parts: Sequence[_Tagged], name: str) -> Entity:
+def _entity(text: str, parts: Sequence[_Tagged], name: str) -> EntitySpan:
     covered = text[parts[0].start : parts[-1].end]
     word = covered.strip()
     start = parts[0].start + len(covered) - len(covered.lstrip())
     score = fmean(part.score for part in parts)
-    return Entity(name, round(score, 6), word, start, start + len(word))
+    return EntitySpan(name, round(score, 6), word, start, start + len(word))

@@ -1,28 +1,28 @@
 """The seam between the engine and an inference runtime."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from app.bundle import GraphFile, GraphKind, Manifest, RuntimePrecision, graph_precision
-from app.engine.answers.decoding import Logits
-from app.engine.text.encoding import Encoding
+from app.bundle import GraphFile, GraphKind, Manifest, Precision
+from app.engine.text.encoding import Encoding, Logits
 
 # On a CPU a small batch is as fast as any.
 CPU_WARM_UP_SHAPES = ((1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64))
 
 
 class Mode(NamedTuple):
-    """A way to run a bundle: the precision it computes in, and the kind of graph it reads."""
+    """The graph of a bundle that is run: its precision and its kind."""
 
-    precision: RuntimePrecision
+    precision: Precision
     kind: GraphKind = "padded"
 
     def __str__(self) -> str:
         return self.precision if self.kind == "padded" else f"{self.precision} {self.kind}"
 
     def find_graph(self, manifest: Manifest) -> GraphFile | None:
-        """Return the bundle's graph that is run in this mode, if it has one."""
-        return manifest.find_graph(graph_precision(self.precision), self.kind)
+        """Return the bundle's graph of this mode, if it has one."""
+        return manifest.find_graph(self.precision, self.kind)
 
 
 class Execution(NamedTuple):
@@ -41,6 +41,31 @@ class Execution(NamedTuple):
 PADDED = Execution("padded")
 
 
+@dataclass(frozen=True, slots=True)
+class RuntimeSpec:
+    """How a servable's graph runs.
+
+    Attributes:
+        provider: name of what runs the graph, as shown to users.
+        execution: as it was when the model loaded.
+    """
+
+    provider: str
+    mode: Mode
+    execution: Execution
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.mode}"
+
+    @property
+    def precision(self) -> Precision:
+        return self.mode.precision
+
+    @property
+    def kind(self) -> GraphKind:
+        return self.mode.kind
+
+
 class Session(Protocol):
     """One loaded graph, freed with its last reference. `run` may be called from many threads."""
 
@@ -54,11 +79,6 @@ class Session(Protocol):
 
 class Backend(Protocol):
     """Makes sessions on one device."""
-
-    @property
-    def name(self) -> str:
-        """Name of the runtime, as CLASSMARK_BACKEND has it."""
-        ...
 
     @property
     def provider(self) -> str:
@@ -78,10 +98,6 @@ class Backend(Protocol):
     @property
     def warm_up_shapes(self) -> Sequence[tuple[int, int]]:
         """Batches, as (texts, tokens each), that show what one costs here, the smallest first."""
-        ...
-
-    def keeps_invariance(self, mode: Mode) -> bool:
-        """Tell whether a batch-invariant graph is so too when it runs in this mode."""
         ...
 
     def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:

@@ -7,10 +7,9 @@ import numpy as np
 import onnxruntime as ort
 
 from app.bundle import GraphFile, Manifest
-from app.engine.answers.decoding import Logits
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
@@ -23,7 +22,6 @@ class OnnxRuntimeBackend:
         executors: batches that run at the same time, one thread each.
     """
 
-    name = "onnxruntime"
     provider: Provider = "CPUExecutionProvider"
     # fp16 is slower than fp32 on a CPU.
     modes: tuple[Mode, ...] = (Mode("int8"), Mode("fp32"), Mode("fp16"))
@@ -31,9 +29,6 @@ class OnnxRuntimeBackend:
 
     def __init__(self, executors: int = 1) -> None:
         self.executors = executors
-
-    def keeps_invariance(self, mode: Mode) -> bool:
-        return True  # the manifest's word was measured with this very runtime
 
     def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         return OnnxSession(data, graph.inputs, manifest.pad_token_id, self.provider)

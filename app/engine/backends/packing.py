@@ -22,8 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.answers.decoding import Logits
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 
 PackedIds = npt.NDArray[np.int32]
 

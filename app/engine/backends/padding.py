@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from app.engine.answers.decoding import Logits
-from app.engine.text.encoding import Encoding, Ids
+from app.engine.text.encoding import Encoding, Ids, Logits
 
 
 def pad(encodings: Sequence[Encoding], inputs: Sequence[str], pad_token_id: int) -> dict[str, Ids]:

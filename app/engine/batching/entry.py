@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.engine.answers.decoding import Logits
 from app.engine.batching.cost_model import Cost
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import ClassmarkError
 
 Outcome = Logits | ClassmarkError

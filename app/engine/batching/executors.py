@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from app.engine.batching.entry import Batch, Entry, Outcome
 from app.engine.batching.scheduler import Clock, Scheduler
 from app.errors import InferenceFailed
@@ -19,7 +21,7 @@ CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Completed:
+class CompletedBatch:
     """A batch with one outcome for each of its entries."""
 
     batch: Batch
@@ -28,11 +30,11 @@ class Completed:
     failed: bool = False
 
 
-Deliver = Callable[[Completed], None]
+Deliver = Callable[[CompletedBatch], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class ExecutorStates:
     """Executors by state."""
 
     alive: int
@@ -73,10 +75,10 @@ class ExecutorPool:
             while (thread := self._threads[slot]).is_alive():  # the next one, if it was replaced
                 thread.join()
 
-    def health(self) -> Health:
+    def health(self) -> ExecutorStates:
         running = [batch for batch in self._running if batch is not None]
         stuck_before = self._clock() - STUCK_AFTER_SECONDS
-        return Health(
+        return ExecutorStates(
             alive=sum(thread.is_alive() for thread in self._threads),
             busy=len(running),
             stuck=sum(batch.sealed_at < stuck_before for batch in running),
@@ -95,16 +97,28 @@ class ExecutorPool:
             self._replace(slot)
 
     def _serve(self, slot: int) -> None:
-        while (batch := self._scheduler.take()) is not None:
-            self._running[slot] = batch
-            started = self._clock()
-            try:
-                outcomes, failed = run_batch(batch)
-            finally:  # a thread that dies says so too: other entries may be held back meanwhile
-                seconds = self._clock() - started
-                self._scheduler.finished(batch, seconds)
-            self._running[slot] = None
-            self._deliver(Completed(batch, outcomes, seconds, failed))
+        while self._run_next(slot):
+            pass
+
+    def _run_next(self, slot: int) -> bool:
+        """Wait for a batch and run it; return False once there will be none.
+
+        A call of its own for each batch: a thread that waits holds nothing, so an old version's
+        session is freed with its last answer and not with the next request.
+        """
+        batch = self._scheduler.take()
+        if batch is None:
+            return False
+        self._running[slot] = batch
+        started = self._clock()
+        try:
+            outcomes, failed = run_batch(batch)
+        finally:  # a thread that dies says so too: other entries may be held back meanwhile
+            seconds = self._clock() - started
+            self._scheduler.finished(batch, seconds)
+        self._running[slot] = None
+        self._deliver(CompletedBatch(batch, outcomes, seconds, failed))
+        return True
 
     def _replace(self, slot: int) -> None:
         """Fail what the dead executor held, then put a new thread in its place."""
@@ -114,7 +128,7 @@ class ExecutorPool:
                 "the executor died while it ran this input's batch; send the request again, and "
                 "look for 'executor died' in the log"
             )
-            self._deliver(Completed(batch, (error,) * len(batch.entries), 0.0, failed=True))
+            self._deliver(CompletedBatch(batch, (error,) * len(batch.entries), 0.0, failed=True))
         self._on_death()
         replacement = self._thread(slot)
         replacement.start()  # first, as whoever looks at the threads takes them for started
@@ -122,7 +136,10 @@ class ExecutorPool:
 
 
 def run_batch(batch: Batch) -> tuple[tuple[Outcome, ...], bool]:
-    """Run a batch; if it fails, run its entries alone once, so that a poison input fails alone."""
+    """Run a batch; if it fails, run its entries alone once, so that a poison input fails alone.
+
+    Logits that are not finite are a failure too: no score can be read from them.
+    """
     try:
         return tuple(_run(batch.entries)), False
     except Exception as exc:
@@ -138,7 +155,10 @@ def run_batch(batch: Batch) -> tuple[tuple[Outcome, ...], bool]:
 def _run(entries: Sequence[Entry]) -> Sequence[Outcome]:
     if not entries:
         return ()
-    return entries[0].servable.run([entry.encoding for entry in entries])
+    logits = entries[0].servable.run([entry.encoding for entry in entries])
+    if not all(np.isfinite(one).all() for one in logits):
+        raise ArithmeticError("logits that are not finite")
+    return logits
 
 
 def _run_alone(entry: Entry) -> Outcome:

@@ -3,7 +3,7 @@
 import threading
 
 
-class Idle:
+class IdleThreads:
     """Waiting threads, of which the one that came last is woken first: its caches are warm.
 
     Args:

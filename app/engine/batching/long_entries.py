@@ -9,7 +9,7 @@ from app.engine.batching.entry import Batch, Entry
 PATIENCE = 4.0
 
 
-class Hold:
+class LongEntryPolicy:
     """Which entries may not run yet. Not thread-safe: the scheduler has the lock.
 
     Else short entries, which take a fraction of that time, all wait behind long ones. So one

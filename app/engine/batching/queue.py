@@ -9,9 +9,9 @@ from app.engine.batching.partition import cheapest_batch
 
 # So many entries decide how `first` and they are best shared out into batches; looking further
 # gains nothing. Where a single batch holds more, its edges matter little.
-SIGHT = 32
+LOOKAHEAD = 32
 # The entries of one servable by their length in tokens, oldest first within a length.
-Lengths = defaultdict[int, "OrderedDict[Entry, None]"]
+EntriesByLength = defaultdict[int, "OrderedDict[Entry, None]"]
 
 
 class Queue:
@@ -26,7 +26,7 @@ class Queue:
         self.seconds = self.long_seconds = 0.0
         self._entries: OrderedDict[Entry, None] = OrderedDict()
         self._long: OrderedDict[Entry, None] = OrderedDict()
-        self._lengths: dict[Runnable, Lengths] = {}
+        self._lengths: dict[Runnable, EntriesByLength] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -90,7 +90,7 @@ class Queue:
     def pop_neighbours(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
         """Remove and return the entries that should share a batch with `first`, popped before."""
         cost = first.servable.cost
-        if cost.packed or cost.budget_tokens > SIGHT * first.tokens:
+        if cost.packed or cost.budget_tokens > LOOKAHEAD * first.tokens:
             return self._pop_nearest(first, now, expired)
         near = sorted([first, *self._near(first, now)], key=lambda entry: entry.tokens)
         at, lengths = near.index(first), [entry.tokens for entry in near]
@@ -102,16 +102,16 @@ class Queue:
 
     def _near(self, first: Entry, now: float) -> Iterator[Entry]:
         """Give the SIGHT entries nearest to `first` in length that still have time."""
-        lengths = self._lengths.get(first.servable, Lengths())
+        lengths = self._lengths.get(first.servable, EntriesByLength())
         nearest_first = sorted(lengths, key=lambda tokens: abs(tokens - first.tokens))
         entries = (entry for tokens in nearest_first for entry in lengths[tokens])
-        return islice((entry for entry in entries if entry.deadline > now), SIGHT)
+        return islice((entry for entry in entries if entry.deadline > now), LOOKAHEAD)
 
     def _pop_nearest(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
         """Remove and return the entries nearest in length, as far as the cost admits."""
         cost, entries = first.servable.cost, [first]
         longest = total = first.tokens
-        lengths = self._lengths.get(first.servable, Lengths())
+        lengths = self._lengths.get(first.servable, EntriesByLength())
         for tokens in sorted(lengths, key=lambda n: abs(n - first.tokens)):
             while tokens in lengths and cost.admits(longest, len(entries), total, tokens):
                 entry = self.pop_live(lengths[tokens], now, expired)

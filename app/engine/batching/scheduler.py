@@ -1,4 +1,4 @@
-"""What runs next: one queue for a device, from which executors pull when they are free.
+"""Decides what runs next: one queue for a device, from which executors pull when free.
 
 A batch is sealed only when an executor asks for one ("seal late"), so there is no linger timer: an
 idle device takes an entry at once, and under load batches grow because devices are busy. Only a
@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from app.engine.batching.admission import check_wait
 from app.engine.batching.entry import Batch, Entry
-from app.engine.batching.idle_threads import Idle
-from app.engine.batching.long_entries import Hold
+from app.engine.batching.idle_threads import IdleThreads
+from app.engine.batching.long_entries import LongEntryPolicy
 from app.engine.batching.queue import Queue
-from app.engine.batching.wait_estimate import Running
-from app.errors import NotReady, Overloaded
+from app.engine.batching.wait_estimate import WaitEstimate
+from app.errors import NotReady
 
 Clock = Callable[[], float]
 
@@ -32,31 +33,33 @@ class Scheduler:
         self._max_queue_seconds = max_queue_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._idle = Idle(self._lock)
+        self._idle = IdleThreads(self._lock)
         self._queue = Queue()
-        self._hold = Hold(executors)
-        self._running = Running(executors)
+        self._long_entries = LongEntryPolicy(executors)
+        self._wait = WaitEstimate(executors)
         self._pace = 1.0
         self._closed = False
 
     @property
     def queued(self) -> int:
-        return len(self._queue)
+        with self._lock:
+            return len(self._queue)
 
     @property
     def expected_wait_seconds(self) -> float:
         """What a short entry submitted now waits, at the pace batches really run."""
-        return self._expected_wait(long=False)
+        with self._lock:
+            return self._expected_wait(long=False)
 
     def _expected_wait(self, *, long: bool) -> float:
         queued, now = self._queue.seconds, self._clock()
         first = self._queue.oldest_long
-        if not long and first and now < self._hold.makes_way_until(first, self._pace):
+        if not long and first and now < self._long_entries.makes_way_until(first, self._pace):
             queued -= self._queue.long_seconds  # it passes them
-        return self._running.wait_seconds(queued * self._pace, self._pace, now)
+        return self._wait.wait_seconds(queued * self._pace, self._pace, now)
 
     def submit(self, entries: Sequence[Entry]) -> None:
-        """Queue the entries of one request, all or none; raise Overloaded or NotReady."""
+        """Queue the entries of one request, all or none, or raise what admission does."""
         now = self._clock()
         with self._lock:
             remaining = min(entry.deadline for entry in entries) - now
@@ -64,26 +67,19 @@ class Scheduler:
             for entry in entries:
                 entry.submitted_at = now
                 self._queue.add(entry)
-            self._hold.submitted(entries, now)
+            self._long_entries.submitted(entries, now)
             # Any idle executor may take what any other may, so none wakes in another's place.
             self._idle.wake(len(entries))
 
     def check_admission(self, deadline: float) -> None:
-        """Raise Overloaded or NotReady if a short entry with this deadline would not be queued."""
+        """Raise NotReady, or what `check_wait` does, for a short entry with this deadline."""
         with self._lock:
             self._check_admission(deadline - self._clock(), long=False)
 
     def _check_admission(self, remaining_seconds: float, *, long: bool) -> None:
         if self._closed:
             raise NotReady("the service is shutting down; send the request to another replica")
-        wait = self._expected_wait(long=long)
-        limit = min(self._max_queue_seconds, remaining_seconds)
-        if wait > limit:
-            raise Overloaded(
-                f"a request would wait about {wait:.2f} s and the limit is {limit:.2f} s; retry "
-                "later, send fewer requests, or add a replica",
-                retry_after_seconds=max(wait - limit, 1.0),
-            )
+        check_wait(self._expected_wait(long=long), self._max_queue_seconds, remaining_seconds)
 
     def discard(self, entries: Iterable[Entry]) -> None:
         """Take entries nobody waits for any more out of the queue."""
@@ -102,8 +98,8 @@ class Scheduler:
                 if self._closed:
                     return None
                 self._idle.wait(self._held_seconds())
-            self._hold.started(batch)
-            self._running.started(batch)
+            self._long_entries.started(batch)
+            self._wait.started(batch)
             return batch
 
     def finished(self, batch: Batch, seconds: float) -> None:
@@ -115,8 +111,8 @@ class Scheduler:
         with self._lock:
             if batch.seconds_alone > 0:
                 self._pace += PACE_SMOOTHING * (seconds / batch.seconds_alone - self._pace)
-            self._hold.finished(batch)
-            self._running.finished(batch)
+            self._long_entries.finished(batch)
+            self._wait.finished(batch)
             if batch.long and self._queue:
                 self._idle.wake(1)  # of those held back one may run
 
@@ -143,7 +139,7 @@ class Scheduler:
     def _held_until(self, entry: Entry) -> float:
         if self._closed:
             return -math.inf
-        return self._hold.until(entry, self._pace, short_queued=self._queue.has_short)
+        return self._long_entries.until(entry, self._pace, short_queued=self._queue.has_short)
 
     def _held_seconds(self) -> float | None:
         """Return for how long all that is queued is held back; None if nothing is queued."""

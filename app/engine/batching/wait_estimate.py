@@ -3,7 +3,7 @@
 from app.engine.batching.entry import Batch
 
 
-class Running:
+class WaitEstimate:
     """What each executor is busy with. Its scheduler's lock guards the changes, not the reading."""
 
     def __init__(self, executors: int) -> None:

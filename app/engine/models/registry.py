@@ -1,6 +1,6 @@
-"""Which version of which model serves: loads, swaps and remembers what failed.
+"""Loads and swaps the versions of every model, and remembers what failed.
 
-    discover -> verify -> load -> warm up -> golden check -> swap one reference -> drain the old
+    discover -> verify -> load -> golden check -> warm up -> swap one reference
 
 Anything that fails before the swap leaves the old version serving. The desired version is a file in
 the store (`<store>/<name>/desired-version`, else the highest version), so replicas converge.
@@ -9,7 +9,6 @@ the store (`<store>/<name>/desired-version`, else the highest version), so repli
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,20 +36,20 @@ from app.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 
-class Registry(Catalog):
-    """The models of one store on one device, each by the backend that does best of those given."""
+class LocalRegistry(Catalog):
+    """The models of one store on one device."""
 
     def __init__(
         self,
         store: Path,
-        backends: Sequence[Backend],
+        backend: Backend,
         precision: Precision | None,
         metrics: Metrics,
         executors: int = 1,
     ) -> None:
         super().__init__()
         self._store = store
-        self._backends = backends
+        self._backend = backend
         self._precision = precision
         self._metrics = metrics
         self._executors = executors
@@ -124,7 +123,7 @@ class Registry(Catalog):
             servable = await asyncio.to_thread(
                 load_servable,
                 folder,
-                self._backends,
+                self._backend,
                 self._precision,
                 model.servable,
                 self._executors,
@@ -137,8 +136,8 @@ class Registry(Catalog):
         self._metrics.reloads.labels(model.name, "loaded").inc()
         self._metrics.load_seconds.labels(model.name).observe(seconds)
         extra = servable.identity | {"seconds": round(seconds, 3)}
-        if servable.execution.reason is not None:
-            extra["not_better_because"] = servable.execution.reason
+        if (reason := servable.runtime.execution.reason) is not None:
+            extra["not_better_because"] = reason
         logger.info("version loaded", extra=extra)
         return servable
 
@@ -172,8 +171,8 @@ class Registry(Catalog):
     def _info(self, servable: Servable) -> tuple[str, ...]:
         invariant = str(servable.batch_invariant).lower()
         identity = (servable.name, str(servable.version), servable.manifest.task)
-        execution = servable.execution.kind
-        return (*identity, servable.precision, servable.provider, execution, invariant)
+        runtime = servable.runtime
+        return (*identity, runtime.precision, runtime.provider, runtime.execution.kind, invariant)
 
 
 def _candidates(model: Model, desired: int | None) -> list[int]:

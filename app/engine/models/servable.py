@@ -3,48 +3,18 @@
 import logging
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from app.bundle import (
-    Bundle,
-    GraphFile,
-    GraphKind,
-    LongText,
-    Manifest,
-    RuntimePrecision,
-)
-from app.engine.answers.decoding import Logits
+from app.bundle import Bundle, GraphFile, LongText, Manifest
 from app.engine.answers.tags import read_tags
-from app.engine.backends.base import Backend, Execution, Mode, Session
+from app.engine.backends.base import Backend, Mode, RuntimeSpec, Session
 from app.engine.batching.cost_model import Cost
-from app.engine.contest import Choice
-from app.engine.text.encoding import EncodedInput, Encoding, TextInput, blank
+from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput, blank
 from app.engine.text.tokenization import Tokenizer
 from app.errors import BundleError
 
 logger = logging.getLogger(__name__)
 
 WINDOW_STRIDE_TOKENS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """What runs a graph.
-
-    Attributes:
-        backend, provider: its names, as CLASSMARK_BACKEND has it and as shown to users.
-        keeps_invariance: whether a batch-invariant graph is so too when it runs on it.
-    """
-
-    backend: str
-    provider: str
-    precision: RuntimePrecision
-    keeps_invariance: bool
-    kind: GraphKind = "padded"
-
-    @property
-    def mode(self) -> Mode:
-        return Mode(self.precision, self.kind)
 
 
 class Servable:
@@ -57,18 +27,16 @@ class Servable:
     def __init__(
         self,
         bundle: Bundle,
-        runtime: Runtime,
+        runtime: RuntimeSpec,
         tokenizer: Tokenizer,
         session: Session,
     ) -> None:
         self.bundle = bundle
-        self.runs_on = runtime
-        self.execution: Execution = session.execution  # as it was when the model loaded
-        self.choice: Choice | None = None  # where several backends competed
+        self.runtime = runtime
         self.tokenizer = tokenizer
         self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
         self.cost = Cost(0.0, 1e-6, tokenizer.max_length, packed=runtime.kind == "packed")
-        self.batch_invariant = self.graph.batch_invariant and runtime.keeps_invariance
+        self.batch_invariant = self.graph.batch_invariant
         self._session = session
         weakref.finalize(self, logger.info, "model closed", extra=self.identity)
 
@@ -77,40 +45,21 @@ class Servable:
         """Load one graph of a bundle; raise BundleError saying what is wrong with it.
 
         Args:
-            mode: how it is run; None for the best of those that the bundle has a graph for.
+            mode: the graph to run; None for the best of those that the bundle has.
         """
         manifest = bundle.manifest
         if mode is None:
             mode = next(one for one in backend.modes if one.find_graph(manifest) is not None)
         graph = mode.find_graph(manifest)
         if graph is None:
-            needed = mode.precision
             raise BundleError(
                 f"{bundle.path} has no {mode} graph, only {', '.join(manifest.graphs)}; set "
-                f"CLASSMARK_PRECISION=auto, or export with --precision {needed}"
+                f"CLASSMARK_PRECISION=auto, or export with --precision {mode.precision}"
             )
         tokenizer = make_tokenizer(bundle.read_tokenizer(), manifest)
         session = backend.load(bundle.read_graph(graph), graph, mode, manifest)
-        runtime = Runtime(
-            backend.name,
-            backend.provider,
-            mode.precision,
-            keeps_invariance=backend.keeps_invariance(mode),
-            kind=mode.kind,
-        )
+        runtime = RuntimeSpec(backend.provider, mode, session.execution)
         return cls(bundle, runtime, tokenizer, session)
-
-    @property
-    def precision(self) -> RuntimePrecision:
-        return self.runs_on.precision
-
-    @property
-    def provider(self) -> str:
-        return self.runs_on.provider
-
-    @property
-    def runtime(self) -> str:
-        return f"{self.runs_on.backend} {self.runs_on.mode}"
 
     @property
     def manifest(self) -> Manifest:
@@ -118,7 +67,7 @@ class Servable:
 
     @property
     def graph(self) -> GraphFile:
-        graph = self.runs_on.mode.find_graph(self.manifest)
+        graph = self.runtime.mode.find_graph(self.manifest)
         assert graph is not None  # it was loaded
         return graph
 
@@ -128,8 +77,8 @@ class Servable:
         return {
             "model": self.name,
             "version": self.version,
-            "runtime": self.runtime,
-            "execution": self.execution.kind,
+            "runtime": str(self.runtime),
+            "execution": self.runtime.execution.kind,
         }
 
     @property
@@ -156,7 +105,7 @@ class Servable:
     def cost_key(self) -> tuple[object, ...]:
         """What decides the cost of a run: the network's shape and how its graph was made."""
         source, graph = self.manifest.source, self.graph
-        return (source.architecture, source.parameters, self.runtime, graph.recipe)
+        return (source.architecture, source.parameters, str(self.runtime), graph.recipe)
 
 
 def make_tokenizer(data: bytes, manifest: Manifest) -> Tokenizer:

@@ -1,15 +1,19 @@
-"""Warm-up: a servable runs what a service meets before any request does."""
+"""Runs what a service meets before any request does: it profiles the cost and reserves memory."""
 
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from app.engine.batching.cost_model import Cost, measure_cost
 from app.engine.models.servable import Servable
 
+# How long a caller waits for the others; where a thread is late, the rest runs without it.
+TOGETHER_WITHIN_SECONDS = 10.0
 
-def learn_cost(
+
+def profile_cost(
     servable: Servable,
     batches: Sequence[tuple[int, int]],
     predecessor: Servable | None = None,
@@ -35,11 +39,11 @@ def learn_cost(
     if predecessor is not None and predecessor.cost_key == servable.cost_key:
         timed(*shapes[-1])
         return predecessor.cost
-    packed = servable.runs_on.kind == "packed"
+    packed = servable.runtime.kind == "packed"
     return measure_cost(timed, list(dict.fromkeys(shapes)), packed=packed)
 
 
-def claim_memory(servable: Servable, callers: int) -> None:
+def reserve_memory(servable: Servable, callers: int) -> None:
     """Take now what the longest texts need when all callers run one at the same time.
 
     Runtimes keep what they once took. So the process reaches its size as a model loads, where
@@ -48,9 +52,15 @@ def claim_memory(servable: Servable, callers: int) -> None:
     ready = threading.Barrier(callers)
 
     def run_longest() -> None:
-        ready.wait()
+        with suppress(threading.BrokenBarrierError):
+            ready.wait(TOGETHER_WITHIN_SECONDS)
         servable.run_blank(1, servable.manifest.max_length)
 
     with ThreadPoolExecutor(callers) as pool:
-        for run in [pool.submit(run_longest) for _ in range(callers)]:
+        try:
+            runs = [pool.submit(run_longest) for _ in range(callers)]
+        except RuntimeError:  # the system has no thread left
+            ready.abort()
+            raise
+        for run in runs:
             run.result()

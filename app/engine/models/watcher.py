@@ -6,7 +6,7 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from app.engine.models.registry import Registry
+from app.engine.models.registry import LocalRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ RESCAN_MILLISECONDS = 5000
 RETRY_SECONDS = 5.0
 
 
-async def watch(registry: Registry, store: Path) -> None:
+async def watch(registry: LocalRegistry, store: Path) -> None:
     """Rescan the store whenever something in it changes, and now and then, until cancelled.
 
     If the store goes away or cannot be watched, what serves serves on, and it is tried again.

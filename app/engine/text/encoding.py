@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tokenizers
 
 Ids = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import tokenizers
 
 from app.bundle import LongText
 from app.engine.text.encoding import EncodedInput, Encoding, Ids, TextInput
-from app.engine.text.word_cache import Words
+from app.engine.text.word_cache import WordCache
 from app.errors import BundleError, InvalidRequest
 
 # Encoding so many characters takes about a millisecond. More of them are encoded without the GIL,
@@ -41,8 +41,8 @@ class Tokenizer:
         self._tokenizer.enable_truncation(max_length, stride=self.stride_tokens)
         self._prefixed = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
         self._unknown_id = _unknown_id(self._tokenizer)
-        enough = words and Words.are_enough(self._tokenizer)
-        self._words = Words(self._tokenizer, max_length) if enough else None
+        enough = words and WordCache.are_enough(self._tokenizer)
+        self._words = WordCache(self._tokenizer, max_length) if enough else None
         self._no_types = np.zeros(max_length, np.int64)
         self._no_types.flags.writeable = False
 

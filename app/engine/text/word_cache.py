@@ -18,7 +18,7 @@ MOST_WORDS, LONGEST_WORD = 32_768, 32
 CHARACTERS_A_WORD = 12
 
 
-class Words:
+class WordCache:
     """Encodes a text as the library would, from what the library makes of each of its words.
 
     That is the same where nothing reaches across a space, and so only for BERT's own WordPiece

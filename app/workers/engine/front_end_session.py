@@ -1,14 +1,15 @@
-"""The engine's side of one front end: its requests, and the servables it may still name."""
+"""Serves one front end from the engine: its requests, and the servables it may still name."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from functools import partial
+from typing import Any
 
-from app.engine.interface import Pending
+from app.background import start_task
+from app.engine.interface import PendingRun
 from app.engine.models.servable import Servable
 from app.errors import ClassmarkError, NotReady, ReloadFailed
-from app.main import LocalEngine
+from app.main import EngineCore
 from app.workers.engine.publisher import Publisher, State
 from app.workers.transport.channel import Channel
 from app.workers.transport.frames import (
@@ -25,7 +26,7 @@ from app.workers.transport.frames import (
 logger = logging.getLogger(__name__)
 
 
-class Connection:
+class FrontEndSession:
     """Runs what a front end submits; when it goes, what it had queued goes too.
 
     A servable is held from when the front end is told of it until the front end releases it, which
@@ -33,12 +34,11 @@ class Connection:
     lives as long as something in flight needs it, holds across processes.
     """
 
-    def __init__(self, engine: LocalEngine, publisher: Publisher) -> None:
-        self._engine = engine
+    def __init__(self, core: EngineCore, publisher: Publisher) -> None:
+        self._core = core
         self._publisher = publisher
         self._servables: dict[int, Servable] = {}
-        self._submissions: dict[int, Pending] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._submissions: dict[int, PendingRun] = {}
         self.applied = 0
         self.channel = Channel(self._opened, self._received, self._closed)
 
@@ -77,10 +77,10 @@ class Connection:
                 self._start(self._publisher.note_applied())
             case Kind.RELOAD:
                 fields = read_json(frame.payload)
-                work = self._engine.registry.reload(str(fields.get("name")), fields.get("version"))
+                work = self._core.registry.reload(str(fields.get("name")), fields.get("version"))
                 self._start(self._administer(frame.number, work))
             case Kind.SCAN:
-                self._start(self._administer(frame.number, self._engine.registry.scan()))
+                self._start(self._administer(frame.number, self._core.registry.scan()))
             case _:
                 raise WireError(f"a frame of kind {frame.kind.name}, which only the engine sends")
 
@@ -90,18 +90,19 @@ class Connection:
         try:
             if servable is None:
                 raise NotReady("the model's version is not loaded here; send the request again")
-            self._submissions[frame.number] = self._engine.runner.submit(
+            self._submissions[frame.number] = self._core.engine.submit(
                 servable, asked.encodings, asked.deadline, partial(self._answer, frame.number)
             )
         except ClassmarkError as exc:
-            self._send(Kind.ERROR, frame.number, pack_error(exc))
+            self._refuse(frame.number, exc)
 
     def _answer(self, number: int) -> None:
         submission = self._submissions.pop(number)
         try:
-            self._send(Kind.RESULT, number, pack_run(submission.result()))
+            run, wait_seconds = submission.result(), self._core.engine.expected_wait_seconds
+            self._send(Kind.RESULT, number, pack_run(run, wait_seconds))
         except ClassmarkError as exc:
-            self._send(Kind.ERROR, number, pack_error(exc))
+            self._refuse(number, exc)
         finally:
             submission.close()
 
@@ -115,15 +116,19 @@ class Connection:
         except Exception as exc:
             logger.exception("reload failed in an unforeseen way")
             error = ReloadFailed(f"{type(exc).__name__}: this is a bug; the engine's log has more")
-        await self._publisher.everywhere()
+        await self._publisher.wait_until_applied()
         if error is None:
             self._send(Kind.DONE, number)
         else:
-            self._send(Kind.ERROR, number, pack_error(error))
+            self._refuse(number, error)
+
+    def _refuse(self, number: int, error: ClassmarkError) -> None:
+        wait_seconds = self._core.engine.expected_wait_seconds
+        self._send(Kind.ERROR, number, pack_error(error, wait_seconds))
 
     def _send(self, kind: Kind, number: int, payload: bytes = b"") -> None:
         self.channel.send(Frame(kind, number, payload))
 
-    def _start(self, work: Awaitable[None]) -> None:
-        self._tasks.add(task := asyncio.ensure_future(work))
-        task.add_done_callback(self._tasks.discard)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it beside; if that fails, the front end hears of it by losing the connection."""
+        start_task(work, "serving a front end", lambda _: self.channel.close())

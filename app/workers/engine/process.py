@@ -1,62 +1,78 @@
-"""The engine process: owns device, models, queue and executors, and serves the front ends."""
+"""Runs the engine process: it owns device, models, queue and executors, and serves front ends."""
 
 import asyncio
 import logging
 import shutil
 import socket
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from app import python_tuning
+from app.background import start_task
 from app.engine.backends.base import Backend
-from app.main import make_engine, running
+from app.main import make_core, running
 from app.telemetry.metrics import Metrics
-from app.workers.engine.front_end_session import Connection
+from app.workers.engine.front_end_session import FrontEndSession
 from app.workers.engine.publisher import Publisher
-from app.workers.supervisor_link import Assignment, Control
+from app.workers.supervisor_link import SupervisorLink, WorkerSpec
 
 logger = logging.getLogger(__name__)
 
 
-async def serve_engine(
-    assignment: Assignment, control: Control, backends: Sequence[Backend]
-) -> None:
+async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Backend) -> int:
     """Run what front ends submit until the supervisor says `stop`, or is gone.
 
     Front ends end first: what they have accepted is run before this process ends.
+
+    Returns:
+        The exit code: not 0 where a task died without which there is no engine, so that the
+        supervisor starts another.
     """
-    settings = assignment.read_settings()
+    settings = spec.read_settings()
     metrics = Metrics()
-    engine = make_engine(settings, backends, metrics)
+    core = make_core(settings, backend, metrics)
     started, stopped = asyncio.Event(), asyncio.Event()
-    publisher = Publisher(engine, started.is_set)
-    scans: set[asyncio.Task[None]] = set()
+    faults: list[str] = []
+    fatal: list[str] = []
+
+    def trouble() -> str | None:
+        return faults[0] if faults else core.engine.unready_reason()
+
+    def end(reason: str) -> None:
+        fatal.append(reason)
+        stopped.set()
 
     def scan() -> None:
-        scans.add(task := asyncio.create_task(engine.registry.scan()))
-        task.add_done_callback(scans.discard)
+        start_task(core.registry.scan(), "scanning the model store", faults.append)
 
     def on_started() -> None:
         started.set()
         python_tuning.freeze_loaded()
 
+    publisher = Publisher(core.registry, started.is_set, trouble)
     commands = {"stop": stopped.set, "scan": scan}
-    obeying = asyncio.create_task(control.follow(metrics.registry, commands))
-    async with running(engine, settings, on_started):
-        telling = asyncio.create_task(publisher.follow())
+    obeying = start_task(
+        supervisor.follow(metrics.registry, commands), "obeying the supervisor", end
+    )
+    async with running(core, settings, on_started, faults.append):
+        publishing = start_task(publisher.follow(), "telling front ends of changes", end)
         server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Connection(engine, publisher).channel,
-            sock=socket.socket(fileno=assignment.listener),
+            lambda: FrontEndSession(core, publisher).channel,
+            sock=socket.socket(fileno=spec.listener),
         )
-        control.tell("listening")
+        supervisor.tell("listening")
         await stopped.wait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(settings.drain_seconds + settings.request_timeout_seconds):
-                await publisher.until_alone()
+        if not fatal:
+            seconds = settings.drain_seconds + settings.request_timeout_seconds
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await publisher.wait_for_no_front_ends()
         server.close()
-        telling.cancel()
+        publishing.cancel()
         obeying.cancel()
+    if fatal:
+        return 1
     # The supervisor removes it too, unless it was killed.
-    shutil.rmtree(Path(assignment.engine_path).parent, ignore_errors=True)
+    shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
     logger.info("stopped")
+    return 0

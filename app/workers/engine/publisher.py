@@ -1,4 +1,4 @@
-"""What the engine process tells every front end: which models there are, and what they need."""
+"""Tells every front end which models the engine has, and what answering with them needs."""
 
 import asyncio
 import itertools
@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from app.engine.models.catalog import Model
+from app.engine.models.registry import LocalRegistry
 from app.engine.models.servable import Servable
 from app.errors import BundleError
-from app.main import LocalEngine
 from app.workers.transport.frames import pack_json
 
 logger = logging.getLogger(__name__)
 
 # The registry and the executors are looked at this often; a reload is told at once.
-LOOK_SECONDS = 0.1
+PUBLISH_SECONDS = 0.1
 APPLIED_WITHIN_SECONDS = 10.0
 
 
@@ -54,11 +54,18 @@ class Publisher:
 
     Args:
         started: whether the first load of the store has ended.
+        trouble: why the engine can run nothing now, or None if it can.
     """
 
-    def __init__(self, engine: LocalEngine, started: Callable[[], bool]) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        registry: LocalRegistry,
+        started: Callable[[], bool],
+        trouble: Callable[[], str | None],
+    ) -> None:
+        self._registry = registry
         self._started = started
+        self._trouble = trouble
         self._published: weakref.WeakKeyDictionary[Servable, Published] = (
             weakref.WeakKeyDictionary()
         )
@@ -66,7 +73,7 @@ class Publisher:
         self._shown: dict[str, Servable | None] = {}
         self._numbers = itertools.count(1)
         self._state: State | None = None
-        self._looking = asyncio.Lock()
+        self._publishing = asyncio.Lock()
         self._applied = asyncio.Condition()
         self.listeners: set[Listener] = set()
 
@@ -85,18 +92,18 @@ class Publisher:
         """Tell of changes until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.publish_changes()
             except Exception:
                 logger.exception("front ends cannot be told how things are, trying again")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(PUBLISH_SECONDS)
 
-    async def look(self) -> None:
+    async def publish_changes(self) -> None:
         """Tell every front end how things are, if they have changed."""
-        async with self._looking:
-            models = [await self._describe(model) for model in self._engine.registry.models]
+        async with self._publishing:
+            models = [await self._describe(model) for model in self._registry.models]
             fields = {
                 "started": self._started(),
-                "trouble": self._engine.runner.unready_reason(),
+                "trouble": self._trouble(),
                 "models": models,
             }
             if self._state is not None and self._state.fields == fields:
@@ -107,10 +114,10 @@ class Publisher:
             for listener in tuple(self.listeners):
                 listener.tell(self._state)
 
-    async def everywhere(self) -> None:
+    async def wait_until_applied(self) -> None:
         """Tell how things are now, and return when that is in force in every front end."""
-        await self.look()
-        assert self._state is not None  # look() has made one
+        await self.publish_changes()
+        assert self._state is not None  # publish_changes() has made one
         number = self._state.number
         try:
             async with asyncio.timeout(APPLIED_WITHIN_SECONDS), self._applied:
@@ -120,13 +127,13 @@ class Publisher:
                 "a front end is late to follow", extra={"seconds": APPLIED_WITHIN_SECONDS}
             )
 
-    async def until_alone(self) -> None:
+    async def wait_for_no_front_ends(self) -> None:
         """Return when every front end has gone."""
         async with self._applied:
             await self._applied.wait_for(lambda: not self.listeners)
 
     async def note_applied(self) -> None:
-        """Wake up who waits in `everywhere`: a front end has followed, or gone."""
+        """Wake whatever waits in `wait_until_applied`: a front end has followed, or gone."""
         async with self._applied:
             self._applied.notify_all()
 
@@ -172,9 +179,7 @@ def _pack(servable: Servable) -> bytes:
     manifest = servable.manifest.model_dump_json().encode()
     fields = {
         "path": str(servable.bundle.path),
-        "runs_on": asdict(servable.runs_on),
-        "execution": servable.execution,
-        "choice": servable.choice and asdict(servable.choice),
+        "runtime": asdict(servable.runtime),
         "manifest_bytes": len(manifest),
     }
     return pack_json(fields, manifest + servable.bundle.read_tokenizer())

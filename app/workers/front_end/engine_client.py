@@ -1,8 +1,9 @@
-"""A front end's side of the engine: questions with their answers, over one connection at a time."""
+"""Calls the engine from a front end and matches answers to calls, a connection at a time."""
 
 import asyncio
 import itertools
 import logging
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ ENGINE_AWAY = "the engine process is being started; send the request again in a 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Link:
+class EngineConnection:
     """One connection to the engine.
 
     Attributes:
@@ -37,51 +38,64 @@ class Link:
 
 
 class EngineClient:
-    """Asks the engine; a connection that ends fails what was asked over it, and nothing else."""
+    """Calls the engine; a connection that ends fails the calls made over it, and nothing else."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._link: Link | None = None
+        self._connection: EngineConnection | None = None
+        self._wait_seconds = self._wait_known_at = 0.0
 
-    async def connect(self) -> Link:
+    async def connect(self) -> EngineConnection:
         """Connect to the engine; raise OSError where that is impossible."""
         news: asyncio.Queue[Frame | None] = asyncio.Queue()
 
         def closed() -> None:
-            self._link = None
+            self._connection = None
             news.put_nowait(None)
             self._fail_all()
 
         channel = Channel(lambda _: None, lambda frame: self._received(frame, news), closed)
         await asyncio.get_running_loop().create_unix_connection(lambda: channel, self._path)
-        link = Link(channel, news)
+        link = EngineConnection(channel, news)
         if channel.is_open:
-            self._link = link
+            self._connection = link
         return link
 
-    def ask(self, kind: Kind, payload: bytes) -> "Question":
-        """Send a question.
+    @property
+    def is_connected(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def expected_wait_seconds(self) -> float:
+        """What the engine last said a request waits, less the time that has passed since."""
+        return max(0.0, self._wait_seconds - (time.monotonic() - self._wait_known_at))
+
+    def _note_wait(self, seconds: float) -> None:
+        self._wait_seconds, self._wait_known_at = seconds, time.monotonic()
+
+    def call(self, kind: Kind, payload: bytes) -> "PendingCall":
+        """Send a call.
 
         Raises:
             NotReady: there is no engine now.
-            InvalidRequest: the question is too large to send.
+            InvalidRequest: the call is too large to send.
         """
-        if self._link is None:
+        if self._connection is None:
             raise NotReady(ENGINE_AWAY)
         number = next(self._numbers) % _NUMBERS
-        self._link.channel.send(Frame(kind, number, payload))
+        self._connection.channel.send(Frame(kind, number, payload))
         answer = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
-        return Question(self, self._link, number, answer)
+        return PendingCall(self, self._connection, number, answer)
 
     def forget(self, number: int) -> None:
         self._answers.pop(number, None)
 
     def close(self) -> None:
-        if self._link is not None:
-            self._link.channel.close()
+        if self._connection is not None:
+            self._connection.channel.close()
 
     def _received(self, frame: Frame, news: asyncio.Queue[Frame | None]) -> None:
         if frame.kind in (Kind.SERVABLE, Kind.STATE):
@@ -92,9 +106,13 @@ class EngineClient:
             return
         match frame.kind:
             case Kind.RESULT:
-                answer.set_result(read_run(frame.payload))
+                run, wait_seconds = read_run(frame.payload)
+                self._note_wait(wait_seconds)
+                answer.set_result(run)
             case Kind.ERROR:
-                answer.set_exception(read_error(frame.payload))
+                error, wait_seconds = read_error(frame.payload)
+                self._note_wait(wait_seconds)
+                answer.set_exception(error)
             case Kind.DONE:
                 answer.set_result(None)
             case _:
@@ -107,16 +125,16 @@ class EngineClient:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """Something asked of the engine."""
+class PendingCall:
+    """A call that the engine has not answered yet."""
 
     client: EngineClient
-    link: Link
+    link: EngineConnection
     number: int
     answer: asyncio.Future[Any]
 
     def end(self) -> None:
-        """Forget the question; if it has no answer yet, the engine need not work on it."""
+        """Forget the call; if it has no answer yet, the engine need not work on it."""
         self.client.forget(self.number)
         self.answer.cancel()
         if self.answer.cancelled():

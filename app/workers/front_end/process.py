@@ -1,69 +1,84 @@
-"""A front-end process: the whole HTTP side, feeding the engine process."""
+"""Runs a front-end process: the whole HTTP side, feeding the engine process."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from app import python_tuning
-from app.api.auth import Service
-from app.main import build_app, front, make_service
+from app.background import start_task
+from app.main import build_app, make_service, with_middleware
 from app.server import Server, make_config
+from app.service import Service
 from app.telemetry.metrics import Metrics
 from app.workers.front_end.engine_client import EngineClient
 from app.workers.front_end.remote_engine import RemoteEngine
-from app.workers.front_end.remote_registry import Mirror
+from app.workers.front_end.remote_registry import RemoteRegistry
 from app.workers.supervisor.ports import listen_too
-from app.workers.supervisor_link import Assignment, Control
+from app.workers.supervisor_link import SupervisorLink, WorkerSpec
 
 logger = logging.getLogger(__name__)
 
 LISTEN_WITHIN_SECONDS = 1.0
 
 
-async def serve_front_end(assignment: Assignment, control: Control) -> None:
-    """Answer HTTP until the supervisor says `drain`, or is gone."""
-    settings = assignment.read_settings()
-    metrics = Metrics()
-    client = EngineClient(assignment.engine_path)
+async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
+    """Answer HTTP until the supervisor says `drain`, or is gone.
 
+    Returns:
+        The exit code: not 0 where a task died without which there is no front end, so that the
+        supervisor starts another.
+    """
+    settings = spec.read_settings()
+    metrics = Metrics()
+    client = EngineClient(spec.engine_path)
     started = asyncio.Event()
+    fatal: list[str] = []
 
     def on_started() -> None:
         service.lifecycle.started = True
         python_tuning.freeze_loaded()
         started.set()
-        control.tell("started", models=[f"{s.name}/{s.version}" for s in mirror.serving])
+        supervisor.tell("started", models=[f"{s.name}/{s.version}" for s in registry.serving])
 
-    mirror = Mirror(client, metrics, on_started)
-    engine = RemoteEngine(client, mirror)
-    service = make_service(settings, metrics, engine, mirror, control.exposition)
+    registry = RemoteRegistry(client, metrics, on_started)
+    engine = RemoteEngine(client, registry, settings.max_queue_seconds)
+    service = make_service(settings, metrics, engine, registry, supervisor.exposition)
+
+    def end(reason: str) -> None:
+        fatal.append(reason)
+        service.report_fault(reason)
+        server.stop()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(mirror.follow())
-        # One that replaces another takes no connection before it can answer; while an engine loads
-        # its first models, liveness is answered all the same.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(started.wait(), LISTEN_WITHIN_SECONDS)
-        yield
-        following.cancel()
-        client.close()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        following = start_task(registry.follow(), "following the engine", end)
+        try:
+            # One that replaces another takes no connection before it can answer; while an engine
+            # loads its first models, liveness is answered all the same.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(started.wait(), LISTEN_WITHIN_SECONDS)
+            yield
+        finally:
+            following.cancel()
+            client.close()
+            await asyncio.wait([following])
+            service.text_pool.close()
         logger.info("stopped")
 
     app = build_app(service, lifespan)
-    server = FrontEndServer(make_config(front(app), service), service, control)
+    server = FrontEndServer(make_config(with_middleware(app), service), service, supervisor)
     commands = {"drain": server.drain, "stop": server.stop}
-    obeying = asyncio.create_task(control.follow(metrics.registry, commands))
-    await server.serve([listen_too(*address) for address in assignment.addresses])
+    obeying = start_task(
+        supervisor.follow(metrics.registry, commands), "obeying the supervisor", end
+    )
+    await server.serve([listen_too(*address) for address in spec.addresses])
     obeying.cancel()
+    return 1 if fatal else 0
 
 
 class FrontEndServer(Server):
@@ -73,12 +88,14 @@ class FrontEndServer(Server):
     last, so the supervisor keeps the order.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service, control: Control) -> None:
+    def __init__(
+        self, config: uvicorn.Config, service: Service, supervisor: SupervisorLink
+    ) -> None:
         super().__init__(config, service)
-        self._control = control
+        self._supervisor = supervisor
 
     def _announce(self) -> None:
-        self._control.tell("listening")
+        self._supervisor.tell("listening")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Leave signals to the supervisor."""

@@ -3,49 +3,61 @@
 import time
 from collections.abc import Callable, Sequence
 
+from app.engine.batching.admission import check_wait
 from app.engine.batching.scheduler import Clock
-from app.engine.interface import Pending, Run, Runner
+from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Encoding
 from app.errors import NotReady
-from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, Question
-from app.workers.front_end.remote_registry import Mirror
+from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, PendingCall
+from app.workers.front_end.remote_registry import RemoteRegistry
 from app.workers.transport.frames import Kind, pack_submission
 
 
-class RemoteSubmission(Pending):
-    """The encodings of one request, asked of the engine process."""
+class RemoteRun(PendingRun):
+    """The encodings of one request, submitted to the engine process."""
 
-    def __init__(self, question: Question, seconds: float, on_done: Callable[[], None]) -> None:
+    def __init__(self, call: PendingCall, seconds: float, on_done: Callable[[], None]) -> None:
         super().__init__(seconds, on_done)
-        self._question = question
-        question.answer.add_done_callback(lambda _: self._finish())
+        self._call = call
+        call.answer.add_done_callback(lambda _: self._finish())
 
-    def _read(self) -> Run:
-        run: Run = self._question.answer.result()
+    def _read(self) -> RunResult:
+        run: RunResult = self._call.answer.result()
         return run
 
     def _drop(self) -> None:
-        self._question.end()
+        self._call.end()
 
 
-class RemoteEngine(Runner):
+class RemoteEngine(Engine):
     """Runs encodings in the engine process, in batches with those of all front ends."""
 
-    def __init__(self, client: EngineClient, mirror: Mirror) -> None:
+    def __init__(
+        self, client: EngineClient, registry: RemoteRegistry, max_queue_seconds: float
+    ) -> None:
         self._client = client
-        self._mirror = mirror
+        self._registry = registry
+        self._max_queue_seconds = max_queue_seconds
 
     @property
     def clock(self) -> Clock:
         """The engine's: on one machine all processes share the monotonic clock."""
         return time.monotonic
 
+    @property
+    def expected_wait_seconds(self) -> float:
+        return self._client.expected_wait_seconds
+
     def check_admission(self, deadline: float) -> None:
-        """Say nothing: only the engine knows its queue, and refuses where that is too long."""
+        """Refuse by what the engine last said; where the queue has grown since, the engine does."""
+        if not self._client.is_connected:
+            raise NotReady(ENGINE_AWAY)
+        remaining = deadline - self.clock()
+        check_wait(self.expected_wait_seconds, self._max_queue_seconds, remaining)
 
     def unready_reason(self) -> str | None:
-        return self._mirror.trouble
+        return self._registry.trouble
 
     def submit(
         self,
@@ -53,9 +65,9 @@ class RemoteEngine(Runner):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
-    ) -> RemoteSubmission:
-        number = self._mirror.number(servable)
+    ) -> RemoteRun:
+        number = self._registry.number(servable)
         if number is None:
             raise NotReady(ENGINE_AWAY)
-        question = self._client.ask(Kind.SUBMIT, pack_submission(number, deadline, encodings))
-        return RemoteSubmission(question, deadline - self.clock(), on_done)
+        call = self._client.call(Kind.SUBMIT, pack_submission(number, deadline, encodings))
+        return RemoteRun(call, deadline - self.clock(), on_done)

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from app.bundle import Bundle, Manifest, Task
-from app.engine.answers.decoding import Logits
-from app.engine.backends.base import PADDED, Execution
-from app.engine.contest import Choice, Contender
+from app.engine.backends.base import PADDED, Execution, Mode, RuntimeSpec
 from app.engine.models.catalog import Catalog, Failure, Model
-from app.engine.models.servable import Runtime, Servable, make_tokenizer
-from app.engine.text.encoding import Encoding
+from app.engine.models.servable import Servable, make_tokenizer
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import AmbiguousModel, NotReady, UnknownModel
 from app.telemetry.metrics import Metrics
-from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, Link
+from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, EngineConnection
 from app.workers.transport.frames import Frame, Kind, pack_json, read_json, read_json_and_data
 
 logger = logging.getLogger(__name__)
@@ -26,7 +24,7 @@ RETRY_SECONDS = 0.5
 RECONNECT_SECONDS = 0.05
 
 
-class Mirror(Catalog):
+class RemoteRegistry(Catalog):
     """Follows the engine's registry; reloads and scans are the engine's to do.
 
     While there is no engine the models stay as they were, so that a request is answered 503 and not
@@ -75,11 +73,11 @@ class Mirror(Catalog):
         return servable
 
     async def _ask(self, kind: Kind, payload: bytes) -> None:
-        question = self._client.ask(kind, payload)
+        call = self._client.call(kind, payload)
         try:
-            await question.answer
+            await call.answer
         finally:
-            question.end()
+            call.end()
 
     async def follow(self) -> None:
         """Stay connected to whatever engine there is, until cancelled."""
@@ -103,7 +101,7 @@ class Mirror(Catalog):
                 self._trouble = ENGINE_AWAY
             await asyncio.sleep(pause)
 
-    async def _apply_news(self, link: Link) -> None:
+    async def _apply_news(self, link: EngineConnection) -> None:
         known: dict[int, Servable] = {}
         while (frame := await link.news.get()) is not None:
             if frame.kind == Kind.SERVABLE:
@@ -116,19 +114,17 @@ class Mirror(Catalog):
                 known = {number: one for number, one in known.items() if one in self.serving}
             link.send(Kind.APPLIED, frame.number)
 
-    async def _accept(self, frame: Frame, link: Link) -> Servable:
+    async def _accept(self, frame: Frame, link: EngineConnection) -> Servable:
         """Make a servable of what the engine sent, and release it when nothing here needs it."""
         fields, data = read_json_and_data(frame.payload)
         manifest = Manifest.model_validate_json(data[: fields["manifest_bytes"]])
         same = (s for s in self.serving if s.manifest == manifest)
-        runtime = Runtime(**fields["runs_on"])
-        servable = next((s for s in same if s.runs_on == runtime), None)
+        runtime = _runtime(fields["runtime"])
+        servable = next((s for s in same if s.runtime == runtime), None)
         if servable is None:
             tokenizer = data[fields["manifest_bytes"] :]
             bundle = Bundle(Path(fields["path"]), manifest)
             servable = await asyncio.to_thread(_build, bundle, runtime, tokenizer)
-        servable.execution = Execution(*fields["execution"])
-        servable.choice = _choice(fields["choice"])
         if link.channel.is_open:
             self._numbers[servable] = frame.number
         loop = asyncio.get_running_loop()
@@ -156,16 +152,13 @@ class Mirror(Catalog):
             self._on_started()
 
 
-def _build(bundle: Bundle, runtime: Runtime, tokenizer: bytes) -> Servable:
+def _build(bundle: Bundle, runtime: RuntimeSpec, tokenizer: bytes) -> Servable:
     made = make_tokenizer(tokenizer, bundle.manifest)
     return Servable(bundle, runtime, made, _NoSession())
 
 
-def _choice(fields: Mapping[str, Any] | None) -> Choice | None:
-    if fields is None:
-        return None
-    contenders = tuple(Contender(**one) for one in fields["contenders"])
-    return Choice(**{**fields, "contenders": contenders})
+def _runtime(fields: Mapping[str, Any]) -> RuntimeSpec:
+    return RuntimeSpec(fields["provider"], Mode(*fields["mode"]), Execution(*fields["execution"]))
 
 
 def _failure(fields: Mapping[str, Any]) -> Failure:
@@ -173,7 +166,7 @@ def _failure(fields: Mapping[str, Any]) -> Failure:
     return Failure(fields["version"], fields["reason"], (), at)
 
 
-def _release(loop: asyncio.AbstractEventLoop, link: Link, number: int) -> None:
+def _release(loop: asyncio.AbstractEventLoop, link: EngineConnection, number: int) -> None:
     """Tell the engine; the last reference may go on any thread, and after the loop has closed."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(link.send, Kind.RELEASE, number)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+from app.background import start_task
 from app.workers.metrics_merge import Snapshot
-from app.workers.supervisor_link import Assignment, Line
+from app.workers.supervisor_link import Link, WorkerSpec
 
 logger = logging.getLogger(__name__)
 
@@ -20,22 +21,22 @@ COLLECT_SECONDS = 1.0
 PAUSES, PAUSE_SECONDS = 6, 5.0
 
 
-class Process:
+class ChildProcess:
     """One incarnation of a role."""
 
-    def __init__(self, role: str, child: asyncio.subprocess.Process, line: Line) -> None:
+    def __init__(self, role: str, child: asyncio.subprocess.Process, link: Link) -> None:
         self.role = role
         self.snapshot: Snapshot = []
         self._child = child
-        self._line = line
+        self._link = link
         self._collected = asyncio.Event()
         self._silent_pauses = 0
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], assignment: Assignment, inherited: Sequence[int]
-    ) -> "Process":
-        """Start a process that holds the other end of a line to this one.
+        cls, command: Sequence[str], spec: WorkerSpec, inherited: Sequence[int]
+    ) -> "ChildProcess":
+        """Start a process that holds the other end of a link to this one.
 
         Args:
             inherited: file descriptors that it gets too.
@@ -48,23 +49,25 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *inherited),
             )
-        line = await Line.open(ours)
-        line.send(**asdict(assignment))
-        return cls(assignment.role, child, line)
+        link = await Link.open(ours)
+        link.send(**asdict(spec))
+        return cls(spec.role, child, link)
 
     @property
     def identity(self) -> dict[str, str | int]:
         """Fields that tell this process from others in a log line."""
         return {"process_role": self.role, "process_pid": self._child.pid}
 
-    async def follow(self, on_event: Callable[["Process", dict[str, Any]], None]) -> int:
+    async def follow(self, on_event: Callable[["ChildProcess", dict[str, Any]], None]) -> int:
         """Hand over what the process tells until it has ended; return its exit code.
 
         From its first word on it must answer when asked; one that hangs is killed.
         """
         watching: asyncio.Task[None] | None = None
-        while (message := await self._line.receive()) is not None:
-            watching = watching or asyncio.create_task(self._watch())
+        while (message := await self._link.receive()) is not None:
+            watching = watching or start_task(
+                self._watch(), "watching a process", lambda _: self.kill()
+            )
             self._silent_pauses = 0
             if message["event"] == "collected":
                 self.snapshot = message["families"]
@@ -75,7 +78,7 @@ class Process:
         code = await self._child.wait()
         if watching is not None:
             watching.cancel()
-        self._line.close()
+        self._link.close()
         return code
 
     async def _watch(self) -> None:
@@ -89,7 +92,7 @@ class Process:
 
     def tell(self, command: str, **fields: Any) -> None:
         """Tell the process to do something."""
-        self._line.send(do=command, **fields)
+        self._link.send(do=command, **fields)
 
     async def collect(self) -> None:
         """Bring the snapshot up to date, if the process answers in time."""

@@ -14,15 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from app.security import make_gate
+from app.background import start_task
+from app.security import make_authorizer
 from app.settings import Settings
 from app.store import check_store
 from app.telemetry.logging import log_address
 from app.telemetry.metrics import Metrics
 from app.workers.metrics_merge import Snapshot, kept_of_the_dead, merge, render, take_snapshot
-from app.workers.supervisor.child import Process
+from app.workers.supervisor.child import ChildProcess
 from app.workers.supervisor.ports import reserve
-from app.workers.supervisor_link import Assignment
+from app.workers.supervisor_link import WorkerSpec
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Supervisor:
     """The parent of all processes of a service. It is on no request's way, and has no models.
 
     Args:
-        command: starts a process, with the descriptor of its line to here as the last argument.
+        command: starts a process, with the descriptor of its link to here as the last argument.
 
     Raises:
         ValueError: settings that cannot work here.
@@ -48,7 +49,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
         check_store(settings.model_store)
-        make_gate(
+        make_authorizer(
             settings.api_keys_file,
             on_loopback=settings.on_loopback,
             allow_anonymous=settings.allow_anonymous,
@@ -57,14 +58,13 @@ class Supervisor:
         self._command = command
         self._reserved = reserve(settings.host, settings.port)
         self._front_ends = [f"front-end-{n + 1}" for n in range(settings.workers)]
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[str, ChildProcess] = {}
         self._seen: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
         self._models: Sequence[str] = ()
         self._metrics = Metrics()
         self._dead: Snapshot = []
         self._stopping = asyncio.Event()
         self._exit_code = 0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self) -> int:
         """Serve until SIGTERM; return the exit code."""
@@ -93,13 +93,13 @@ class Supervisor:
         settings = self._settings.model_dump(mode="json")
         addresses = tuple(one.getsockname()[:2] for one in self._reserved)
         engine = asyncio.create_task(
-            self._keep(Assignment(ENGINE, settings, path, listener), (listener,))
+            self._keep(WorkerSpec(ENGINE, settings, path, listener), (listener,))
         )
         front_ends = [
-            asyncio.create_task(self._keep(Assignment(role, settings, path, -1, addresses), ()))
+            asyncio.create_task(self._keep(WorkerSpec(role, settings, path, -1, addresses), ()))
             for role in self._front_ends
         ]
-        announcing = asyncio.create_task(self._announce(addresses))
+        announcing = start_task(self._announce(addresses), "announcing the service", self._fail)
         await self._stopping.wait()
         announcing.cancel()
         self._tell_front_ends("drain")
@@ -108,20 +108,23 @@ class Supervisor:
             self._processes[ENGINE].tell("stop")
         await engine
 
-    async def _keep(self, assignment: Assignment, inherited: Sequence[int]) -> None:
+    async def _keep(self, spec: WorkerSpec, inherited: Sequence[int]) -> None:
         """Run a process, and another whenever it dies; without supervision there is no service."""
         try:
-            await self._run_again_and_again(assignment, inherited)
+            await self._run_again_and_again(spec, inherited)
         except Exception:
-            logger.exception("supervision failed", extra={"process_role": assignment.role})
-            self._exit_code = 1
-            self._stopping.set()
+            logger.exception("supervision failed", extra={"process_role": spec.role})
+            self._fail("supervision failed")
 
-    async def _run_again_and_again(self, assignment: Assignment, inherited: Sequence[int]) -> None:
-        role, pause = assignment.role, 0.0
+    def _fail(self, _: str) -> None:
+        self._exit_code = 1
+        self._stopping.set()
+
+    async def _run_again_and_again(self, spec: WorkerSpec, inherited: Sequence[int]) -> None:
+        role, pause = spec.role, 0.0
         while not self._stopping.is_set():
             began = time.monotonic()
-            process = await Process.start(self._command, assignment, inherited)
+            process = await ChildProcess.start(self._command, spec, inherited)
             self._processes[role] = process
             logger.info("process launched", extra=process.identity)
             if self._stopping.is_set():
@@ -148,10 +151,10 @@ class Supervisor:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
-    def _on_event(self, process: Process, message: dict[str, Any]) -> None:
+    def _on_event(self, process: ChildProcess, message: dict[str, Any]) -> None:
         if message["event"] == "scrape":
-            self._tasks.add(task := asyncio.create_task(self._expose(process, message["number"])))
-            task.add_done_callback(self._tasks.discard)
+            work = self._expose(process, message["number"])
+            start_task(work, "adding up metrics", lambda _: None)  # the asker gives up by itself
             return
         if message["event"] == "started":
             self._models = message["models"]
@@ -169,7 +172,7 @@ class Supervisor:
         models = ", ".join(self._models) or "none yet"
         logger.info("started", extra={"models": models, "front_ends": len(self._front_ends)})
 
-    async def _expose(self, asker: Process, number: int) -> None:
+    async def _expose(self, asker: ChildProcess, number: int) -> None:
         """Answer a scrape with what all processes have measured, the dead ones too."""
         await asyncio.gather(*(process.collect() for process in self._processes.values()))
         living = [process.snapshot for process in self._processes.values()]

@@ -17,15 +17,14 @@ from typing import Any
 import numpy as np
 
 from app import errors
-from app.engine.answers.decoding import Logits
-from app.engine.interface import Run
-from app.engine.text.encoding import Encoding, without_layout
+from app.engine.interface import RunResult
+from app.engine.text.encoding import Encoding, Logits, without_layout
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest, Overloaded
 
 MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 HEADER = struct.Struct("<IBI")
 _SUBMIT = struct.Struct("<IdI")
-_RESULT = struct.Struct("<ddI")
+_RESULT = struct.Struct("<dddI")
 _SIZE = struct.Struct("<I")
 VECTOR = -1  # stands for the rows of logits that have one axis
 
@@ -116,7 +115,7 @@ def read_submission(payload: bytes) -> Submission:
     except (struct.error, ValueError) as exc:
         raise WireError(f"a submission of {len(payload)} bytes: {exc}") from None
     tokens = sum(lengths)
-    if count == 0 or min(lengths) < 1 or len(values) != 2 * tokens:
+    if count == 0 or min(lengths) < 0 or len(values) != 2 * tokens:
         raise WireError(f"a submission of {count} entries with {tokens} tokens is inconsistent")
     ids, type_ids = values.astype(np.int64).reshape(2, tokens)
     # Offsets and words stay where the text is: the engine needs them for nothing.
@@ -127,18 +126,19 @@ def read_submission(payload: bytes) -> Submission:
     return Submission(servable, deadline, encodings)
 
 
-def pack_run(run: Run) -> bytes:
-    """Pack the times, then rows and columns of each entry's logits, then all logits."""
+def pack_run(run: RunResult, expected_wait_seconds: float) -> bytes:
+    """Pack times and the next request's wait, each entry's rows and columns, then all logits."""
     shapes = [part for one in run.logits for part in (VECTOR, *one.shape)[-2:]]
-    head = _RESULT.pack(run.queue_seconds, run.run_seconds, len(run.logits))
+    times = (run.queue_seconds, run.run_seconds, expected_wait_seconds)
+    head = _RESULT.pack(*times, len(run.logits))
     data = [np.ascontiguousarray(one, dtype=np.float32).tobytes() for one in run.logits]
     return b"".join((head, np.array(shapes, dtype=np.int32).tobytes(), *data))
 
 
-def read_run(payload: bytes) -> Run:
+def read_run(payload: bytes) -> tuple[RunResult, float]:
     """Read what `pack_run` made; raise WireError for anything else."""
     try:
-        queue_seconds, run_seconds, count = _RESULT.unpack_from(payload)
+        queue_seconds, run_seconds, expected_wait_seconds, count = _RESULT.unpack_from(payload)
         shapes = np.frombuffer(payload, np.int32, 2 * count, _RESULT.size).tolist()
         values = np.frombuffer(payload, np.float32, offset=_RESULT.size + 8 * count)
     except (struct.error, ValueError) as exc:
@@ -154,26 +154,32 @@ def read_run(payload: bytes) -> Run:
         at += size
     if at != len(values):
         raise WireError(f"a result has {len(values) - at} logits too many")
-    return Run(logits, queue_seconds, run_seconds)
+    return RunResult(logits, queue_seconds, run_seconds), expected_wait_seconds
 
 
-def pack_error(error: ClassmarkError) -> bytes:
-    fields: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+def pack_error(error: ClassmarkError, expected_wait_seconds: float = 0.0) -> bytes:
+    """Pack an error, and what the next request waits."""
+    fields: dict[str, Any] = {
+        "kind": type(error).__name__,
+        "message": str(error),
+        "expected_wait_seconds": expected_wait_seconds,
+    }
     if isinstance(error, Overloaded):
         fields["retry_after_seconds"] = error.retry_after_seconds
     return pack_json(fields)
 
 
-def read_error(payload: bytes) -> ClassmarkError:
-    """Return the error to raise here; of a kind unknown here it is an InferenceFailed."""
+def read_error(payload: bytes) -> tuple[ClassmarkError, float]:
+    """Read what `pack_error` made; an error of a kind unknown here is an InferenceFailed."""
     fields = read_json(payload)
     message = str(fields.get("message"))
     kind = getattr(errors, str(fields.get("kind")), None)
+    error: ClassmarkError = InferenceFailed(message)
     if kind is Overloaded:
-        return Overloaded(message, float(fields.get("retry_after_seconds", 1.0)))
-    if isinstance(kind, type) and issubclass(kind, ClassmarkError):
-        return kind(message)
-    return InferenceFailed(message)
+        error = Overloaded(message, float(fields.get("retry_after_seconds", 1.0)))
+    elif isinstance(kind, type) and issubclass(kind, ClassmarkError):
+        error = kind(message)
+    return error, float(fields.get("expected_wait_seconds", 0.0))
 
 
 def pack_json(fields: dict[str, Any], data: bytes = b"") -> bytes:

@@ -7,10 +7,9 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from app.bundle import GraphFile, Manifest
-from app.engine.answers.decoding import Logits
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, Execution, Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
 from export.graphs.packed.operators import OPERATORS
 

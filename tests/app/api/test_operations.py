@@ -9,9 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.main import create_app
-from app.settings import Settings
-from tests.support.backends import FakeBackend
 from tests.support.server import Server, serving
 
 
@@ -27,30 +24,9 @@ def test_models_are_listed_with_what_serves_them(client: httpx.Client) -> None:
     assert mood["versions"] == [2, 1]
     assert (mood["precision"], mood["provider"]) == ("fp32", "CPUExecutionProvider")
     assert mood["execution"] == {"kind": "padded", "reason": None}
-    assert mood["choice"] is None, "there is one backend by default"
     assert mood["batch_invariant"] is True
     assert mood["agreement"] == 1.0
     assert names["labels"] == ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
-
-
-@pytest.mark.anyio
-async def test_models_say_which_runtime_was_chosen_and_why(
-    tiny_store: Path,
-) -> None:
-    backends = (FakeBackend("plain"), FakeBackend("half", "bf16", wrong=["bf16"]))
-    app = create_app(Settings(model_store=tiny_store, backend="auto"), backends)
-    await app.state.service.registry.scan()
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://service"
-    ) as client:
-        mood, _ = (await client.get("/v1/models")).json()["models"]
-    choice = mood["choice"]
-    assert (choice["runtime"], choice["version"]) == ("plain fp32", 2)
-    assert "the only one that answers the golden cases" in choice["reason"]
-    plain, half = choice["contenders"]
-    assert plain["texts_per_second"] > 0
-    assert half["texts_per_second"] is None
-    assert "half bf16 gives wrong answers" in half["refused"]
 
 
 def test_one_model_is_described_and_an_unknown_one_lists_the_others(client: httpx.Client) -> None:

@@ -1,10 +1,12 @@
-"""The result cache: bounded, exact, and gone with the version it was answered by."""
+"""The answer cache: bounded, exact, and gone with the version it was answered by."""
 
 import gc
+import queue
+import threading
 
 import pytest
 
-from app.engine.answer_cache import Question, ResultCache
+from app.engine.answer_cache import AnswerCache, AnswerKey
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
 from app.telemetry.metrics import Metrics
@@ -26,12 +28,12 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-def make(metrics: Metrics, max_bytes: int = 100_000) -> ResultCache:
-    return ResultCache(max_bytes, metrics.cache_lookups)
+def make(metrics: Metrics, max_bytes: int = 100_000) -> AnswerCache:
+    return AnswerCache(max_bytes, metrics.cache_lookups)
 
 
-def ask(text: str, *options: object) -> Question:
-    return Question(TextInput(text), options)
+def ask(text: str, *options: object) -> AnswerKey:
+    return AnswerKey(TextInput(text), options)
 
 
 def test_only_the_same_text_with_the_same_options_by_the_same_version_is_found(
@@ -42,7 +44,7 @@ def test_only_the_same_text_with_the_same_options_by_the_same_version_is_found(
     assert cache.get(version, ask("fun", 1)) == "{}"
     assert cache.get(version, ask("fun", 2)) is None
     assert cache.get(version, ask("Fun", 1)) is None
-    assert cache.get(version, Question(TextInput("fun", "pair"), (1,))) is None
+    assert cache.get(version, AnswerKey(TextInput("fun", "pair"), (1,))) is None
     assert cache.get(Version(), ask("fun", 1)) is None
 
 
@@ -73,6 +75,46 @@ def test_the_answers_of_a_version_go_when_it_does(metrics: Metrics) -> None:
     gc.collect()
     assert cache.get(new, ask("a")) == "new"
     assert cache.bytes < 2 * 700
+
+
+def test_a_version_that_dies_on_another_thread_never_meets_the_cache_at_work(
+    metrics: Metrics,
+) -> None:
+    cache, serving = make(metrics, max_bytes=10_000_000), Version()
+    versions: queue.SimpleQueue[Version | None] = queue.SimpleQueue()
+
+    def drop() -> None:
+        while versions.get() is not None:
+            pass  # that was the last reference: the version dies here
+
+    dropping = threading.Thread(target=drop)
+    dropping.start()
+    for number in range(300):
+        old = Version()
+        for text in range(20):
+            cache.put(old, ask(f"{text}"), "old")
+            cache.put(serving, ask(f"{number} {text}"), "new")
+        versions.put(old)
+        del old
+    versions.put(None)
+    dropping.join()
+    assert cache.get(serving, ask("299 19")) == "new"
+    assert {key[0]() for key in cache._answers} == {serving}
+
+
+def test_a_new_version_at_an_old_ones_address_is_never_answered_from_it(metrics: Metrics) -> None:
+    cache = make(metrics)
+    addresses: set[int] = set()
+    for _ in range(1000):
+        version = Version()
+        assert cache.get(version, ask("a")) is None
+        cache.put(version, ask("a"), "old")
+        if id(version) in addresses:
+            break
+        addresses.add(id(version))
+        del version
+    else:
+        raise AssertionError("no address came again, so nothing was shown")
 
 
 def test_lookups_are_counted(metrics: Metrics) -> None:

@@ -52,9 +52,9 @@ async def test_garbage_closes_its_connection_and_no_other(
         writer.write(b"GET / HTTP/1.1\r\n\r\n" * 10)
         await asyncio.wait_for(peer.closed.get(), 10)
         writer.close()
-        question = client.ask(Kind.SCAN, b"")
-        assert await asyncio.wait_for(peer.frames.get(), 10) == Frame(Kind.SCAN, question.number)
-        question.end()
+        call = client.call(Kind.SCAN, b"")
+        assert await asyncio.wait_for(peer.frames.get(), 10) == Frame(Kind.SCAN, call.number)
+        call.end()
         client.close()
     assert "no frame" in caplog.text
 
@@ -63,22 +63,22 @@ async def test_what_was_asked_of_an_engine_that_ends_fails_with_a_remedy() -> No
     async with listening() as (peer, path):
         client = EngineClient(path)
         link = await client.connect()
-        question = client.ask(Kind.SCAN, b"")
+        call = client.call(Kind.SCAN, b"")
         await asyncio.wait_for(peer.frames.get(), 10)
         peer.channels[0].close()
         with pytest.raises(NotReady, match="again"):
-            await asyncio.wait_for(question.answer, 10)
+            await asyncio.wait_for(call.answer, 10)
         assert await asyncio.wait_for(link.news.get(), 10) is None
         with pytest.raises(NotReady, match="again"):
-            client.ask(Kind.SCAN, b"")
+            client.call(Kind.SCAN, b"")
 
 
-async def test_a_question_nobody_waits_for_is_cancelled_at_the_engine() -> None:
+async def test_a_call_nobody_waits_for_is_cancelled_at_the_engine() -> None:
     async with listening() as (peer, path):
         client = EngineClient(path)
         await client.connect()
-        question = client.ask(Kind.SUBMIT, b"")
-        question.end()
+        call = client.call(Kind.SUBMIT, b"")
+        call.end()
         kinds = [(await asyncio.wait_for(peer.frames.get(), 10)).kind for _ in range(2)]
         assert kinds == [Kind.SUBMIT, Kind.CANCEL]
         client.close()

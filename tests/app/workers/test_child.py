@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.workers.supervisor import child
-from app.workers.supervisor.child import Process
-from app.workers.supervisor_link import Assignment
+from app.workers.supervisor.child import ChildProcess
+from app.workers.supervisor_link import WorkerSpec
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ async def end_of(script: str, folder: Path) -> int:
     path = folder / "process.py"
     path.write_text(script)
     told: list[dict[str, Any]] = []
-    child = await Process.start((sys.executable, str(path)), Assignment("engine", {}, "-"), ())
+    child = await ChildProcess.start((sys.executable, str(path)), WorkerSpec("engine", {}, "-"), ())
     code = await child.follow(lambda _, message: told.append(message))
     assert told == [{"event": "listening"}]
     return code

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from app.engine.interface import Run
+from app.engine.interface import RunResult
 from app.engine.text.encoding import Encoding, without_layout
 from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
 from app.workers.transport import frames
@@ -39,8 +39,8 @@ def test_logits_arrive_bit_for_bit_and_in_their_shapes(seed: int) -> None:
     shapes = [(3,), (1,), (7, 5), (1, 9), (0, 4), (512, 9)]
     bits = [rng.integers(0, 2**32, shape, dtype=np.uint32) for shape in shapes]
     logits = [one.view(np.float32) for one in bits]  # NaN and infinities among them
-    got = frames.read_run(frames.pack_run(Run(logits, 0.25, 0.125)))
-    assert (got.queue_seconds, got.run_seconds) == (0.25, 0.125)
+    got, wait_seconds = frames.read_run(frames.pack_run(RunResult(logits, 0.25, 0.125), 1.5))
+    assert (got.queue_seconds, got.run_seconds, wait_seconds) == (0.25, 0.125, 1.5)
     assert [one.shape for one in got.logits] == shapes
     assert all(
         np.array_equal(one.view(np.uint32), b) for one, b in zip(got.logits, bits, strict=True)
@@ -51,14 +51,15 @@ def test_logits_arrive_bit_for_bit_and_in_their_shapes(seed: int) -> None:
     "error", [NotReady("away"), InvalidRequest("no"), Overloaded("full", 2.5), InferenceFailed("x")]
 )
 def test_an_error_keeps_its_kind_and_its_words(error: Exception) -> None:
-    got = frames.read_error(frames.pack_error(error))  # type: ignore[arg-type]
+    got, wait_seconds = frames.read_error(frames.pack_error(error, 1.5))  # type: ignore[arg-type]
+    assert wait_seconds == 1.5
     assert (type(got), str(got)) == (type(error), str(error))
     assert getattr(got, "retry_after_seconds", None) == getattr(error, "retry_after_seconds", None)
 
 
 @pytest.mark.parametrize("kind", ["Exception", "HTTPStatus", "__name__", "Unheard"])
 def test_an_error_of_a_kind_that_is_no_error_of_ours_is_a_failure(kind: str) -> None:
-    got = frames.read_error(frames.pack_json({"kind": kind, "message": "m"}))
+    got, _ = frames.read_error(frames.pack_json({"kind": kind, "message": "m"}))
     assert type(got) is InferenceFailed
 
 
@@ -94,7 +95,8 @@ def test_an_unknown_kind_is_refused() -> None:
 def test_damaged_payloads_are_refused_and_nothing_else_is_raised() -> None:
     rng = random.Random(11)
     submission = frames.pack_submission(1, 2.0, [encoding(rng) for _ in range(3)])
-    run = frames.pack_run(Run([np.zeros((4, 3), np.float32), np.zeros(2, np.float32)], 0, 0))
+    logits = [np.zeros((4, 3), np.float32), np.zeros(2, np.float32)]
+    run = frames.pack_run(RunResult(logits, 0, 0), 0.0)
     for read, whole in ((frames.read_submission, submission), (frames.read_run, run)):
         for _ in range(300):
             damaged = bytearray(whole[: rng.randint(0, len(whole))])

@@ -1,4 +1,4 @@
-"""The engine's side of a front end: what is queued for one that goes, goes too."""
+"""The engine's session of a front end: what is queued for one that goes, goes too."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,16 @@ from typing import Any, cast
 import pytest
 
 from app.engine.batching.cost_model import Cost
-from app.engine.local import Engine, Submission
-from app.engine.models.registry import Registry
-from app.errors import InferenceFailed, NotReady, Overloaded
-from app.main import LocalEngine
+from app.engine.local import LocalEngine, LocalRun
+from app.engine.models.registry import LocalRegistry
+from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
+from app.main import EngineCore
 from app.telemetry.metrics import Metrics
-from app.workers.engine.front_end_session import Connection
+from app.workers.engine.front_end_session import FrontEndSession
 from app.workers.engine.publisher import Listener, Published, Publisher, State
 from app.workers.front_end.engine_client import EngineClient
+from app.workers.front_end.remote_engine import RemoteEngine
+from app.workers.front_end.remote_registry import RemoteRegistry
 from app.workers.transport.frames import Kind, pack_submission
 from tests.support.fakes import POISON, FakeServable, encoding
 
@@ -27,14 +29,14 @@ pytestmark = pytest.mark.anyio
 NUMBER = 7
 
 
-class WatchedEngine(Engine):
+class WatchedEngine(LocalEngine):
     """Notes what is submitted and what is abandoned, once it is."""
 
     def __init__(self, max_queue_seconds: float) -> None:
         super().__init__(1, max_queue_seconds, Metrics())
         self.seen: asyncio.Queue[str] = asyncio.Queue()
 
-    def submit(self, *arguments: Any) -> Submission:
+    def submit(self, *arguments: Any) -> LocalRun:
         submission = super().submit(*arguments)
         self.seen.put_nowait("submit")
         close = submission.close
@@ -53,8 +55,8 @@ class WatchedEngine(Engine):
 class FakePublisher(Publisher):
     """Tells of one servable that is none."""
 
-    def __init__(self, engine: LocalEngine, fake: FakeServable) -> None:
-        super().__init__(engine, lambda: True)
+    def __init__(self, engine: EngineCore, fake: FakeServable) -> None:
+        super().__init__(engine.registry, lambda: True, engine.engine.unready_reason)
         self._fake = fake
 
     def add(self, listener: Listener) -> None:
@@ -74,22 +76,24 @@ class Side:
     client: EngineClient
     clock: Any
 
-    async def run(self, first_id: int = 1, seconds: float = 30.0, servable: int = NUMBER) -> Any:
+    async def run(
+        self, first_id: int = 1, seconds: float = 30.0, servable: int = NUMBER, tokens: int = 3
+    ) -> Any:
         deadline = self.clock() + seconds
-        payload = pack_submission(servable, deadline, [encoding(3, first_id)])
-        question = self.client.ask(Kind.SUBMIT, payload)
+        payload = pack_submission(servable, deadline, [encoding(tokens, first_id)])
+        call = self.client.call(Kind.SUBMIT, payload)
         try:
-            return await asyncio.wait_for(question.answer, 10)
+            return await asyncio.wait_for(call.answer, 10)
         finally:
-            question.end()
+            call.end()
 
 
 @contextlib.asynccontextmanager
 async def connected(fake: FakeServable, max_queue_seconds: float = 5.0) -> AsyncIterator[Side]:
     engine = WatchedEngine(max_queue_seconds)
-    local = LocalEngine(engine, cast(Registry, None))
+    local = EngineCore(engine, cast(LocalRegistry, None))
     publisher = FakePublisher(local, fake)
-    connection = Connection(local, publisher)
+    connection = FrontEndSession(local, publisher)
     engine.start()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "s")
@@ -102,7 +106,7 @@ async def connected(fake: FakeServable, max_queue_seconds: float = 5.0) -> Async
         yield Side(engine, publisher, client, engine.clock)
         client.close()
         server.close()
-        await asyncio.wait_for(publisher.until_alone(), 10)
+        await asyncio.wait_for(publisher.wait_for_no_front_ends(), 10)
         await engine.stop()
 
 
@@ -123,6 +127,32 @@ async def test_errors_of_the_engine_keep_their_kind() -> None:
         assert (await side.run()).logits
 
 
+async def test_an_empty_encoding_fails_alone_and_the_connection_stays() -> None:
+    async with connected(FakeServable()) as side:
+        with pytest.raises(InvalidRequest, match="no token"):
+            await side.run(tokens=0)
+        assert (await side.run()).logits
+
+
+async def test_a_front_end_learns_with_each_answer_how_long_the_next_request_waits() -> None:
+    gate = threading.Event()
+    fake = FakeServable(Cost(1000.0, 1.0, 256), gate=gate)
+    async with connected(fake, max_queue_seconds=500.0) as side:
+        first = asyncio.ensure_future(side.run(seconds=1e6))
+        await asyncio.to_thread(fake.entered.acquire)
+        remote = RemoteEngine(side.client, cast(RemoteRegistry, None), 500.0)
+        remote.check_admission(remote.clock() + 1e6)  # nothing is known yet, so the engine decides
+        with pytest.raises(Overloaded):
+            await side.run(seconds=1e6)
+        assert side.client.expected_wait_seconds > 500.0
+        with pytest.raises(Overloaded):  # now without a hop
+            remote.check_admission(remote.clock() + 1e6)
+        gate.set()
+        await first
+        assert side.client.expected_wait_seconds == 0.0
+        remote.check_admission(remote.clock() + 1e6)
+
+
 async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:
     gate = threading.Event()
     fake = FakeServable(gate=gate)
@@ -134,7 +164,7 @@ async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:
             await side.engine.until("submit")
         assert side.engine.scheduler.queued == 5
         side.client.close()
-        await asyncio.wait_for(side.publisher.until_alone(), 10)
+        await asyncio.wait_for(side.publisher.wait_for_no_front_ends(), 10)
         assert side.engine.scheduler.queued == 0
         gate.set()
         ended = await asyncio.gather(first, *others, return_exceptions=True)

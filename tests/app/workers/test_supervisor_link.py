@@ -10,16 +10,16 @@ import pytest
 
 from app.errors import NotReady
 from app.telemetry.metrics import Metrics
-from app.workers.supervisor_link import Control, Line
+from app.workers.supervisor_link import Link, SupervisorLink
 
 pytestmark = pytest.mark.anyio
 
 
 @contextlib.asynccontextmanager
-async def supervised() -> AsyncIterator[tuple[Control, Line, asyncio.Queue[str]]]:
+async def supervised() -> AsyncIterator[tuple[SupervisorLink, Link, asyncio.Queue[str]]]:
     """Give a process's end, the supervisor's end, and what the process was told to do."""
     ours, theirs = socket.socketpair()
-    line, control = await Line.open(ours), Control(await Line.open(theirs))
+    line, control = await Link.open(ours), SupervisorLink(await Link.open(theirs))
     told: asyncio.Queue[str] = asyncio.Queue()
     commands = {name: lambda name=name: told.put_nowait(name) for name in ("drain", "stop")}
     following = asyncio.ensure_future(control.follow(Metrics().registry, commands))
@@ -45,7 +45,7 @@ async def test_a_process_says_that_it_is_there() -> None:
 
 async def test_a_line_that_makes_no_sense_means_stop() -> None:
     ours, theirs = socket.socketpair()
-    control = Control(await Line.open(theirs))
+    control = SupervisorLink(await Link.open(theirs))
     with ours:
         ours.sendall(b"no json\n")
         stopped = asyncio.Event()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.engine.answers.decoding import Logits
+from app.engine.text.encoding import Logits
 from benchmarks.gpu.models import TINY
 from benchmarks.gpu.rounds import Prepared, prepare_best, run_rounds
 from benchmarks.gpu.runners import Unavailable

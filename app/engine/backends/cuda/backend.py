@@ -22,7 +22,6 @@ FLASH_FROM = "ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV"
 class CudaBackend:
     """Sessions on GPU 0."""
 
-    name = "onnxruntime"
     provider = PROVIDER
     # int8 is last: most of its operators have no CUDA kernel.
     modes: tuple[Mode, ...] = (Mode("fp16", "packed"), Mode("fp16"), Mode("fp32"), Mode("int8"))
@@ -37,9 +36,6 @@ class CudaBackend:
         os.environ.setdefault(FLASH_FROM, "0")
         # The CUDA libraries that come as packages lie where no loader looks.
         ort.preload_dlls(cudnn=False)
-
-    def keeps_invariance(self, mode: Mode) -> bool:
-        return True  # the manifest's word allows for what fp16 rounds
 
     def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         if mode.kind == "padded":

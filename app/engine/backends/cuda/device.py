@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.cuda.layout import Layout, Words
+from app.engine.text.encoding import Logits
 
 # A run that neither captures nor replays a graph.
 EAGER = -1

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.cuda.cudart import DEVICE_TO_HOST, HOST_TO_DEVICE, Cudart
 from app.engine.backends.cuda.layout import Words
+from app.engine.text.encoding import Logits
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime as ort
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.cuda.buckets import Limits
 from app.engine.backends.cuda.cudart import CudaError
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.layout import Layout, Words, words_at_most
 from app.engine.backends.cuda.memory import DEVICE, DEVICE_ID, WORD_BYTES, Memory, open_memory
 from app.engine.backends.onnxruntime import first_line
+from app.engine.text.encoding import Logits
 from app.errors import BundleError
 
 PROVIDER: Final = "CUDAExecutionProvider"

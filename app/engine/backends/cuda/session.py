@@ -5,7 +5,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.base import Execution
 from app.engine.backends.cuda.buckets import Buckets, Limits
 from app.engine.backends.cuda.capture import CaptureFailed, capture_all, graph_numbers
@@ -13,7 +12,7 @@ from app.engine.backends.cuda.device import EAGER, Device
 from app.engine.backends.cuda.layout import Words, lay_out
 from app.engine.backends.cuda.owner import Owner, OwnerDied
 from app.engine.backends.packing import Extent, measure, pack, unpack
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 
 logger = logging.getLogger(__name__)
 

@@ -1,10 +1,11 @@
-"""How a plain request ends when its client leaves, something breaks, or the service stops."""
+"""How an inference request ends when its client leaves, something breaks, or the service stops."""
 
 import asyncio
 import dataclasses
 import gc
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,17 +17,17 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from app.api.auth import Service
-from app.api.inference.direct import Exchange
-from app.api.inference.lanes import LANES
+from app.api.inference.job import InferenceJob
 from app.api.inference.protocol import Protocol
+from app.api.inference.routes import ROUTES
 from app.engine.batching.scheduler import Clock
-from app.engine.interface import Pending, Run, Runner
+from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import Overloaded
 from app.main import create_app
 from app.schemas import Problem
+from app.service import Service
 from app.settings import Settings
 from tests.support.fakes import FakeClock
 
@@ -34,27 +35,28 @@ pytestmark = pytest.mark.anyio
 
 TEXT = "a text nobody may find in the log"
 BODY = json.dumps({"model": "mood", "inputs": TEXT}).encode()
+LONG_BODY = json.dumps({"model": "mood", "inputs": "word " * 1000}).encode()
 
 
-class FakePending(Pending):
+class FakePending(PendingRun):
     """Ends when it is told to."""
 
-    def __init__(self, encodings: int, on_done: Callable[[], None]) -> None:
+    def __init__(self, logits: list[Logits], on_done: Callable[[], None]) -> None:
         super().__init__(30.0, on_done)
-        self._encodings = encodings
+        self._logits = logits
         self.closed = asyncio.Event()
 
     def end(self) -> None:
         self._finish()
 
-    def _read(self) -> Run:
-        return Run([np.zeros(3, dtype=np.float32)] * self._encodings, 0.0, 0.0)
+    def _read(self) -> RunResult:
+        return RunResult(self._logits, 0.0, 0.0)
 
     def _drop(self) -> None:
         self.closed.set()
 
 
-class FakeRunner(Runner):
+class FakeEngine(Engine):
     """Takes everything and ends nothing by itself."""
 
     def __init__(self) -> None:
@@ -64,6 +66,10 @@ class FakeRunner(Runner):
     @property
     def clock(self) -> Clock:
         return FakeClock()
+
+    @property
+    def expected_wait_seconds(self) -> float:
+        return 0.0
 
     def check_admission(self, deadline: float) -> None:
         if self.full:
@@ -79,7 +85,10 @@ class FakeRunner(Runner):
         deadline: float,
         on_done: Callable[[], None],
     ) -> FakePending:
-        pending = FakePending(len(encodings), on_done)
+        labels = len(servable.manifest.labels)
+        per_token = servable.manifest.task == "token-classification"
+        shapes = [(one.tokens, labels) if per_token else (labels,) for one in encodings]
+        pending = FakePending([np.zeros(shape, dtype=np.float32) for shape in shapes], on_done)
         self.taken.put_nowait(pending)
         return pending
 
@@ -89,14 +98,20 @@ class Side:
     """A service without an engine of its own, and one connection to it."""
 
     service: Service
-    runner: FakeRunner
+    runner: FakeEngine
     state: ServerState
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def send(self, body: bytes = BODY, length: int | None = None) -> None:
+    def send(
+        self,
+        body: bytes = BODY,
+        length: int | None = None,
+        path: str = "/v1/classify",
+        headers: str = "",
+    ) -> None:
         head = (
-            "POST /v1/classify HTTP/1.1\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nContent-Type: application/json\r\n{headers}"
             f"Content-Length: {length or len(body)}\r\n\r\n"
         )
         self.writer.write(head.encode() + body)
@@ -120,7 +135,7 @@ class Side:
 @asynccontextmanager
 async def connected(store: Path, cache_megabytes: int = 0) -> AsyncIterator[Side]:
     app = create_app(Settings(model_store=store, watch=False, cache_megabytes=cache_megabytes))
-    runner = FakeRunner()
+    runner = FakeEngine()
     service = dataclasses.replace(app.state.service, engine=runner)
     app.state.service = service
     await service.registry.scan()
@@ -182,22 +197,73 @@ async def test_a_client_that_leaves_while_it_sends_its_body_is_counted_and_is_no
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+class SlowTokenizer:
+    """Holds up the encoding of a long text until a test lets it go."""
+
+    def __init__(self, servable: Servable) -> None:
+        self._tokenizer = servable.tokenizer
+        self.entered, self.gate = threading.Event(), threading.Event()
+
+    def encode(self, *arguments: Any) -> Any:
+        self.entered.set()
+        assert self.gate.wait(30)
+        return self._tokenizer.encode(*arguments)
+
+
+@asynccontextmanager
+async def encoding_slowly(store: Path) -> AsyncIterator[tuple[Side, SlowTokenizer]]:
+    async with connected(store) as side:
+        servable = side.service.registry.resolve("mood", "sequence-classification")
+        slow = servable.tokenizer = SlowTokenizer(servable)  # type: ignore[assignment]
+        try:
+            yield side, slow
+        finally:
+            slow.gate.set()
+
+
 async def test_a_client_that_leaves_while_its_long_text_is_encoded_never_reaches_the_engine(
-    tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_store: Path,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    encoding = loop.create_future()
-    body = json.dumps({"model": "mood", "inputs": "word " * 1000}).encode()
-    async with connected(tiny_store) as side:
-        monkeypatch.setattr(loop, "run_in_executor", lambda *_: encoding)
-        side.send(body)
-        await until(lambda: side.sample("requests_in_flight") == 1)
-        await side.writer.drain()
+    async with encoding_slowly(tiny_store) as (side, slow):
+        side.send(LONG_BODY)
+        assert await asyncio.to_thread(slow.entered.wait, 10)
         side.writer.close()
         await until(lambda: side.sample("rejections_total", reason="cancelled") == 1)
-        encoding.set_result(None)
+        slow.gate.set()
+        await until(lambda: side.service.text_pool.expected_wait_seconds == 0)
         await asyncio.sleep(0)
         assert side.runner.taken.empty()
+
+
+async def test_a_long_text_that_is_encoded_past_its_deadline_is_answered_at_its_deadline(
+    tiny_store: Path,
+) -> None:
+    async with encoding_slowly(tiny_store) as (side, _):
+        side.send(LONG_BODY, headers="X-Request-Timeout-Seconds: 0.05\r\n")
+        head, answer = await side.read()
+        assert head.startswith(b"HTTP/1.1 504 ")
+        assert "allow more time" in answer["detail"]
+
+
+async def test_long_tagged_texts_are_decoded_beside_the_event_loop(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    decode = InferenceJob.decode
+
+    def noting_decode(job: InferenceJob, run: RunResult) -> None:
+        threads.append(threading.current_thread())
+        decode(job, run)
+
+    monkeypatch.setattr(InferenceJob, "decode", noting_decode)
+    async with connected(tiny_store) as side:
+        for text, aside in (("paris", False), ("paris is great " * 700, True)):
+            body = json.dumps({"inputs": text, "long_text": "window"}).encode()
+            side.send(body, path="/v1/ner")
+            (await side.taken()).end()
+            head, answer = await side.read()
+            assert head.startswith(b"HTTP/1.1 200 "), answer
+            assert (threads[-1] is not threading.main_thread()) == aside
 
 
 async def test_overload_is_refused_with_the_time_to_come_back(tiny_store: Path) -> None:
@@ -245,8 +311,8 @@ async def test_what_nobody_foresaw_is_answered_as_a_bug_with_its_request_id(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    lane = dataclasses.replace(LANES[b"/v1/classify"], plan=broken)
-    monkeypatch.setitem(LANES, b"/v1/classify", lane)
+    route = dataclasses.replace(ROUTES[b"/v1/classify"], make_task=broken)
+    monkeypatch.setitem(ROUTES, b"/v1/classify", route)
     async with connected(tiny_store) as side:
         side.send()
         head, answer = await side.read()
@@ -280,18 +346,16 @@ async def test_draining_asks_clients_to_leave(tiny_store: Path) -> None:
         assert await side.rest() == b""
 
 
-async def test_a_client_that_reads_no_answers_waits_its_turn_with_the_framework(
-    tiny_store: Path,
-) -> None:
+async def test_a_client_that_reads_no_answers_waits_until_it_does(tiny_store: Path) -> None:
     async with connected(tiny_store) as side:
         (connection,) = side.state.connections
         connection.pause_writing()  # as the transport does when its buffer is full
         side.send()
-        pending = await side.taken()
-        pending.end()
-        await asyncio.wait_for(pending.closed.wait(), 10)
-        assert not isinstance(connection.cycle, Exchange)
+        await until(lambda: side.sample("requests_in_flight") == 1)
+        await side.writer.drain()
+        assert side.runner.taken.empty()
         connection.resume_writing()
+        (await side.taken()).end()
         assert (await side.read())[0].startswith(b"HTTP/1.1 200")
 
 
@@ -310,6 +374,6 @@ async def test_an_answered_request_leaves_no_cycle_to_the_collector(tiny_store: 
             side.writer.close()
             await until(lambda: not side.state.connections)
             names = {type(one).__name__ for one in gc.get_objects()}
-            assert not names & {"Exchange", "Inference", "EncodedInput"}
+            assert not names & {"DirectRequest", "InferenceJob", "EncodedInput"}
         finally:
             gc.enable()

@@ -18,7 +18,7 @@ from app.engine.answers.decoding import (
     softmax,
     stitch_windows,
 )
-from app.engine.answers.entities import Entity, decode_entities, keep_entities
+from app.engine.answers.entities import EntitySpan, decode_entities, keep_entities
 from app.engine.answers.tags import groups, read_tags
 from app.engine.text.encoding import TextInput
 from app.engine.text.tokenization import Tokenizer
@@ -98,7 +98,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 
 
 def test_entities_are_kept_by_group_and_threshold() -> None:
-    person, place = Entity("PER", 0.9, "Angela", 0, 6), Entity("LOC", 0.4, "Paris", 10, 15)
+    person, place = EntitySpan("PER", 0.9, "Angela", 0, 6), EntitySpan("LOC", 0.4, "Paris", 10, 15)
     assert keep_entities([person, place], ["LOC"], 0.0) == [place]
     assert keep_entities([person, place], None, 0.4) == [person, place]
     assert keep_entities([person, place], None, 0.5) == [person]

@@ -2,14 +2,14 @@
 
 import threading
 
-from app.engine.batching.executors import Completed, ExecutorPool
+from app.engine.batching.executors import CompletedBatch, ExecutorPool
 from app.engine.batching.scheduler import Scheduler
 from tests.support.fakes import DEADLY, Ended, FakeServable
 
 
 def test_join_waits_for_the_replacement_of_an_executor_that_died_meanwhile() -> None:
     died, joining, gate = threading.Event(), threading.Event(), threading.Event()
-    scheduler, ended, delivered = Scheduler(1, 1e9), Ended(), list[Completed]()
+    scheduler, ended, delivered = Scheduler(1, 1e9), Ended(), list[CompletedBatch]()
     last = FakeServable(gate=gate)
 
     def on_death() -> None:

@@ -1,13 +1,14 @@
 """The scheduler's guarantees, on a simulated clock and a servable without hardware."""
 
 import random
+import threading
 
 import pytest
 
 from app.engine.batching.cost_model import Cost
 from app.engine.batching.entry import Batch, Entry
 from app.engine.batching.long_entries import PATIENCE
-from app.engine.batching.queue import SIGHT
+from app.engine.batching.queue import LOOKAHEAD
 from app.errors import NotReady, Overloaded
 from tests.support.fakes import Ended, FakeServable
 from tests.support.simulation import Simulation, lengths, make, take
@@ -71,9 +72,9 @@ def test_an_entry_does_not_join_the_oldest_where_it_fits_others_better() -> None
 
 def test_batches_of_more_entries_than_are_weighed_still_fill_their_budget() -> None:
     scheduler, _ = make()
-    servable, ended = FakeServable(Cost(0.010, 0.001, 8 * 4 * SIGHT)), Ended()
-    scheduler.submit([ended.entry(servable, 8) for _ in range(5 * SIGHT)])
-    assert [len(take(scheduler).entries) for _ in range(2)] == [4 * SIGHT, SIGHT]
+    servable, ended = FakeServable(Cost(0.010, 0.001, 8 * 4 * LOOKAHEAD)), Ended()
+    scheduler.submit([ended.entry(servable, 8) for _ in range(5 * LOOKAHEAD)])
+    assert [len(take(scheduler).entries) for _ in range(2)] == [4 * LOOKAHEAD, LOOKAHEAD]
 
 
 def test_an_expired_entry_never_joins_the_oldest() -> None:
@@ -234,3 +235,22 @@ def _assert_oldest_never_starves(batches: list[Batch], entries: list[Entry]) -> 
             and order[e] < order[first]
         ]
         assert not waiting, "a younger entry went before an older one"
+
+
+@pytest.mark.parametrize("name", ["queued", "expected_wait_seconds"])
+def test_what_is_queued_is_read_under_the_lock(name: str) -> None:
+    scheduler, _ = make()
+    asked, answered = threading.Event(), threading.Event()
+
+    def read() -> None:
+        asked.set()
+        getattr(scheduler, name)
+        answered.set()
+
+    reader = threading.Thread(target=read)
+    with scheduler._lock:
+        reader.start()
+        assert asked.wait(10)
+        assert not answered.wait(0.05)
+    reader.join(10)
+    assert answered.is_set()

@@ -4,7 +4,7 @@ import pytest
 
 from app.engine.batching.cost_model import Cost
 from app.engine.batching.entry import Batch
-from app.engine.batching.wait_estimate import Running
+from app.engine.batching.wait_estimate import WaitEstimate
 from tests.support.fakes import Ended, FakeServable
 
 # An entry of 10 tokens takes 0.1 s.
@@ -16,8 +16,8 @@ def batch(tokens: int, sealed_at: float = 0.0) -> Batch:
     return Batch(servable, (Ended().entry(servable, tokens),), (), sealed_at)
 
 
-def run(*batches: Batch, executors: int) -> Running:
-    running = Running(executors)
+def run(*batches: Batch, executors: int) -> WaitEstimate:
+    running = WaitEstimate(executors)
     for one in batches:
         running.started(one)
     return running

@@ -10,7 +10,7 @@ import pytest
 
 from app.bundle import Precision
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
-from app.engine.models.registry import Registry
+from app.engine.models.registry import LocalRegistry
 from app.errors import AmbiguousModel, InvalidRequest, ReloadFailed, UnknownModel
 from app.store import read_desired_version
 from app.telemetry.metrics import Metrics
@@ -18,10 +18,10 @@ from app.telemetry.metrics import Metrics
 pytestmark = pytest.mark.anyio
 
 
-def make(store: Path, precision: Precision | None = None) -> tuple[Registry, Metrics]:
+def make(store: Path, precision: Precision | None = None) -> tuple[LocalRegistry, Metrics]:
     metrics = Metrics()
-    backends = [OnnxRuntimeBackend()]
-    return Registry(store, backends, precision, metrics), metrics
+    backend = OnnxRuntimeBackend()
+    return LocalRegistry(store, backend, precision, metrics), metrics
 
 
 def reloads(metrics: Metrics, outcome: str) -> float:

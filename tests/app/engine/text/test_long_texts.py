@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from app.bundle import AggregationStrategy
-from app.engine.answers.decoding import Logits, stitch_windows
+from app.engine.answers.decoding import stitch_windows
 from app.engine.answers.entities import decode_entities
 from app.engine.answers.tags import read_tags
-from app.engine.text.encoding import EncodedInput, TextInput
+from app.engine.text.encoding import EncodedInput, Logits, TextInput
 from app.engine.text.tokenization import Tokenizer
 from tests.support.tiny import TOKEN_LABELS, make_checkpoint
 

@@ -11,7 +11,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 from app.engine.text import word_cache
 from app.engine.text.encoding import TextInput
 from app.engine.text.tokenization import Tokenizer
-from app.engine.text.word_cache import Words
+from app.engine.text.word_cache import WordCache
 from tests.support.texts import random_texts
 
 LIMIT = 64
@@ -61,8 +61,8 @@ def odd_texts(count: int, seed: int) -> Iterator[str]:
 @pytest.mark.parametrize("normalizer", NORMALIZERS.values(), ids=NORMALIZERS)
 def test_ids_are_the_librarys_for_any_text(normalizer: normalizers.Normalizer) -> None:
     library = make_tokenizer(normalizer)
-    assert Words.are_enough(library)
-    remembered = Words(library, LIMIT)
+    assert WordCache.are_enough(library)
+    remembered = WordCache(library, LIMIT)
     told = 0
     for text in (*odd_texts(3000, seed=1), *random_texts(300, seed=2)):
         ids, expected = remembered.encode(text), library.encode(text)
@@ -75,7 +75,7 @@ def test_ids_are_the_librarys_for_any_text(normalizer: normalizers.Normalizer) -
 
 def test_the_library_is_asked_about_new_words_only(monkeypatch: pytest.MonkeyPatch) -> None:
     library = make_tokenizer(NORMALIZERS["uncased"])
-    remembered = Words(library, LIMIT)
+    remembered = WordCache(library, LIMIT)
     for text in ("a good film", "a film\n\ngood good"):
         ids = remembered.encode(text)
         assert ids is not None
@@ -87,7 +87,7 @@ def test_the_library_is_asked_about_new_words_only(monkeypatch: pytest.MonkeyPat
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word_cache, "MOST_WORDS", 10)
     library = make_tokenizer(NORMALIZERS["uncased"])
-    remembered = Words(library, LIMIT)
+    remembered = WordCache(library, LIMIT)
     for text in random_texts(100, seed=4, longest=8):
         ids = remembered.encode(text)
         assert ids is None or ids.tolist() == library.encode(text).ids
@@ -96,7 +96,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_text_without_spaces_is_left_to_the_library() -> None:
-    assert Words(make_tokenizer(NORMALIZERS["uncased"]), LIMIT).encode("北京" * 10) is None
+    assert WordCache(make_tokenizer(NORMALIZERS["uncased"]), LIMIT).encode("北京" * 10) is None
 
 
 def test_other_tokenizers_are_left_to_the_library() -> None:
@@ -112,7 +112,7 @@ def test_other_tokenizers_are_left_to_the_library() -> None:
     unknown = make_tokenizer(NORMALIZERS["uncased"])
     unknown.model = models.WordPiece({"[CLS]": 1, "[SEP]": 2, "b": 3}, unk_token="[UNK2]")
     for one in (by_bytes, reaching, other, typed, unknown):
-        assert not Words.are_enough(one)
+        assert not WordCache.are_enough(one)
 
 
 def test_layout_is_the_librarys_too() -> None:

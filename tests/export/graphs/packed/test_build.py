@@ -12,7 +12,8 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from app.bundle import Task
-from app.engine.answers.decoding import Logits, label_scores
+from app.engine.answers.decoding import label_scores
+from app.engine.text.encoding import Logits
 from app.engine.backends.packing import Extent, measure, pack
 from app.engine.text.encoding import TextInput
 from export.checkpoint.load import Checkpoint

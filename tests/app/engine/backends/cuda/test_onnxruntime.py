@@ -4,13 +4,12 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.cuda import memory, onnxruntime
 from app.engine.backends.cuda.cudart import CudaError
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.onnxruntime import OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
-from app.engine.text.encoding import Encoding
+from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
 from tests.support.cuda import BUCKETS, INPUTS, read_texts
 from tests.support.fakes import encoding

@@ -9,13 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.engine.answers.decoding import Logits
 from app.engine.backends.cuda import session as session_module
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.owner import OwnerDied
 from app.engine.backends.cuda.session import BUFFERS, CudaSession, open_session, split
 from app.engine.backends.packing import Extent, measure, pack
-from app.engine.text.encoding import Encoding, without_layout
+from app.engine.text.encoding import Encoding, Logits, without_layout
 from tests.support.cuda import BUCKETS, INPUTS, FakeDevice, name_text, name_tokens
 from tests.support.fakes import DEADLY, POISON, encoding
 

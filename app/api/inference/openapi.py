@@ -1,10 +1,22 @@
-"""Worked examples and error answers for the OpenAPI page."""
+"""Describes the inference routes on the OpenAPI page: worked examples and error answers.
 
-from typing import Any
+The framework answers none of these routes: `protocol` does, before a request reaches it.
+"""
 
+from typing import Annotated, Any, NoReturn
+
+from fastapi import APIRouter, Body, Depends, Header
 from fastapi.openapi.models import Example
 
-from app.schemas import ClassifyAnswer, NerAnswer, Problem
+from app.api.auth import require
+from app.schemas import ClassifyAnswer, ClassifyRequest, NerAnswer, NerRequest, Problem
+
+router = APIRouter(prefix="/v1", tags=["inference"], dependencies=[Depends(require("predict"))])
+Timeout = Annotated[
+    float | None, Header(gt=0, allow_inf_nan=False, description="Answer 504 after this time.")
+]
+
+ELSEWHERE = "inference is answered by app.api.inference.protocol: serve with `python -m app`"
 
 _ERRORS: dict[int, str] = {
     400: "The body is not JSON.",
@@ -102,3 +114,21 @@ def _answer(model: type[ClassifyAnswer | NerAnswer], value: object) -> dict[int 
 _INFERENCE = problems(400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504)
 CLASSIFY_RESPONSES = _answer(ClassifyAnswer, _CLASSIFY_ANSWER) | _INFERENCE
 NER_RESPONSES = _answer(NerAnswer, _NER_ANSWER) | _INFERENCE
+
+
+@router.post("/classify", response_model=ClassifyAnswer, responses=CLASSIFY_RESPONSES)
+async def classify(
+    body: Annotated[ClassifyRequest, Body(openapi_examples=CLASSIFY_EXAMPLES)],
+    x_request_timeout_seconds: Timeout = None,
+) -> NoReturn:
+    """Label texts: sentiment, topic, intent. Every label with its score, the best first."""
+    raise NotImplementedError(ELSEWHERE)
+
+
+@router.post("/ner", response_model=NerAnswer, responses=NER_RESPONSES)
+async def ner(
+    body: Annotated[NerRequest, Body(openapi_examples=NER_EXAMPLES)],
+    x_request_timeout_seconds: Timeout = None,
+) -> NoReturn:
+    """Find named entities, each with the exact span of the text it stands in."""
+    raise NotImplementedError(ELSEWHERE)

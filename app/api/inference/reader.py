@@ -1,0 +1,116 @@
+"""Reads an inference request: its head, its body up to the limit, and its schema."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from app.api.validation import not_json, validation_error
+from app.errors import BodyTooLarge
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+TIMEOUT_HEADER = "x-request-timeout-seconds"
+_TIMEOUT = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
+
+
+class RequestReader:
+    """What a request says, as it comes in.
+
+    Args:
+        headers: by name in small letters.
+        max_body_bytes: a longer body is not kept, and refused when it is asked for.
+
+    Attributes:
+        is_whole: all of the body is here, or as much as shows that it is too long.
+    """
+
+    __slots__ = ("_body", "_body_bytes", "_headers", "_max_body_bytes", "is_whole")
+
+    def __init__(self, headers: Mapping[bytes, bytes], max_body_bytes: int) -> None:
+        self._headers = headers
+        self._max_body_bytes = max_body_bytes
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self.is_whole = False
+
+    def header(self, name: str) -> str:
+        """Return a header's value, or nothing."""
+        value = self._headers.get(name.encode())
+        return "" if value is None else value.decode("latin-1")
+
+    def check_length(self) -> None:
+        """Raise BodyTooLarge where the head promises too much, or too much has come."""
+        promised = self.header("content-length")
+        bytes_expected = int(promised) if promised.isdigit() else 0
+        if max(bytes_expected, self._body_bytes) > self._max_body_bytes:
+            raise BodyTooLarge(self._max_body_bytes)
+
+    def receive(self, part: bytes) -> None:
+        """Take a part of the body."""
+        self._body_bytes += len(part)
+        if self._body_bytes <= self._max_body_bytes:
+            self._body.append(part)
+        else:
+            self._body.clear()
+            self.is_whole = True
+
+    def timeout_seconds(self, limit: float) -> float:
+        """Return how long the client waits, the limit at most; raise InvalidRequest if unclear."""
+        asked = self.header(TIMEOUT_HEADER)
+        if not asked:
+            return limit
+        try:
+            return min(_TIMEOUT.validate_python(asked), limit)
+        except ValidationError as exc:
+            raise validation_error(_places(exc, "header", TIMEOUT_HEADER), "json") from None
+
+    def parse(self, schema: type[Schema]) -> Schema:
+        """Return the body by its schema.
+
+        Raises:
+            NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
+        """
+        content_type, raw = self.header("content-type"), b"".join(self._body)
+        if not _is_json(content_type):
+            error = {"type": "model_attributes_type", "loc": ("body",), "msg": "not JSON"}
+            raise validation_error([error], content_type)
+        try:
+            return schema.model_validate_json(raw)
+        except ValidationError:
+            return _parse_slowly(schema, raw)
+
+    def clear(self) -> None:
+        """Forget the body."""
+        self._body.clear()
+
+
+def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
+    """Parse with Python's own parser, which says where JSON ends to be JSON, and judges the same.
+
+    Whatever it takes and the fast one does not, such as UTF-16, is a valid body too.
+    """
+    try:
+        return schema.model_validate(json.loads(raw), from_attributes=True)
+    except ValidationError as exc:
+        raise validation_error(_places(exc, "body"), "json") from None
+    except json.JSONDecodeError as exc:
+        raise not_json(f"{exc.msg} at character {exc.pos}") from None
+    except (ValueError, RecursionError):
+        raise not_json("it is not in UTF-8, or nested too deep") from None
+
+
+def _is_json(content_type: str) -> bool:
+    if content_type == "application/json":
+        return True
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def _places(exc: ValidationError, *place: str) -> list[dict[str, Any]]:
+    """Return pydantic's errors with the part of the request that they are in."""
+    errors = exc.errors(include_url=False)
+    return [{**error, "loc": (*place, *error["loc"])} for error in errors]

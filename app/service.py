@@ -1,0 +1,60 @@
+"""Everything one application owns, and where its process is in its life."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from app.engine.answer_cache import AnswerCache
+from app.engine.interface import Engine
+from app.engine.models.catalog import Catalog
+from app.engine.text.text_pool import TextPool
+from app.security import Authorizer
+from app.settings import Settings
+from app.telemetry.metrics import Metrics
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Where the process is in its life; changed by start-up, shutdown and dying tasks alone.
+
+    Attributes:
+        fault: why the process cannot go on as it should, once a background task has died.
+    """
+
+    started: bool = False
+    draining: bool = False
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything one application owns.
+
+    Attributes:
+        exposition: gives what /metrics answers, of every process there is.
+    """
+
+    settings: Settings
+    engine: Engine
+    cache: AnswerCache
+    registry: Catalog
+    metrics: Metrics
+    authorizer: Authorizer
+    lifecycle: Lifecycle
+    text_pool: TextPool
+    exposition: Callable[[], Awaitable[bytes]]
+
+    def report_fault(self, reason: str) -> None:
+        """Turn readiness off for good: something that must run has died."""
+        self.lifecycle.fault = reason
+
+    def unready_reason(self) -> str | None:
+        """Return why requests cannot be answered now, or None if they can."""
+        if self.lifecycle.draining:
+            return "the service is shutting down"
+        if self.lifecycle.fault is not None:
+            return self.lifecycle.fault
+        if not self.lifecycle.started:
+            return "the models are loading"
+        if not self.registry.serving:
+            return f"no model serves; put a bundle into {self.settings.model_store}"
+        return self.engine.unready_reason()

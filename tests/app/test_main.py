@@ -1,0 +1,46 @@
+"""What becomes of a process whose background work dies, or whose start fails."""
+
+from pathlib import Path
+
+import pytest
+
+from app.engine.models.registry import LocalRegistry
+from app.main import create_app, make_backend, make_core, running
+from app.service import Service
+from app.settings import Settings
+from app.telemetry.metrics import Metrics
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_store_that_is_followed_no_more_makes_the_service_unready_and_says_why(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scan(_: LocalRegistry) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.setattr(LocalRegistry, "scan", scan)
+    app = create_app(Settings(model_store=tiny_store))
+    service: Service = app.state.service
+    async with app.router.lifespan_context(app):
+        while service.lifecycle.fault is None:  # the scan dies before anything waits for long
+            await _turn()
+        assert "following the model store ended with UnicodeDecodeError" in (
+            service.unready_reason() or ""
+        )
+    assert "invalid start byte" in caplog.text
+
+
+async def test_an_error_while_the_service_runs_still_ends_its_executors(tiny_store: Path) -> None:
+    settings = Settings(model_store=tiny_store, watch=False)
+    core = make_core(settings, make_backend(settings), Metrics())
+    with pytest.raises(ZeroDivisionError):
+        async with running(core, settings, lambda: None, lambda _: None):
+            raise ZeroDivisionError
+    assert core.engine.health().alive == 0
+
+
+async def _turn() -> None:
+    import asyncio
+
+    await asyncio.sleep(0)
