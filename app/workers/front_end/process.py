@@ -18,7 +18,7 @@ from app.telemetry.metrics import Metrics
 from app.workers.front_end.engine_client import EngineClient
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
-from app.workers.supervisor.ports import listen_too
+from app.workers.ports import listen_too
 from app.workers.supervisor_link import SupervisorLink, WorkerSpec
 
 logger = logging.getLogger(__name__)

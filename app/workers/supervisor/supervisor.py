@@ -21,8 +21,8 @@ from app.store import check_store
 from app.telemetry.logging import log_address
 from app.telemetry.metrics import Metrics
 from app.workers.metrics_merge import Snapshot, kept_of_the_dead, merge, render, take_snapshot
+from app.workers.ports import reserve
 from app.workers.supervisor.child import ChildProcess
-from app.workers.supervisor.ports import reserve
 from app.workers.supervisor_link import WorkerSpec
 
 logger = logging.getLogger(__name__)
