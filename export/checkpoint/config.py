@@ -1,4 +1,4 @@
-"""A checkpoint's config.json: what is known, and refused, before any weight is read."""
+"""Read and check a checkpoint's config.json, before any weight is read."""
 
 import json
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """What config.json says about a classifier.
+    """The task and labels of a classifier, from its config.json.
 
     Attributes:
         family: transformers' `model_type`, e.g. `bert`.
@@ -45,7 +45,7 @@ def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelCon
     """Read config.json of a checkpoint folder; raise CheckpointRefused saying what would work.
 
     Args:
-        problem_type: in the place of the config's own, which not every training sets.
+        problem_type: replaces the config's own, which some trainings leave out.
     """
     if not path.is_dir():
         raise CheckpointRefused(
@@ -75,12 +75,13 @@ def _read_json(path: Path, name: str) -> dict[str, Any]:
         remedy = "save the checkpoint again"
         raise CheckpointRefused(path, f"its {name} cannot be read ({exc})", remedy) from exc
     if not isinstance(raw, dict):
-        raise CheckpointRefused(path, f"its {name} is no JSON object", "save the checkpoint again")
+        remedy = "save the checkpoint again"
+        raise CheckpointRefused(path, f"its {name} is not a JSON object", remedy)
     return raw
 
 
 def _refuse_custom_code(path: Path, raw: dict[str, Any]) -> None:
-    """Refuse code that comes with a checkpoint: it would run with the exporter's rights."""
+    """Refuse a checkpoint that brings its own code: it would run with the exporter's rights."""
     named = {"config.json": raw}
     if (path / "tokenizer_config.json").exists():
         named["tokenizer_config.json"] = _read_json(path, "tokenizer_config.json")
@@ -103,13 +104,13 @@ def _head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
     raise CheckpointRefused(
         path,
         f"architectures is {architectures or 'missing'}",
-        "a classifier is wanted: ...ForSequenceClassification or ...ForTokenClassification; "
+        "give a classifier: ...ForSequenceClassification or ...ForTokenClassification; "
         "fine-tune one, for instance with `python -m training`",
     )
 
 
 def _labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
-    """Return the labels in id order; names that transformers would make up are not accepted."""
+    """Return the labels in id order; config.json must name them itself."""
     mapping = raw.get("id2label")
     remedy = 'add id2label to config.json, e.g. {"0": "negative", "1": "positive"}'
     if not isinstance(mapping, dict) or not mapping:

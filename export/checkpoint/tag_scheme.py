@@ -1,4 +1,4 @@
-"""The tag scheme of an NER checkpoint, read from its labels."""
+"""Read the tag scheme of an NER checkpoint from its labels."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ PREFIXES: dict[str, TagScheme] = {"BI": "BIO", "BIES": "BIOES", "BILU": "BILOU"}
 
 
 def tag_scheme(path: Path, labels: Sequence[str]) -> TagScheme:
-    """Return the scheme that the labels follow; raise CheckpointRefused where it is none served."""
+    """Return the scheme that the labels follow; raise CheckpointRefused if no scheme fits."""
     tags = [label for label in labels if label != OUTSIDE]
     unnamed = [tag for tag in tags if re.fullmatch(r"LABEL_\d+", tag)]
     if unnamed:
@@ -28,6 +28,6 @@ def tag_scheme(path: Path, labels: Sequence[str]) -> TagScheme:
     used = {tag[0] for tag in prefixed}
     fitting = [scheme for prefixes, scheme in PREFIXES.items() if used <= set(prefixes)]
     if not fitting or len(prefixed) < len(tags) or OUTSIDE not in labels:
-        found = f"the labels {', '.join(labels[:6])} are no tag scheme"
+        found = f"the labels {', '.join(labels[:6])} follow no tag scheme"
         raise CheckpointRefused(path, found, REMEDY)
     return "IO" if used == {"I"} else fitting[0]

@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from rich.console import Console
 from transformers import AutoConfig
 
-import export.search.packed
+import export.search.precisions
 from app.bundle import Manifest, Precision, open_bundle
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
@@ -21,8 +21,8 @@ from export.graphs.packed.reference import PACKED, ReferenceBackend
 from export.parity.tolerances import change_tolerances
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
-from export.support.checkpoints import make_checkpoint
-from export.support.families import choose_families
+from tests.support.checkpoints import make_checkpoint
+from tests.support.families import choose_families
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +112,14 @@ def turn_around(path: Path) -> None:
 def test_a_packed_graph_that_misses_its_gate_is_left_out_with_its_figures(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = export.search.packed.build_packed
+    make = export.search.precisions.build_packed
 
     def build_wrongly(*arguments: object) -> object:
         graph = make(*arguments)  # type: ignore[arg-type]
         turn_around(graph.path)
         return graph
 
-    monkeypatch.setattr(export.search.packed, "build_packed", build_wrongly)
+    monkeypatch.setattr(export.search.precisions, "build_packed", build_wrongly)
     target = run(bert, tmp_path)
     assert_padded_alone(target, "misses its gate (agreement >= 0.97, metric loss <= 0.01): agree")
 
@@ -159,5 +159,5 @@ def test_without_fp16_there_is_no_packed_graph_and_nothing_is_said(
 def test_a_packed_graph_that_does_not_load_is_the_bundles_fault(bundle: Path) -> None:
     manifest = open_bundle(bundle).manifest
     assert manifest.packed is not None
-    with pytest.raises(BundleError, match="is no packed graph: .*export the checkpoint again"):
+    with pytest.raises(BundleError, match="is not a packed graph: .*export the checkpoint again"):
         ReferenceBackend().load(b"\x08\x0aNOT ONNX", manifest.packed, PACKED, 0)

@@ -16,7 +16,7 @@ from export.graphs.packed import build, operators
 from export.graphs.packed.build import build_packed
 from export.graphs.packed.families import LAYOUTS
 from export.reference.workload import Workload, prepare_workload
-from export.support.checkpoints import LABELS
+from tests.support.checkpoints import LABELS
 from tests.support.packed import TASKS, load, open_graph, widen
 
 

@@ -12,8 +12,8 @@ from transformers import AutoConfig, PreTrainedModel
 from app.bundle import Task
 from export.checkpoint.load import LOADERS
 from export.reference.sample_texts import SENTENCES
-from export.support.families import Family
-from export.support.vocabularies import train_tokenizer
+from tests.support.families import Family
+from tests.support.vocabularies import train_tokenizer
 
 LABELS: dict[Task, tuple[str, ...]] = {
     "sequence-classification": ("negative", "neutral", "positive"),
