@@ -1,4 +1,4 @@
-"""Write the measurements into the manifest of a bundle."""
+"""Build the manifest of a bundle from the measurements, and copy its files."""
 
 import dataclasses
 import platform

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.bundle import ProblemType, TagScheme, Task
 from app.engine.answers.tags import Tag, read_tags
-from export.checkpoint.tag_scheme import tag_scheme
+from export.checkpoint.labels import read_labels, read_tag_scheme
 from export.errors import CheckpointRefused
 
 HEADS: dict[str, Task] = {
@@ -54,14 +54,14 @@ def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelCon
     raw = _read_json(path, "config.json")
     _refuse_custom_code(path, raw)
     architecture, task = _head(path, raw)
-    labels = _labels(path, raw)
+    labels = read_labels(path, raw)
     return ModelConfig(
         architecture=architecture,
         family=str(raw.get("model_type", "")),
         task=task,
         problem_type=_override(path, problem_type, task) or _problem_type(path, raw, task),
         labels=labels,
-        tag_scheme=tag_scheme(path, labels) if task == "token-classification" else None,
+        tag_scheme=read_tag_scheme(path, labels) if task == "token-classification" else None,
     )
 
 
@@ -107,27 +107,6 @@ def _head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
         "give a classifier: ...ForSequenceClassification or ...ForTokenClassification; "
         "fine-tune one, for instance with `python -m training`",
     )
-
-
-def _labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
-    """Return the labels in id order; config.json must name them itself."""
-    mapping = raw.get("id2label")
-    remedy = 'add id2label to config.json, e.g. {"0": "negative", "1": "positive"}'
-    if not isinstance(mapping, dict) or not mapping:
-        raise CheckpointRefused(path, "its config.json has no id2label", remedy)
-    wanted = [str(i) for i in range(int(raw.get("num_labels") or len(mapping)))]
-    if sorted(mapping, key=lambda key: (len(key), key)) != wanted:
-        found = f"id2label has the ids {', '.join(mapping)} where {len(wanted)} labels need 0 to "
-        raise CheckpointRefused(path, found + str(len(wanted) - 1), remedy)
-    labels = tuple(str(mapping[key]) for key in wanted)
-    repeated = sorted({label for label in labels if labels.count(label) > 1})
-    if repeated:
-        raise CheckpointRefused(
-            path,
-            f"id2label gives {', '.join(repeated)} to several ids",
-            "give every id a name of its own",
-        )
-    return labels
 
 
 def _override(path: Path, asked: ProblemType | None, task: Task) -> ProblemType | None:

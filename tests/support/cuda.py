@@ -13,7 +13,7 @@ from app.engine.backends.base import Mode, Session
 from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.cuda.buckets import Buckets, plan
 from app.engine.backends.cuda.device import EAGER
-from app.engine.backends.cuda.layout import FamilyLayout, Words, words_at_most
+from app.engine.backends.cuda.layout import Layout, Words, words_at_most
 from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, OnnxSession
 from app.engine.backends.packing import Extent
@@ -92,7 +92,7 @@ class FakeDevice:
         self.buffers += 1
         return np.full(words_at_most(self._limits, INPUTS), -1, np.int32)
 
-    def run(self, words: Words, layout: FamilyLayout, graph: int) -> Logits:
+    def run(self, words: Words, layout: Layout, graph: int) -> Logits:
         self._touch()
         self.runs.append((layout.extent, graph))
         self.entered.release()
@@ -114,7 +114,7 @@ class FakeDevice:
         assert not self.closed.is_set()
         self.threads.add(threading.get_ident())
 
-    def _replay(self, words: Words, layout: FamilyLayout, graph: int) -> Logits:
+    def _replay(self, words: Words, layout: Layout, graph: int) -> Logits:
         if not self.captures or graph == self._breaks_at:
             raise RuntimeError("operation not permitted when stream is capturing\nstack")
         logits = self._compute(words, layout)
@@ -122,7 +122,7 @@ class FakeDevice:
         assert extent == layout.extent, "a graph runs the one size it was captured in"
         return captured if self._stale else logits
 
-    def _compute(self, words: Words, layout: FamilyLayout) -> Logits:
+    def _compute(self, words: Words, layout: Layout) -> Logits:
         texts = list(read_texts(words, layout))
         ids = {int(one) for text in texts for one in text.ids}
         if DEADLY in ids:
@@ -136,7 +136,7 @@ class FakeDevice:
         return logits
 
 
-def read_texts(words: Words, layout: FamilyLayout) -> Iterator[Encoding]:
+def read_texts(words: Words, layout: Layout) -> Iterator[Encoding]:
     """Read the texts back from the buffer, as a kernel would: by their cumulative lengths."""
     inputs = {one.name: one.view(words) for one in layout.slices}
     bounds = inputs["cumulative_lengths"]

@@ -10,7 +10,7 @@ from tests.support.vocabularies import BERT, MODERNBERT, MPNET, ROBERTA, SENTENC
 WIDTH = 64
 LAYERS = 3
 HEADS = 4
-# Tokens each family reads: its texts reach this limit, so a position too many would be noticed.
+# The most tokens that each family reads. Texts reach it, so a position too many is noticed.
 TOKENS = 96
 
 

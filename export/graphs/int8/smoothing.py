@@ -97,7 +97,7 @@ class _Smoother:
         return node.op_type == "LayerNormalization" and all(map(self._is_owned, node.input[1:]))
 
     def _has_own_values(self, node: NodeProto, x: str) -> bool:
-        """Tell whether one layer makes the values, attention alone reads them, and one layer x."""
+        """Tell whether only this attention reads the layer's values, and only one layer reads x."""
         if node.op_type != ATTENTION or self._uses[x] != 1 or self._uses[node.input[2]] != 1:
             return False
         layer = self._makers.get(node.input[2])

@@ -1,4 +1,4 @@
-"""What can be compared: everything else is refused with what was found and what would work."""
+"""Subjects of a comparison: others are refused with what was found and what would work."""
 
 import shutil
 from collections.abc import Callable, Sequence

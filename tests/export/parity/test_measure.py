@@ -1,4 +1,4 @@
-"""What is measured of a graph, on graphs whose faults are known."""
+"""Measurements of graphs whose faults are known."""
 
 import dataclasses
 from pathlib import Path

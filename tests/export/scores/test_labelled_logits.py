@@ -1,4 +1,4 @@
-"""What is true of each text or token: read from labels and spans, in the checkpoint's own tags."""
+"""The truth of each text or token, read from labels and spans, in the checkpoint's own tags."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""When an export takes hybrid int8, and how many fixed ranges it drops to pass its gate."""
+"""An export takes hybrid int8 if it can, and drops the fewest ranges to pass its gate."""
 
 import re
 from collections.abc import Callable

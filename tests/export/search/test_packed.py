@@ -1,4 +1,4 @@
-"""The packed graph of a bundle: there when it is the checkpoint's equal, else the reason is."""
+"""The packed graph of a bundle: exported if it passes its gate, or left out with a reason."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The last layer for the first token alone: the same answers, only where a head reads no more."""
+"""The last layer for the first token alone: the same answers, only if the head reads no other."""
 
 import shutil
 from collections.abc import Callable
@@ -252,7 +252,7 @@ def keep_the_last_layer(source: QuantizationInput) -> Graph:
 @pytest.mark.parametrize(
     "make",
     [quantize_hybrid, lambda source: source.quantizer.quantize(), keep_the_last_layer],
-    ids=["mixed", "per token", "with layers in fp32"],
+    ids=["hybrid", "per token", "with layers in fp32"],
 )
 def test_int8_answers_are_the_same_to_the_last_bit_alone_and_padded_in_company(
     make: Callable[[QuantizationInput], Graph], source: QuantizationInput

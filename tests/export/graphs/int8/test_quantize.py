@@ -1,4 +1,4 @@
-"""Int8 with one scale a token: close to fp32, small, and the same in any company."""
+"""Int8 with one scale a token: close to fp32, small, and the same alone and in a batch."""
 
 from pathlib import Path
 

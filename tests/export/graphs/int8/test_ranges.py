@@ -1,4 +1,4 @@
-"""How far activations reach, and what one range for all tokens costs."""
+"""Statistics of activations, and the loss of one range for all tokens."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Packed graphs: the checkpoint's own answers, whoever else is in the batch and however sized."""
+"""Packed graphs: the checkpoint's own answers, in batches of any texts and any size."""
 
 from collections.abc import Callable
 from pathlib import Path

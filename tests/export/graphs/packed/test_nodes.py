@@ -1,4 +1,4 @@
-"""The nodes of a packed graph: what ONNX Runtime knows, with no more rows and bytes than needed."""
+"""The nodes of a packed graph: ONNX Runtime knows them; no rows or bytes too many."""
 
 from pathlib import Path
 from typing import Any
