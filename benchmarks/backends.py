@@ -21,8 +21,9 @@ from app.engine.models.warm_up import profile_cost
 from app.engine.text.encoding import Encoding, TextInput
 from app.errors import BundleError
 from benchmarks.report.machine import describe_machine
-from export.compare.subjects import read_source
-from export.parity.measure import compare, run_alone
+from export.compare.subjects import read_subject
+from export.parity.agreement import compare_logits
+from export.parity.measure import run_alone
 
 BASE = "onnxruntime fp32"
 METHOD = (
@@ -56,7 +57,7 @@ def load(bundle: Bundle) -> tuple[list[tuple[Servable, float]], list[str]]:
 
 def measure(bundle: Bundle, texts: Sequence[str], rounds: int) -> str:
     """Return the section of a bundle."""
-    config = read_source(bundle.path, None).config
+    config = read_subject(bundle.path, None).config
     loaded, refused = load(bundle)
     servables = [servable for servable, _ in loaded]
     encoded = [servables[0].encode(TextInput(text), "truncate", 1).windows[0] for text in texts]
@@ -66,7 +67,7 @@ def measure(bundle: Bundle, texts: Sequence[str], rounds: int) -> str:
     lines = [_describe(bundle, encoded), "", TABLE]
     for (servable, seconds), rows, *own in zip(loaded, answers, *rates, strict=True):
         ratios = [rate / base[0] for rate, base in zip(own, rates, strict=True)]
-        found = compare(config, encoded, answers[0], rows)
+        found = compare_logits(config, encoded, answers[0], rows)
         lines.append(
             f"| {servable.runtime} | {median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} "
             f"| {median(own):.0f} | {found.share:.1%} | {found.score_difference:.4f} "

@@ -1,3 +1,3 @@
-"""From a fine-tuned checkpoint to a verified bundle: convert, quantize, compare, package."""
+"""Turn a fine-tuned checkpoint into a verified bundle: convert, quantize, compare, package."""
 
-import app  # noqa: F401 - switches ONNX Runtime's telemetry off before anything here loads it
+import app  # noqa: F401 - switches off ONNX Runtime's telemetry before anything here loads it

@@ -1,4 +1,4 @@
-"""`python -m export`: checkpoints to bundles, and a look at the bundles of a store."""
+"""Run `python -m export`: export a checkpoint, or list, inspect, verify and compare bundles."""
 
 import argparse
 import os
@@ -10,11 +10,11 @@ from rich.console import Console
 
 from app.errors import BundleError
 from export.errors import ExportError
-from export.options import PRECISIONS, STORE, compare_parser, export_parser, schemes_parser
+from export.options import PRECISIONS, STORE, compare_parser, export_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 done, 1 a gate failed, 2 bad input."""
+    """Run one command and return the exit code: 0 done, 1 a check failed, 2 bad input."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = COMMANDS.get(given[0] if given else "")
     try:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _export(arguments: Sequence[str]) -> int:
     options = export_parser().parse_args(arguments)
     _work_offline()
-    # Imported here: torch and transformers take seconds that a wrong option need not wait for.
+    # Imported here: torch and transformers take seconds, and a wrong option is told at once.
     from export.parity.tolerances import change_tolerances
     from export.pipeline import Request, export_bundle
     from export.progress import Progress
@@ -83,33 +83,9 @@ def _verify(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("bundle", type=Path, help="STORE/NAME/VERSION")
     options = parser.parse_args(arguments)
-    from export.bundle.verify import recheck_bundle
+    from export.bundle.verify import verify_bundle
 
-    return recheck_bundle(options.bundle, Console())
-
-
-def _support(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m export support",
-        description="Export and compare tiny random checkpoints of every encoder family.",
-    )
-    parser.add_argument(
-        "--family", action="extend", nargs="+", default=[], metavar="NAME", help="default: all"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
-    options = parser.parse_args(arguments)
-    _work_offline()
-    from export.support.run import write_support
-
-    return write_support(options.family, options.out)
-
-
-def _schemes(arguments: Sequence[str]) -> int:
-    options = schemes_parser().parse_args(arguments)
-    _work_offline()
-    from export.schemes.run import write_schemes
-
-    return write_schemes(options.checkpoint, options.texts, options.out)
+    return verify_bundle(options.bundle, Console())
 
 
 def _compare(arguments: Sequence[str]) -> int:
@@ -139,13 +115,11 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "inspect": _inspect,
     "verify": _verify,
     "compare": _compare,
-    "schemes": _schemes,
-    "support": _support,
 }
 
 
 def _work_offline() -> None:
-    """Keep the Hugging Face libraries from asking a hub for what lies in a folder."""
+    """Keep the Hugging Face libraries from asking a hub about a local folder."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

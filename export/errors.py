@@ -1,11 +1,11 @@
-"""Everything that export refuses, as one tree; the message is one line that explains it all.
+"""Define the errors of export as one tree; each message is one line that explains it all.
 
 ExportError            exit code 2
-├── CheckpointRefused  the checkpoint is not one that can be exported
+├── CheckpointRefused  the checkpoint cannot be exported
 ├── DataError          a line of the evaluation file cannot be used
-├── StoreError         a name, version or folder of the store is not what it must be
-├── PackingRefused     no packed graph can be made of the checkpoint
-└── GateFailed         exit code 1: answers are not the checkpoint's within the tolerance
+├── StoreError         a name, version or folder of the store cannot be used
+├── PackingRefused     no packed graph can be built from the checkpoint
+└── GateFailed         exit code 1: answers differ from the checkpoint's by more than the tolerance
 """
 
 from pathlib import Path
@@ -32,11 +32,11 @@ class DataError(ExportError):
 
 
 class StoreError(ExportError):
-    """A name, version or folder of the store that is not what it must be."""
+    """A name, version or folder of the store that cannot be used."""
 
 
 class PackingRefused(ExportError):
-    """A checkpoint that no packed graph can be made of; its padded graphs are none the worse."""
+    """A checkpoint without a packed graph; its padded graphs can still be exported."""
 
 
 class GateFailed(ExportError):

@@ -1,4 +1,4 @@
-"""The way from a checkpoint to a bundle, one step after the other."""
+"""Export a checkpoint as a bundle, one step after the other."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from export.report.diagram import DIAGRAM, draw_reliability
 from export.report.report import write_report
 from export.scores.aggregation import choose_strategy, measure_strategies
 from export.scores.scoring import Scoring, check_tunable, fit_scoring
-from export.search.precisions import GraphMaker
+from export.search.precisions import PrecisionSearch
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for.
+    """The options of an export.
 
     Attributes:
-        problem_type: in the place of what config.json says, or does not say.
-        aggregation: the default strategy for entities; None for the one that is measured best.
-        calibrate: fit a temperature where there are labelled examples.
+        problem_type: replaces the one in config.json.
+        aggregation: the default strategy for entities; None for the one with the best F1.
+        calibrate: fit a temperature if there are labelled examples.
         tune_thresholds: fit a threshold for each label of a multi-label model.
     """
 
@@ -50,7 +50,7 @@ def export_bundle(request: Request, progress: Progress) -> Path:
     """Export, verify and package a checkpoint; return the folder of the new version.
 
     Raises:
-        ExportError: the checkpoint, the evaluation file or the store is not fit.
+        ExportError: the checkpoint, the evaluation file or the store cannot be used.
         GateFailed: a graph differs from the checkpoint by more than its tolerance.
     """
     version = choose_version(request.store, request.name, request.version)
@@ -66,10 +66,10 @@ def export_bundle(request: Request, progress: Progress) -> Path:
         progress.found(_show_metrics(checkpoint, workload, expected))
     scoring = _fit_scoring(request, checkpoint, workload, progress)
     with TemporaryDirectory(prefix="classmark-export-") as scratch:
-        maker = GraphMaker(
+        search = PrecisionSearch(
             checkpoint, workload, request.tolerances, request.opset, progress, Path(scratch)
         )
-        verified = maker.make_all(request.precisions)
+        verified = search.find_graphs(request.precisions)
         with progress.step("package"), staging(request.store, request.name, version) as folder:
             manifest = describe_bundle(
                 checkpoint, (request.name, version), workload, expected, verified, scoring, folder
@@ -90,7 +90,7 @@ def _read_evaluation(request: Request, checkpoint: Checkpoint) -> list[Example]:
 
 
 def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -> Workload:
-    """Let the checkpoint answer, and choose how its entities are read."""
+    """Let the checkpoint answer, and choose the strategy that reads its entities."""
     workload = prepare_workload(checkpoint, examples)
     strategies = measure_strategies(checkpoint.config, workload)
     strategy = request.aggregation or choose_strategy(strategies)

@@ -1,4 +1,4 @@
-"""Progress of a run: one line a step with its seconds, live on a terminal."""
+"""Show the progress of a run: one line a step with its seconds, live on a terminal."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from rich.status import Status
 
 
 class Progress:
-    """Shows what is being done, and what each step found and took."""
+    """Shows the step that runs, then its outcome and its seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -19,7 +19,7 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Time a step; its line ends with what `found` was given inside."""
+        """Time a step; its line ends with the outcome that `found` was given."""
         self._outcome = ""
         started = time.perf_counter()
         if self._console.is_terminal:
@@ -33,11 +33,11 @@ class Progress:
         self.line(f"{seconds:6.1f} s  {title}{outcome}")
 
     def found(self, outcome: str) -> None:
-        """Say what the present step found; shown when it ends."""
+        """Set the outcome of the running step; it is shown when the step ends."""
         self._outcome = outcome
 
     def now(self, doing: str) -> None:
-        """Show what a long step is at; only on a terminal, where it is overwritten."""
+        """Show what a long step is doing; only on a terminal, where it is overwritten."""
         if self._status is not None:
             self._status.update(doing)
 

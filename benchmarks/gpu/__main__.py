@@ -17,7 +17,7 @@ from benchmarks.gpu.plan import Plan, quick
 from benchmarks.gpu.progress import say
 from benchmarks.gpu.results import Results, draw, read
 from benchmarks.gpu.service import measure_service
-from export.support.families import choose_families
+from tests.support.families import choose_families
 
 OUT = {"cuda": Path("docs/benchmarks/gpu"), "cpu": Path("build/bench-gpu/trial")}
 STAGES = ("parity", "engine", "http")

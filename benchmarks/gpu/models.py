@@ -6,9 +6,9 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from export.checkpoint.load import Checkpoint, load_checkpoint
-from export.support.checkpoints import make_checkpoint
-from export.support.families import Family
-from export.support.vocabularies import BERT
+from tests.support.checkpoints import make_checkpoint
+from tests.support.families import Family
+from tests.support.vocabularies import BERT
 
 VOCABULARY = 30_522
 MAX_TOKENS = 512

@@ -21,8 +21,8 @@ from benchmarks.gpu.runners import Runner, Subject, Unavailable
 from export.checkpoint.load import load_checkpoint
 from export.graphs.packed.families import LAYOUTS
 from export.reference.sample_texts import built_in_texts
-from export.support.checkpoints import make_checkpoint
-from export.support.families import FAMILIES, Family
+from tests.support.checkpoints import make_checkpoint
+from tests.support.families import FAMILIES, Family
 
 AGREEMENT, DIFFERENCE = 0.999, 5e-3
 STRIDE = 64

@@ -1,4 +1,4 @@
-"""A look at what a store holds."""
+"""List the bundles of a store, and show the manifest of one."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from export.errors import StoreError
 
 
 def list_store(store: Path, console: Console) -> int:
-    """Show every bundle of a store, broken ones with their reason; return the exit code."""
+    """Show every bundle of a store, broken ones with the reason; return the exit code."""
     if not store.is_dir():
-        raise StoreError(f"{store} is no folder; give the model store, e.g. models")
+        raise StoreError(f"{store} is not a folder; give the model store, e.g. models")
     broken = 0
     for name in list_models(store):
         for version in list_versions(store, name):
@@ -27,7 +27,7 @@ def list_store(store: Path, console: Console) -> int:
 
 
 def inspect_bundle(path: Path, console: Console) -> int:
-    """Show the manifest of a bundle, golden cases counted instead of shown."""
+    """Show the manifest of a bundle, with the number of golden cases."""
     manifest = open_bundle(path.resolve()).manifest
     content = manifest.model_dump(mode="json", exclude={"golden"}, exclude_none=True)
     rows = [*_flatten("", content), ("golden", f"{len(manifest.golden)} cases")]
@@ -52,7 +52,7 @@ def _line(console: Console, text: str) -> None:
 
 
 def _flatten(prefix: str, value: object) -> list[tuple[str, str]]:
-    """Return dotted names with their values; lists of plain values stay in one line."""
+    """Return dotted names with their values; a list of plain values stays on one line."""
     if isinstance(value, dict):
         return [row for name, inner in value.items() for row in _flatten(f"{prefix}.{name}", inner)]
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What was measured, as the manifest that goes with the bundle."""
+"""Build the manifest of a bundle from the measurements, and copy its files."""
 
 import dataclasses
 import platform
@@ -21,14 +21,14 @@ from app.bundle import (
 from export.bundle.package import hash_file, write_tokenizer
 from export.checkpoint.config import ModelConfig
 from export.checkpoint.load import Checkpoint
-from export.parity.candidate import Attempt, Verified
+from export.parity.candidate import Candidate, VerifiedGraphs
 from export.reference.evaluation import score_reference
 from export.reference.workload import Workload
 from export.scores.aggregation import measure_strategies
 from export.scores.scoring import Scoring
 
 TOOLS = ("classmark", "torch", "transformers", "optimum", "optimum-onnx", "onnx", "onnxruntime")
-# Logits are kept to this many decimals: far below any tolerance, and a third of the size.
+# Logits are rounded to this many decimals: far below any tolerance, and a third of the size.
 LOGIT_DECIMALS = 5
 
 
@@ -37,7 +37,7 @@ def describe_bundle(
     identity: tuple[str, int],
     workload: Workload,
     expected: dict[str, float],
-    verified: Verified,
+    verified: VerifiedGraphs,
     scoring: Scoring,
     folder: Path,
 ) -> Manifest:
@@ -81,7 +81,7 @@ def describe_bundle(
     )
 
 
-def _graph_file(one: Attempt, folder: Path) -> GraphFile:
+def _graph_file(one: Candidate, folder: Path) -> GraphFile:
     graph, measured = one.graph, one.measured
     target = folder / f"model.{'-'.join(str(graph.mode).split())}.onnx"
     shutil.copyfile(graph.path, target)
@@ -106,7 +106,7 @@ def _tokenizer_file(checkpoint: Checkpoint, folder: Path) -> TokenizerFile:
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions of what exports and measures."""
+    """Return the versions of Python and of the packages that export and measure."""
     return {"python": platform.python_version()} | {name: installed_version(name) for name in TOOLS}
 
 
@@ -114,7 +114,7 @@ def _evaluation(
     config: ModelConfig,
     workload: Workload,
     expected: dict[str, float],
-    verified: Sequence[Attempt],
+    verified: Sequence[Candidate],
 ) -> Evaluation | None:
     if not workload.examples:
         return None

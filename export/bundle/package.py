@@ -1,4 +1,4 @@
-"""A bundle on disk: written beside its target, synced, loaded once, then renamed."""
+"""Write a bundle to disk: beside its target, then sync it, load it once and rename it."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
 from app.errors import BundleError
 from app.store import list_versions
-from export.bundle.ways import ways_to_run
+from export.bundle.verify import cpu_backends
 from export.errors import GateFailed, StoreError
 
 REPORT = "report.md"
@@ -22,7 +22,7 @@ MAX_VERSION = 999_999_999
 
 
 def choose_version(store: Path, name: str, version: int | None) -> int:
-    """Return the version to write: the one asked for, or the next free one.
+    """Return the requested version, or the next free one.
 
     Raises:
         StoreError: the name cannot be a folder of a store, or the version exists.
@@ -45,7 +45,7 @@ def choose_version(store: Path, name: str, version: int | None) -> int:
 
 @contextmanager
 def staging(store: Path, name: str, version: int) -> Iterator[Path]:
-    """Give a hidden folder beside the target; whatever happens, it is gone afterwards."""
+    """Yield a hidden folder beside the target, and delete it afterwards in any case."""
     parent = store / name
     created = [path for path in (store, parent) if not path.exists()]
     try:
@@ -72,13 +72,13 @@ def write_bundle(folder: Path, target: Path, manifest: Manifest, report: str) ->
     """Complete the staged folder, load every graph from it as the service does, and rename it.
 
     Raises:
-        GateFailed: a graph as written does not load or does not give its golden answers.
-        StoreError: somebody else wrote this version meanwhile.
+        GateFailed: a written graph does not load or does not give its golden answers.
+        StoreError: the version was written by another process meanwhile.
     """
     text = manifest.model_dump_json(indent=1, exclude_none=True)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     (folder / REPORT).write_text(report, encoding="utf-8")
-    for mode, backend in ways_to_run(manifest):
+    for mode, backend in cpu_backends(manifest):
         try:
             check_golden(Servable.load(Bundle(folder, manifest), backend, mode))
         except BundleError as exc:

@@ -1,4 +1,4 @@
-"""Check a bundle again, as the service would load it: files, golden cases, batch invariance."""
+"""Verify a bundle as the service would load it: checksums, golden cases, batch invariance."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,27 +6,28 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from app.bundle import Bundle, ProblemType, open_bundle
+from app.bundle import Bundle, Manifest, ProblemType, open_bundle
 from app.engine.answers.decoding import label_scores
 from app.engine.backends.base import Backend, Mode
+from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Logits, TextInput
 from app.errors import BundleError
-from export.bundle.ways import ways_to_run
 from export.errors import GateFailed
+from export.graphs.packed.reference import PACKED, ReferenceBackend
 from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE, compositions
 
 
-def recheck_bundle(path: Path, console: Console) -> int:
-    """Check every graph of a bundle and return 0, or 1 when one of them is not what it says.
+def verify_bundle(path: Path, console: Console) -> int:
+    """Check every graph of a bundle and return 0, or 1 if one of them differs from the manifest.
 
     Raises:
         BundleError: the manifest itself cannot be trusted.
     """
     bundle = open_bundle(path.resolve())
     broken = 0
-    for mode, backend in ways_to_run(bundle.manifest):
+    for mode, backend in cpu_backends(bundle.manifest):
         try:
             verdict = _check_graph(bundle, backend, mode)
         except (BundleError, GateFailed) as exc:
@@ -34,6 +35,15 @@ def recheck_bundle(path: Path, console: Console) -> int:
             verdict = f"FAILED: {exc}"
         console.print(f"{mode}: {verdict}", markup=False, highlight=False, soft_wrap=True)
     return 1 if broken else 0
+
+
+def cpu_backends(manifest: Manifest) -> list[tuple[Mode, Backend]]:
+    """Return each graph's mode with a backend that runs it on any CPU; packed in its reference."""
+    runtime = OnnxRuntimeBackend()
+    found: list[tuple[Mode, Backend]] = [(Mode(one), runtime) for one in manifest.graphs]
+    if manifest.packed is not None:
+        found.append((PACKED, ReferenceBackend()))
+    return found
 
 
 def _check_graph(bundle: Bundle, backend: Backend, mode: Mode) -> str:
@@ -53,7 +63,7 @@ def _check_graph(bundle: Bundle, backend: Backend, mode: Mode) -> str:
 
 
 def _batch_difference(servable: Servable) -> float:
-    """Return the largest change of a score between a golden case alone and among all others."""
+    """Return the largest change of a score between a golden case alone and in batches."""
     manifest = servable.manifest
     sources = [TextInput(case.text, case.text_pair) for case in manifest.golden]
     encodings = [servable.encode(source, "truncate", 1).windows[0] for source in sources]
@@ -61,7 +71,7 @@ def _batch_difference(servable: Servable) -> float:
     difference = 0.0
     for batch in compositions(range(len(encodings))):
         rows = servable.run([encodings[i] for i in batch])
-        change = _largest_change(servable.manifest.problem_type, [alone[i] for i in batch], rows)
+        change = _largest_change(manifest.problem_type, [alone[i] for i in batch], rows)
         difference = max(difference, change)
     return difference
 

@@ -1,4 +1,4 @@
-"""A checkpoint's config.json: what is known, and refused, before any weight is read."""
+"""Read and check a checkpoint's config.json, before any weight is read."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from app.bundle import ProblemType, TagScheme, Task
 from app.engine.answers.tags import Tag, read_tags
-from export.checkpoint.tag_scheme import tag_scheme
+from export.checkpoint.labels import read_labels, read_tag_scheme
 from export.errors import CheckpointRefused
 
 HEADS: dict[str, Task] = {
@@ -22,7 +22,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """What config.json says about a classifier.
+    """The task and labels of a classifier, from its config.json.
 
     Attributes:
         family: transformers' `model_type`, e.g. `bert`.
@@ -45,7 +45,7 @@ def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelCon
     """Read config.json of a checkpoint folder; raise CheckpointRefused saying what would work.
 
     Args:
-        problem_type: in the place of the config's own, which not every training sets.
+        problem_type: replaces the config's own, which some trainings leave out.
     """
     if not path.is_dir():
         raise CheckpointRefused(
@@ -54,14 +54,14 @@ def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelCon
     raw = _read_json(path, "config.json")
     _refuse_custom_code(path, raw)
     architecture, task = _head(path, raw)
-    labels = _labels(path, raw)
+    labels = read_labels(path, raw)
     return ModelConfig(
         architecture=architecture,
         family=str(raw.get("model_type", "")),
         task=task,
         problem_type=_override(path, problem_type, task) or _problem_type(path, raw, task),
         labels=labels,
-        tag_scheme=tag_scheme(path, labels) if task == "token-classification" else None,
+        tag_scheme=read_tag_scheme(path, labels) if task == "token-classification" else None,
     )
 
 
@@ -75,12 +75,13 @@ def _read_json(path: Path, name: str) -> dict[str, Any]:
         remedy = "save the checkpoint again"
         raise CheckpointRefused(path, f"its {name} cannot be read ({exc})", remedy) from exc
     if not isinstance(raw, dict):
-        raise CheckpointRefused(path, f"its {name} is no JSON object", "save the checkpoint again")
+        remedy = "save the checkpoint again"
+        raise CheckpointRefused(path, f"its {name} is not a JSON object", remedy)
     return raw
 
 
 def _refuse_custom_code(path: Path, raw: dict[str, Any]) -> None:
-    """Refuse code that comes with a checkpoint: it would run with the exporter's rights."""
+    """Refuse a checkpoint that brings its own code: it would run with the exporter's rights."""
     named = {"config.json": raw}
     if (path / "tokenizer_config.json").exists():
         named["tokenizer_config.json"] = _read_json(path, "tokenizer_config.json")
@@ -103,30 +104,9 @@ def _head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
     raise CheckpointRefused(
         path,
         f"architectures is {architectures or 'missing'}",
-        "a classifier is wanted: ...ForSequenceClassification or ...ForTokenClassification; "
+        "give a classifier: ...ForSequenceClassification or ...ForTokenClassification; "
         "fine-tune one, for instance with `python -m training`",
     )
-
-
-def _labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
-    """Return the labels in id order; names that transformers would make up are not accepted."""
-    mapping = raw.get("id2label")
-    remedy = 'add id2label to config.json, e.g. {"0": "negative", "1": "positive"}'
-    if not isinstance(mapping, dict) or not mapping:
-        raise CheckpointRefused(path, "its config.json has no id2label", remedy)
-    wanted = [str(i) for i in range(int(raw.get("num_labels") or len(mapping)))]
-    if sorted(mapping, key=lambda key: (len(key), key)) != wanted:
-        found = f"id2label has the ids {', '.join(mapping)} where {len(wanted)} labels need 0 to "
-        raise CheckpointRefused(path, found + str(len(wanted) - 1), remedy)
-    labels = tuple(str(mapping[key]) for key in wanted)
-    repeated = sorted({label for label in labels if labels.count(label) > 1})
-    if repeated:
-        raise CheckpointRefused(
-            path,
-            f"id2label gives {', '.join(repeated)} to several ids",
-            "give every id a name of its own",
-        )
-    return labels
 
 
 def _override(path: Path, asked: ProblemType | None, task: Task) -> ProblemType | None:

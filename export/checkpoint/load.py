@@ -1,4 +1,4 @@
-"""A fine-tuned Hugging Face checkpoint, loaded and found fit to be exported."""
+"""Load a fine-tuned Hugging Face checkpoint, and refuse one that cannot be served."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Checkpoint:
     """A classifier in PyTorch with its own fast tokenizer.
 
     Attributes:
-        max_length: tokens the model can read, special tokens included.
+        max_length: the most tokens that the model reads, special tokens included.
         weights_sha256: of the safetensors file, or of all shards in the order of their names.
     """
 
@@ -49,7 +49,7 @@ class Checkpoint:
 
     @property
     def tokenizer_json(self) -> bytes:
-        """The tokenizer as the checkpoint's own code sets it up, as tokenizer.json holds it."""
+        """The tokenizer, set up by the checkpoint's own code, in the format of tokenizer.json."""
         text: str = self.tokenizer.backend_tokenizer.to_str(pretty=False)
         return text.encode()
 
@@ -58,7 +58,7 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
     """Load a checkpoint folder; raise CheckpointRefused with what was found and what would work.
 
     Args:
-        problem_type: in the place of the config's own.
+        problem_type: replaces the config's own.
     """
     config = read_config(path, problem_type)
     weights_sha256 = _hash_weights(path)
@@ -86,7 +86,7 @@ def _hash_weights(path: Path) -> str:
         found = f"only pickle ({', '.join(pickles)})" if pickles else "none"
         raise CheckpointRefused(
             path,
-            f"weights in safetensors are wanted, found {found}",
+            f"weights in safetensors are needed, found {found}",
             "save them with model.save_pretrained(folder, safe_serialization=True)",
         )
     digest = hashlib.sha256()
@@ -102,7 +102,7 @@ def _load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     load: Any = AutoTokenizer.from_pretrained
     try:
         tokenizer = load(path, local_files_only=True, trust_remote_code=False)
-    except Exception as exc:  # every tokenizer class raises what its own parser raises
+    except Exception as exc:  # every tokenizer class raises its own parser's types
         found = f"its tokenizer does not load ({_first_line(exc)})"
         raise CheckpointRefused(path, found, remedy) from exc
     if not tokenizer.is_fast:
@@ -137,7 +137,7 @@ def _load_model(path: Path, config: ModelConfig) -> PreTrainedModel:
 
 
 def _max_length(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
-    """Return the tokens that both the tokenizer and the position embeddings allow."""
+    """Return the most tokens that both the tokenizer and the position embeddings allow."""
     limits = [int(min(tokenizer.model_max_length, 65_536))]
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions:
@@ -149,7 +149,7 @@ def _max_length(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokeniz
 
 
 def _reserved_positions(model: PreTrainedModel) -> int:
-    """Count the positions that RoBERTa and its kin never give to a token."""
+    """Count the positions that RoBERTa and its relatives never give to a token."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
             return 0 if module.padding_idx is None else module.padding_idx + 1

@@ -1,18 +1,18 @@
-"""How far the answers of two sides agree: the figures, and which answers changed."""
+"""Compute how far the answers of two subjects agree, and which answers changed."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from app.bundle import Task
 from export.compare.answers import TextPair, pair_answers
-from export.compare.subjects import Side
-from export.parity.measure import Agreement
+from export.compare.subjects import AnsweredSubject
+from export.parity.agreement import Agreement
 from export.reference.evaluation import evaluate, headline
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The figures of two sides on the same texts; metrics are empty without labels."""
+    """The figures of two subjects on the same texts; metrics are empty without labels."""
 
     task: Task
     texts: tuple[TextPair, ...] = field(repr=False)
@@ -22,7 +22,7 @@ class Comparison:
 
     @cached_property
     def comparable(self) -> list[Agreement]:
-        """The label comparisons of the texts that both sides cut into the same tokens."""
+        """The label comparisons of the texts that both tokenizers cut into the same tokens."""
         return [text.labels for text in self.texts if text.labels is not None]
 
     @property
@@ -36,7 +36,7 @@ class Comparison:
 
     @property
     def mean_score_difference(self) -> float:
-        """Mean over the comparable texts of a text's largest difference."""
+        """Mean over the comparable texts of each text's largest difference."""
         found = [one.score_difference for one in self.comparable]
         return sum(found) / max(1, len(found))
 
@@ -46,18 +46,18 @@ class Comparison:
 
     @property
     def agreement(self) -> float:
-        """Share of equal labels, as export's gates count it; of equal texts if tokens differ."""
+        """Share of equal labels, as a tolerance counts it; of equal texts if tokens differ."""
         if len(self.comparable) == len(self.texts):
             return self.labels.share
         return self.equal_texts / len(self.texts)
 
     @property
     def metric_loss(self) -> float:
-        """What B's headline metric loses against A's; negative for a gain, 0 without labels."""
+        """The loss of B's headline metric against A's; negative for a gain, 0 without labels."""
         if not self.labelled:
             return 0.0
         a, b = (metrics[self.headline] for metrics in self.metrics)
-        return round(a - b, 9)  # so that 0.95 - 0.94 is no more than 0.01
+        return round(a - b, 9)  # so that 0.95 - 0.94 is not more than 0.01
 
     @cached_property
     def changed(self) -> list[TextPair]:
@@ -65,8 +65,8 @@ class Comparison:
         return sorted((t for t in self.texts if not t.equal), key=lambda t: -t.weight)
 
 
-def compare_sides(a: Side, b: Side) -> Comparison:
-    """Compare the answers of two sides to the same inputs, their labels in the same order."""
+def compare_answers(a: AnsweredSubject, b: AnsweredSubject) -> Comparison:
+    """Compare the answers to the same inputs; both have their labels in the same order."""
     return Comparison(
         task=a.config.task,
         texts=tuple(pair_answers(a, b, index) for index in range(len(a.workload.inputs))),
@@ -76,5 +76,5 @@ def compare_sides(a: Side, b: Side) -> Comparison:
     )
 
 
-def _metrics(side: Side) -> dict[str, float]:
-    return evaluate(side.config, side.workload, side.workload.logits)
+def _metrics(subject: AnsweredSubject) -> dict[str, float]:
+    return evaluate(subject.config, subject.workload, subject.workload.logits)

@@ -1,4 +1,4 @@
-"""A comparison for people, line by line, and for CI, as JSON."""
+"""Show a comparison line by line for people, and write it as JSON for CI."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from app.engine.text.encoding import TextInput
-from export.compare.answers import Given
+from export.compare.answers import Answer
 from export.compare.comparison import Comparison
-from export.compare.subjects import Side
+from export.compare.subjects import AnsweredSubject
 from export.errors import ExportError
 from export.parity.tolerances import Tolerance
 
 TEXT_CHARACTERS = 80
-# An answer can hold a hundred entities.
-SHOWN_PARTS = 5
+# A text can have a hundred entities.
+SHOWN_ANSWERS = 5
 
 
 def show_figures(found: Comparison) -> Iterator[str]:
@@ -50,19 +50,19 @@ def show_changes(found: Comparison, count: int) -> Iterator[str]:
     yield f"{len(changed)} answers changed, {shown}{what}:"
     for text in changed[:count]:
         yield f"  {text.weight:.4f}  {_shorten(text.source)}"
-        for name, answer in zip("AB", text.answers, strict=True):
-            yield f"          {name} {_answer(answer)}"
+        for name, answers in zip("AB", text.answers, strict=True):
+            yield f"          {name} {_show_answers(answers)}"
 
 
 def write_figures(
     file: Path,
-    sides: Sequence[Side],
+    answered: Sequence[AnsweredSubject],
     found: Comparison,
     tolerance: Tolerance,
     problems: Sequence[str],
 ) -> None:
-    """Write the figures as JSON, no text among them; raise ExportError where that fails."""
-    a, b = ({"path": str(side.path), "served": side.served} for side in sides)
+    """Write the figures as JSON, without any text; raise ExportError if that fails."""
+    a, b = ({"path": str(one.path), "served": one.served} for one in answered)
     content: dict[str, Any] = {
         "a": a | {"metrics": found.metrics[0]},
         "b": b | {"metrics": found.metrics[1]},
@@ -92,15 +92,15 @@ def _row(name: str, figures: str) -> str:
 
 
 def _shorten(source: TextInput) -> str:
-    """Return the beginning of a text on one line, quoted so that nothing in it moves a terminal."""
+    """Return the beginning of a text on one line, quoted so that it cannot control a terminal."""
     whole = " | ".join(filter(None, (source.text, source.text_pair)))
     if len(whole) > TEXT_CHARACTERS:
         whole = whole[: TEXT_CHARACTERS - 1] + "…"
     return repr(whole)
 
 
-def _answer(answer: Sequence[Given]) -> str:
-    parts = [f"{given.name} {given.score:.4f}" for given in answer[:SHOWN_PARTS]]
-    if len(answer) > SHOWN_PARTS:
-        parts.append(f"and {len(answer) - SHOWN_PARTS} more")
+def _show_answers(answers: Sequence[Answer]) -> str:
+    parts = [f"{one.name} {one.score:.4f}" for one in answers[:SHOWN_ANSWERS]]
+    if len(answers) > SHOWN_ANSWERS:
+        parts.append(f"and {len(answers) - SHOWN_ANSWERS} more")
     return ", ".join(parts) or "nothing"

@@ -1,4 +1,4 @@
-"""One side of a comparison: a bundle as it is served, or a checkpoint, with its answers."""
+"""Load a subject of a comparison, a bundle as it is served or a checkpoint, and let it answer."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ from export.reference.workload import Workload, answer_inputs
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A bundle or a checkpoint whose description was read; its weights are read to answer.
+class Subject:
+    """A bundle or a checkpoint to compare; its weights are not loaded yet.
 
     Attributes:
-        precision: the graph that was asked for; None for what the CPU would serve.
-        strategy: how a bundle reads entities unless a request says; None for a checkpoint.
+        precision: the graph that was asked for; None for the one that a CPU serves.
+        strategy: a bundle's default for reading entities; None for a checkpoint.
     """
 
     path: Path
@@ -39,8 +39,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Side:
-    """The answers of a bundle or a checkpoint.
+class AnsweredSubject:
+    """A bundle or a checkpoint with its answers.
 
     Attributes:
         served: the precision that answered, or `checkpoint`.
@@ -52,32 +52,32 @@ class Side:
     workload: Workload = field(repr=False)
 
 
-def read_source(path: Path, precision: Precision | None) -> Source:
-    """Tell a bundle from a checkpoint and read its description; raise ExportError if it is none."""
+def read_subject(path: Path, precision: Precision | None) -> Subject:
+    """Read the description of a bundle or checkpoint; raise ExportError if it is neither."""
     try:
-        return _read_source(path, precision)
+        return _read_subject(path, precision)
     except OSError as exc:
         raise StoreError(
             f"{path} cannot be read ({exc.strerror}: {exc.filename}); give this user the right to"
         ) from exc
 
 
-def _read_source(path: Path, precision: Precision | None) -> Source:
+def _read_subject(path: Path, precision: Precision | None) -> Subject:
     if (path / MANIFEST).exists():
         return _read_bundle(path, precision)
     if (path / "config.json").exists():
-        return Source(path, read_config(path), is_bundle=False)
+        return Subject(path, read_config(path), is_bundle=False)
     wanted = "give STORE/NAME/VERSION of a bundle or the folder of a checkpoint"
     if not path.is_dir():
-        raise StoreError(f"{path} is no folder; {wanted}")
+        raise StoreError(f"{path} is not a folder; {wanted}")
     if versions := list_versions(path.parent, path.name):
         raise StoreError(f"{path} holds versions; give one of them, e.g. {path / str(versions[0])}")
     found = ", ".join(sorted(item.name for item in path.iterdir())[:5]) or "nothing"
     raise StoreError(f"{path} holds neither {MANIFEST} nor config.json but {found}; {wanted}")
 
 
-def check_alike(a: Source, b: Source) -> None:
-    """Raise ExportError unless both answer the same question with the same labels."""
+def check_alike(a: Subject, b: Subject) -> None:
+    """Raise ExportError unless both have the same task and the same labels."""
     left, right = (f"{one.config.task} ({one.config.problem_type})" for one in (a, b))
     if left != right:
         remedy = "compare two that do the same"
@@ -89,43 +89,43 @@ def check_alike(a: Source, b: Source) -> None:
 
 
 def answer(
-    source: Source,
+    subject: Subject,
     labels: Sequence[str],
     inputs: Sequence[TextInput],
     examples: Sequence[Example],
     strategy: AggregationStrategy = "first",
-) -> Side:
-    """Load one side and answer every input, of which the labelled ones come first.
+) -> AnsweredSubject:
+    """Load a subject and answer every input; the labelled inputs come first.
 
     Args:
-        labels: the order in which the logits are wanted.
-        strategy: how entities are read from them.
+        labels: the order of the labels in the logits.
+        strategy: how entities are read from the logits.
 
     Raises:
         ExportError: the bundle cannot be served here, or the checkpoint cannot be exported.
-        GateFailed: an answer is no number.
+        GateFailed: a score is not finite.
     """
     try:
-        served, workload = (_serve if source.is_bundle else _ask)(source, inputs, examples)
+        served, workload = (_serve if subject.is_bundle else _ask)(subject, inputs, examples)
     except (BundleError, GateFailed) as exc:
         raise ExportError(str(exc)) from exc
     for one, rows in zip(inputs, workload.logits, strict=True):
         if not np.isfinite(rows).all():
             raise GateFailed(
-                f"{source.path} ({served}) answers {one.text[:60]!r} with scores that are not "
+                f"{subject.path} ({served}) answers {one.text[:60]!r} with scores that are not "
                 "finite; choose another --precision, or train again"
             )
-    order = [source.config.labels.index(label) for label in labels]
+    order = [subject.config.labels.index(label) for label in labels]
     ordered = tuple(rows[..., order] for rows in workload.logits)
-    return Side(
-        path=source.path,
+    return AnsweredSubject(
+        path=subject.path,
         served=served,
-        config=dataclasses.replace(source.config, labels=tuple(labels)),
+        config=dataclasses.replace(subject.config, labels=tuple(labels)),
         workload=dataclasses.replace(workload, logits=ordered, strategy=strategy),
     )
 
 
-def _read_bundle(path: Path, precision: Precision | None) -> Source:
+def _read_bundle(path: Path, precision: Precision | None) -> Subject:
     try:
         manifest = open_bundle(path.resolve()).manifest
     except BundleError as exc:
@@ -142,29 +142,28 @@ def _read_bundle(path: Path, precision: Precision | None) -> Source:
         tag_scheme=manifest.tag_scheme,
     )
     strategy = manifest.defaults.aggregation_strategy
-    return Source(path, config, is_bundle=True, precision=precision, strategy=strategy)
+    return Subject(path, config, is_bundle=True, precision=precision, strategy=strategy)
 
 
 def _serve(
-    source: Source, inputs: Sequence[TextInput], examples: Sequence[Example]
+    subject: Subject, inputs: Sequence[TextInput], examples: Sequence[Example]
 ) -> tuple[str, Workload]:
-    """Answer each input alone, by the graph and the code that the service would take."""
-    backends = [OnnxRuntimeBackend()]
-    servable = load_servable(source.path.resolve(), backends, source.precision)
+    """Answer each input alone, with the graph and the code of the service."""
+    servable = load_servable(subject.path.resolve(), OnnxRuntimeBackend(), subject.precision)
     encoded = tuple(servable.encode(one, "truncate", 1) for one in inputs)
     windows = [one.windows[0] for one in encoded]
     logits, _ = run_alone(servable, windows, available_cpus())
     workload = Workload(tuple(inputs), tuple(examples), encoded, tuple(logits), golden=())
-    return servable.precision, workload
+    return servable.runtime.precision, workload
 
 
 def _ask(
-    source: Source, inputs: Sequence[TextInput], examples: Sequence[Example]
+    subject: Subject, inputs: Sequence[TextInput], examples: Sequence[Example]
 ) -> tuple[str, Workload]:
-    return "checkpoint", answer_inputs(load_checkpoint(source.path), inputs, examples)
+    return "checkpoint", answer_inputs(load_checkpoint(subject.path), inputs, examples)
 
 
-def _alone(one: Source, other: Source) -> str:
+def _alone(one: Subject, other: Subject) -> str:
     own = [label for label in one.config.labels if label not in other.config.labels]
     shown = ", ".join(own[:5]) + (", ..." if len(own) > 5 else "")
     return f"{one.path} alone has {shown or 'none'}"

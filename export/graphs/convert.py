@@ -1,4 +1,4 @@
-"""A checkpoint as ONNX graphs: export, fuse, halve."""
+"""Convert a checkpoint to ONNX graphs: export, fuse, halve."""
 
 import logging
 import shutil
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import onnx
 from onnxruntime.transformers import optimizer
@@ -18,6 +19,8 @@ from app.engine.backends.base import Mode
 from export.checkpoint.load import Checkpoint
 from export.errors import CheckpointRefused
 
+# Graphs are measured where every machine can run them; fp16 too, though it is meant for GPUs.
+PROVIDER: Final = "CPUExecutionProvider"
 # optimum's names for the tasks.
 EXPORT_TASKS: dict[Task, str] = {
     "sequence-classification": "text-classification",
@@ -30,7 +33,7 @@ ATTENTION = ("Attention", "MultiHeadAttention")
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """An ONNX file and how it was made."""
+    """An ONNX file and its recipe, which says how it was made."""
 
     path: Path
     precision: Precision
@@ -41,7 +44,7 @@ class Graph:
 
     @property
     def mode(self) -> Mode:
-        """The way it is run; shown, it names the graph among a checkpoint's others."""
+        """Precision and kind; as text it tells the graphs of a checkpoint apart."""
         return Mode(self.precision, self.kind)
 
     @property
@@ -55,7 +58,7 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
     Raises:
         CheckpointRefused: optimum cannot export this family, or not with this opset.
     """
-    # Imported here: fusing and halving need it not, and are used where it is not installed.
+    # Imported here: fusing and halving also run where optimum is not installed.
     from optimum.exporters.onnx import onnx_export_from_model
 
     with _quiet():
@@ -65,9 +68,9 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
                 output=folder,
                 opset=opset,
                 task=EXPORT_TASKS[checkpoint.config.task],
-                do_validation=False,  # verify.py compares answers, through the serving code
+                do_validation=False,  # export.parity compares answers, through the serving code
             )
-        except Exception as exc:  # each exporter configuration raises what it likes
+        except Exception as exc:  # each exporter configuration raises its own types
             reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]
             raise CheckpointRefused(
                 checkpoint.path,
@@ -78,20 +81,20 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
 
 
 def fuse_graph(checkpoint: Checkpoint, source: Path, target: Path) -> Graph:
-    """Fuse attention, GELU and layer norms into single nodes where the family is known."""
+    """Fuse attention, GELU and layer norms into single nodes if the family is BERT-like."""
     if checkpoint.config.family not in BERT_LIKE:
         shutil.copyfile(source, target)
-        return describe(target, "fp32", _unfused(checkpoint))
+        return read_graph(target, "fp32", _unfused(checkpoint))
     fused = _fuse(checkpoint, source, separate_layers=False)
     fused.save_model_to_file(str(target))
-    return describe(target, "fp32", f"fused: {_count_fused(fused)}")
+    return read_graph(target, "fp32", f"fused: {_count_fused(fused)}")
 
 
 def fuse_for_int8(checkpoint: Checkpoint, source: Path, target: Path) -> str:
     """Fuse a graph but leave its linear layers and embeddings as nodes of their own.
 
     Returns:
-        What was fused, for the recipe.
+        The beginning of a recipe: which nodes were fused.
     """
     if checkpoint.config.family not in BERT_LIKE:
         shutil.copyfile(source, target)
@@ -109,13 +112,13 @@ def halve_graph(source: Graph, target: Path) -> Graph:
             keep_io_types=True, node_block_list=_nodes_behind_integers(model)
         )
         model.save_model_to_file(str(target))
-    return describe(target, "fp16", f"{source.recipe}; weights and activations in fp16")
+    return read_graph(target, "fp16", f"{source.recipe}; weights and activations in fp16")
 
 
 def _nodes_behind_integers(model: OnnxModel) -> list[str]:
-    """Name the float nodes from which integers are made, such as buckets of relative positions.
+    """Name the float nodes whose results become integers, such as buckets of relative positions.
 
-    They stay in fp32: a position that fp16 rounds into the next bucket is another position.
+    They stay in fp32: fp16 would round some positions into the next bucket.
     """
     makers = {output: node for node in model.nodes() for output in node.output}
     pending = [node for node in model.nodes() if _casts_to_integer(node)]
@@ -149,7 +152,7 @@ def _fuse(checkpoint: Checkpoint, source: Path, *, separate_layers: bool) -> Onn
             num_heads=config.num_attention_heads,
             hidden_size=config.hidden_size,
             optimization_options=options,
-            opt_level=0,  # the portable fusions: the rest depends on the machine that loads it
+            opt_level=0,  # portable fusions only: the others depend on the machine
         )
 
 
@@ -162,8 +165,8 @@ def _count_fused(model: OnnxModel) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(counted.items())) or "nothing"
 
 
-def describe(path: Path, precision: Precision, recipe: str, kind: GraphKind = "padded") -> Graph:
-    """Read from a graph what the manifest says of it."""
+def read_graph(path: Path, precision: Precision, recipe: str, kind: GraphKind = "padded") -> Graph:
+    """Read inputs and opset of an ONNX file."""
     model = onnx.load(path, load_external_data=False)
     opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
     inputs = tuple(item.name for item in model.graph.input)
@@ -172,7 +175,7 @@ def describe(path: Path, precision: Precision, recipe: str, kind: GraphKind = "p
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what converters tell their own developers; what matters here is measured later."""
+    """Silence the converters' warnings: export measures the graphs later."""
     root = logging.getLogger()
     before = root.manager.disable
     logging.disable(logging.ERROR)

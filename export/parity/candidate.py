@@ -1,22 +1,22 @@
-"""A graph that was made and measured, and whether it passes its gate."""
+"""Verify candidate graphs: measure each, hold it to its tolerance, choose the best that passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph
 from export.parity.measure import Measurement, measure
-from export.parity.tolerances import Tolerance, failures
+from export.parity.tolerances import Tolerance, missed_limits
 from export.progress import Progress
 from export.reference.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A graph with its figures and the limits they are held against.
+class Candidate:
+    """A graph with its figures and the tolerance that they must meet.
 
     Attributes:
-        note: what the report says of how the graph came about, where there is something to say.
+        note: for the report: how the graph came about, if there is something to say.
     """
 
     graph: Graph
@@ -26,12 +26,18 @@ class Attempt:
 
     @property
     def problems(self) -> list[str]:
-        """Name each figure that misses its limit; empty when the gate is passed."""
-        return failures(self.measured, self.tolerance)
+        """Name each figure that misses its limit; empty if the gate is passed."""
+        parity = self.measured.parity
+        return missed_limits(
+            self.tolerance,
+            parity.agreement,
+            parity.max_score_difference,
+            self.measured.metric_loss,
+        )
 
     @property
     def speed(self) -> float | None:
-        """Texts per second; None where a reference was timed and not what will run the graph."""
+        """Texts per second; None for a packed graph, whose reference says nothing about CUDA."""
         return None if self.graph.kind == "packed" else self.measured.texts_per_second
 
     def __str__(self) -> str:
@@ -47,49 +53,49 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedGraphs:
     """The graphs of a bundle, each of which passed its gate.
 
     Attributes:
         padded: one a precision.
         packed: fp16 without padding, for CUDA.
-        unpacked: why there is no packed graph, where fp16 was asked for.
+        unpacked: why there is no packed graph, if fp16 was asked for.
     """
 
-    padded: tuple[Attempt, ...]
-    packed: Attempt | None = None
+    padded: tuple[Candidate, ...]
+    packed: Candidate | None = None
     unpacked: str = ""
 
     @property
-    def all(self) -> tuple[Attempt, ...]:
+    def all(self) -> tuple[Candidate, ...]:
         return (*self.padded, self.packed) if self.packed else self.padded
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """Measures graphs of one checkpoint on the same texts, against the same limits."""
+class Verifier:
+    """Measures graphs of one checkpoint on the same texts, with the same tolerance."""
 
     checkpoint: Checkpoint
     workload: Workload = field(repr=False)
     tolerance: Tolerance
     progress: Progress
 
-    def try_graph(self, title: str, make: Callable[[], Graph], note: str = "") -> Attempt:
-        """Make a graph and measure it; the step's line says what was found."""
+    def verify(self, title: str, make: Callable[[], Graph], note: str = "") -> Candidate:
+        """Make a graph and measure it; the line of the step shows the figures."""
         with self.progress.step(f"{title}: make and verify"):
             graph = make()
             measured = measure(self.checkpoint, graph, self.workload)
-            attempt = Attempt(graph, measured, self.tolerance, note)
-            self.progress.found(str(attempt))
-        return attempt
+            candidate = Candidate(graph, measured, self.tolerance, note)
+            self.progress.found(str(candidate))
+        return candidate
 
 
-def best(attempts: list[Attempt]) -> Attempt | None:
-    """Return the fastest that passes, or None.
+def best(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Return the fastest that passes its gate, or None; batch-invariant graphs come first.
 
-    Batch invariance is a gate of its own, which only yields where nothing gets through it: such a
-    graph is run one text at a time, so its answers do not depend on their neighbours either.
+    A graph that is not batch-invariant is taken only if no other passes. The service runs it one
+    text at a time, so its answers are independent of other texts too.
     """
-    passing = [attempt for attempt in attempts if not attempt.problems]
-    invariant = [attempt for attempt in passing if attempt.measured.batch_invariant]
+    passing = [one for one in candidates if not one.problems]
+    invariant = [one for one in passing if one.measured.batch_invariant]
     return max(invariant or passing, key=lambda one: one.measured.texts_per_second, default=None)

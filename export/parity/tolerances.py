@@ -1,4 +1,7 @@
-"""What a graph's answers may differ by from the checkpoint's, one tolerance a precision."""
+"""Set how far a graph may differ from the checkpoint: one tolerance a precision.
+
+A graph passes its gate when every figure is within the limits of its tolerance.
+"""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -7,7 +10,6 @@ from types import MappingProxyType
 
 from app.bundle import Precision
 from export.errors import ExportError
-from export.parity.measure import Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def change_tolerances(settings: Iterable[str]) -> Tolerances:
     """Return the tolerances with changes such as `int8.agreement=0.97` applied.
 
     Raises:
-        ExportError: a precision, figure or number that does not exist.
+        ExportError: a precision or figure is unknown, or a number is not from 0 to 1.
     """
     changed = dict(TOLERANCES)
     for setting in settings:
@@ -66,13 +68,7 @@ def change_tolerances(settings: Iterable[str]) -> Tolerances:
     return MappingProxyType(changed)
 
 
-def failures(measured: Measurement, tolerance: Tolerance) -> list[str]:
-    """Name each figure that misses its tolerance; empty when the gate is passed."""
-    parity = measured.parity
-    return missed(tolerance, parity.agreement, parity.max_score_difference, measured.metric_loss)
-
-
-def missed(
+def missed_limits(
     tolerance: Tolerance, agreement: float, score_difference: float, metric_loss: float
 ) -> list[str]:
     """Name each of the figures that misses its limit."""
@@ -89,11 +85,11 @@ def missed(
 
 
 def read_share(setting: str, value: str) -> float:
-    """Return a share that was given as text; raise ExportError naming the setting."""
+    """Parse a share from 0 to 1; raise ExportError naming the setting."""
     try:
         number = float(value)
     except ValueError:
         number = -1.0
     if not 0.0 <= number <= 1.0:
-        raise ExportError(f"{setting}: {value!r} is no number from 0 to 1")
+        raise ExportError(f"{setting}: {value!r} is not a number from 0 to 1")
     return number

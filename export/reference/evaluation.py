@@ -1,4 +1,4 @@
-"""Metrics on labelled examples and the score reference, from logits alone."""
+"""Compute metrics on labelled examples, and the score reference, from logits."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ MULTI_LABEL_THRESHOLD = 0.5
 
 
 def headline(config: ModelConfig) -> str:
-    """Return the name of the one metric that a gate looks at."""
+    """Return the name of the one metric that a tolerance limits."""
     if config.task == "token-classification":
         return "f1"
     return "macro_f1" if config.problem_type == "multi_label" else "accuracy"
@@ -29,7 +29,7 @@ def evaluate(config: ModelConfig, workload: Workload, logits: Sequence[Logits]) 
     """Return the metrics of some logits on the labelled inputs; empty without labels.
 
     Args:
-        logits: one array an input of the workload, from the checkpoint or from a graph.
+        logits: one array for each input, from the checkpoint or from a graph.
     """
     if not workload.examples:
         return {}
@@ -44,7 +44,7 @@ def evaluate(config: ModelConfig, workload: Workload, logits: Sequence[Logits]) 
 
 
 def choose(config: ModelConfig, logits: Logits) -> list[bool]:
-    """Tell for each label whether it is an answer: the best one, or all that reach one half."""
+    """Tell for each label whether it is an answer: the best one, or all scores of at least 0.5."""
     scores = label_scores(logits, config.problem_type)
     if config.problem_type == "multi_label" or len(scores) == 1:
         return [bool(score >= MULTI_LABEL_THRESHOLD) for score in scores]
@@ -60,8 +60,8 @@ def score_reference(
 ) -> ScoreReference | None:
     """Return the checkpoint's answers on the labelled inputs as the baseline for drift.
 
-    Counted is every label given to a text, or every entity found; the histogram is of their
-    scores, as they are served.
+    It counts every label given to a text, or every entity found, and sorts their served scores
+    into a histogram.
     """
     if not workload.examples:
         return None
@@ -98,7 +98,7 @@ def _answers(
 
 
 def _names(config: ModelConfig) -> list[str]:
-    """Return what can be answered: labels, or the groups of entities."""
+    """Return all possible answers: the labels, or the groups of entities."""
     if config.task == "sequence-classification":
         return list(config.labels)
     return groups(config.tags)
@@ -107,7 +107,7 @@ def _names(config: ModelConfig) -> list[str]:
 def _entity_metrics(
     config: ModelConfig, workload: Workload, logits: Sequence[Logits]
 ) -> dict[str, float]:
-    """Count entities whose start, end and group are all right, as seqeval does for tags."""
+    """Count entities with the right start, end and group, as seqeval does for tags."""
     right = found = wanted = 0
     for index, example in enumerate(workload.examples):
         entities = find_entities(config, workload, index, logits[index])
@@ -123,7 +123,7 @@ def _entity_metrics(
 def find_entities(
     config: ModelConfig, workload: Workload, index: int, logits: Logits, temperature: float = 1.0
 ) -> list[EntitySpan]:
-    """Return the entities that some logits of an input mean, as the service would find them."""
+    """Decode logits of an input into entities, as the service does."""
     encoded = workload.encoded[index]
     tokens = stitch_windows(encoded, [logits])
     return decode_entities(encoded.source.text, tokens, config.tags, workload.strategy, temperature)

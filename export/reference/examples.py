@@ -1,4 +1,4 @@
-"""Labelled examples of an evaluation file: JSON lines, as training writes them."""
+"""Read labelled examples from an evaluation file: JSON lines, as training writes them."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -23,7 +23,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An input with what is true of it: labels of the whole text, or the entities in it."""
+    """An input with its truth: the labels of the text, or the entities in it."""
 
     source: TextInput
     labels: frozenset[str] = frozenset()
@@ -32,7 +32,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a row stands, for errors that name it."""
+    """The position of a row, which errors name."""
 
     file: Path
     line: int
@@ -42,7 +42,7 @@ class _Place:
 
 
 def read_examples(file: Path, config: ModelConfig) -> list[Example]:
-    """Read an evaluation file; raise DataError naming file and line of what cannot be used.
+    """Read an evaluation file; raise DataError with the file and line of a bad row.
 
     Rows are `{"text", "label"}` (a list of labels where several hold), with an optional
     `text_pair`, or `{"text", "spans": [{"start", "end", "label"}]}` for NER.
@@ -146,5 +146,5 @@ def _span(place: _Place, item: object, text: str, known: Collection[str]) -> Spa
 def _check_label(place: _Place, label: object, known: Collection[str]) -> None:
     if label not in known:
         raise place.wrong(
-            f"label {label!r} is none of the checkpoint's: {', '.join(sorted(known))}"
+            f"label {label!r} is not one of the checkpoint's: {', '.join(sorted(known))}"
         )

@@ -1,4 +1,4 @@
-"""Texts to compare with where the user gives none: many lengths, scripts and odd characters."""
+"""Provide built-in texts for an export without --eval: many lengths, scripts, odd characters."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -28,7 +28,7 @@ ODD = (
     "WHY WOULD ANYONE PAY FOR THIS",
 )
 LONG_SHARES = (0.25, 0.5, 0.9, 1.2)
-CHARACTERS_PER_TOKEN = 4  # about; a long text need not hit its length exactly
+CHARACTERS_PER_TOKEN = 4  # approximate; long texts need no exact length
 
 
 def built_in_texts(max_length: int) -> list[TextInput]:

@@ -1,4 +1,4 @@
-"""What a checkpoint and its graphs are compared on: inputs, encodings, the checkpoint's logits."""
+"""Prepare the inputs of all comparisons: texts, encodings, the checkpoint's own logits."""
 
 import inspect
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Workload:
     """Inputs with the checkpoint's own answers, as the serving code encodes them.
 
     Attributes:
-        examples: the labelled rows; they are the first of the inputs.
+        examples: the labelled rows; their texts are the first inputs.
         logits: one array an input: [labels], or [tokens, labels] for NER.
         golden: positions of the golden cases, from the shortest input to the longest.
         strategy: how entities are read from the logits of tokens.
@@ -52,16 +52,16 @@ class Workload:
 
     def sample(self, count: int) -> "Workload":
         """Return about `count` of the inputs, spread over the lengths, golden cases included."""
-        return self.keep(sorted({*spread(self.by_length, count), *self.golden}))
+        return self.select(sorted({*spread(self.by_length, count), *self.golden}))
 
-    def keep(self, kept: Sequence[int]) -> "Workload":
-        """Return the inputs at these positions, in their order; golden cases are among them."""
-        place = {position: index for index, position in enumerate(kept)}
+    def select(self, positions: Sequence[int]) -> "Workload":
+        """Return the inputs at these positions, in this order; they include the golden cases."""
+        place = {position: index for index, position in enumerate(positions)}
         return Workload(
-            inputs=tuple(self.inputs[i] for i in kept),
-            examples=tuple(self.examples[i] for i in kept if i < len(self.examples)),
-            encoded=tuple(self.encoded[i] for i in kept),
-            logits=tuple(self.logits[i] for i in kept),
+            inputs=tuple(self.inputs[i] for i in positions),
+            examples=tuple(self.examples[i] for i in positions if i < len(self.examples)),
+            encoded=tuple(self.encoded[i] for i in positions),
+            logits=tuple(self.logits[i] for i in positions),
             golden=tuple(place[i] for i in self.golden),
             strategy=self.strategy,
         )
@@ -81,8 +81,8 @@ def spread(items: Sequence[int], count: int) -> list[int]:
 def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Workload:
     """Encode the inputs and let the checkpoint answer them.
 
-    With labelled examples, a few texts as long as the model reads are joined from them; without,
-    the built-in texts are taken.
+    A few texts as long as the model reads are joined from labelled examples. Without examples the
+    built-in texts are taken.
 
     Raises:
         GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
@@ -131,9 +131,9 @@ def _features(checkpoint: Checkpoint, source: TextInput) -> dict[str, list[int]]
 
 
 def _answer(checkpoint: Checkpoint, features: Sequence[dict[str, list[int]]]) -> tuple[Logits, ...]:
-    """Run the PyTorch model once over all inputs, neighbours in length together.
+    """Run the PyTorch model once over all inputs, in batches of similar length.
 
-    Batches run on one thread each: no thread ever waits for another, busy machine or not.
+    Each batch runs on one thread, so no thread waits for another on a busy machine.
     """
     order = sorted(range(len(features)), key=lambda i: len(features[i]["input_ids"]))
     batches = [order[i : i + REFERENCE_BATCH] for i in range(0, len(order), REFERENCE_BATCH)]
@@ -153,7 +153,7 @@ def _answer(checkpoint: Checkpoint, features: Sequence[dict[str, list[int]]]) ->
 
 def _run_batch(checkpoint: Checkpoint, batch: list[dict[str, list[int]]]) -> list[Logits]:
     padded = checkpoint.tokenizer.pad(batch, padding=True, return_tensors="pt")
-    # Some tokenizers give token types to models that know none.
+    # Some tokenizers return token types that their model does not take.
     known = inspect.signature(checkpoint.model.forward).parameters
     inputs = {name: values for name, values in padded.items() if name in known}
     with torch.inference_mode():

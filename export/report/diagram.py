@@ -1,4 +1,4 @@
-"""reliability.svg: how often scores are right, before and after calibration, as a picture."""
+"""Draw reliability.svg: the share of right answers by score, before and after calibration."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from export.scores.temperature import Fit
 
 DIAGRAM = "reliability.svg"
 EDGES = np.linspace(0.0, 1.0, BINS + 1)
-# The same input gives the same bytes: no date, and names of elements that are not random.
+# The same input gives the same bytes: no date, and no random names of elements.
 STYLE: Any = {
     "svg.hashsalt": "classmark",
     "svg.fonttype": "none",
@@ -27,10 +27,10 @@ RIGHT, GAP = "#4878a8", "#d65f5f"
 
 
 def draw_reliability(fit: Fit, path: Path) -> None:
-    """Write the diagram: one panel before, and one after where a temperature was fitted.
+    """Write the diagram: one panel before, and one after if a temperature was fitted.
 
-    Bars are the share of right answers, a red line leads from each to the mean score of its bin,
-    and below stands how many scores there are in it.
+    A bar is the share of right answers in a bin, a red line leads from it to the bin's mean score,
+    and the bars below count the bin's scores.
     """
     panels = [("Before: temperature 1", fit.before.reliability)]
     if fit.after is not None:
@@ -79,7 +79,7 @@ def _draw_counts(axes: Any, found: Reliability) -> None:
     for edge, count in zip(EDGES, found.counts, strict=False):
         if count:
             axes.text(edge + 0.5 / BINS, count, f"{count}", ha="center", va="bottom", fontsize=6.5)
-    # Most scores are high; on a linear axis the other bins would vanish.
+    # Most scores are high: on a linear axis the other bins would vanish.
     axes.set(xlim=(0, 1), xlabel="score", yscale="log", yticks=[], yticklabels=[])
     axes.set_ylim(0.5, 6.0 * max(1, found.counts.max()))
     axes.minorticks_off()

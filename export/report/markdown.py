@@ -1,4 +1,4 @@
-"""Markdown that reports are made of."""
+"""Format tables in Markdown."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,9 +1,9 @@
-"""report.md: the figures of a bundle for people."""
+"""Write report.md: the figures of a bundle for people."""
 
 from collections.abc import Sequence
 
 from app.bundle import Evaluation, Manifest
-from export.parity.candidate import Attempt, Verified
+from export.parity.candidate import Candidate, VerifiedGraphs
 from export.report.markdown import table
 from export.report.scores import scoring_sections
 from export.scores.scoring import Scoring
@@ -15,7 +15,7 @@ PACKED_NOTE = (
 )
 
 
-def write_report(manifest: Manifest, verified: Verified, scoring: Scoring) -> str:
+def write_report(manifest: Manifest, verified: VerifiedGraphs, scoring: Scoring) -> str:
     """Return the Markdown report of a bundle."""
     sections = [
         [f"# {manifest.name}, version {manifest.version}", "", _summary(manifest)],
@@ -40,7 +40,7 @@ def _summary(manifest: Manifest) -> str:
     )
 
 
-def _graphs(verified: Verified) -> list[str]:
+def _graphs(verified: VerifiedGraphs) -> list[str]:
     rows = [
         (
             str(one.graph.mode),
@@ -62,7 +62,7 @@ def _graphs(verified: Verified) -> list[str]:
     return [*lines, "", PACKED_NOTE] if verified.packed else lines
 
 
-def _parity(verified: Sequence[Attempt]) -> list[str]:
+def _parity(verified: Sequence[Candidate]) -> list[str]:
     rows = []
     for one in verified:
         parity = one.measured.parity
@@ -83,7 +83,7 @@ def _parity(verified: Sequence[Attempt]) -> list[str]:
     return table((*titles, *batched, "golden cases", "gate"), rows)
 
 
-def _recipes(verified: Verified) -> list[str]:
+def _recipes(verified: VerifiedGraphs) -> list[str]:
     lines = []
     for one in verified.all:
         lines.append(f"- {one.graph.mode}: {one.graph.recipe}")
@@ -94,8 +94,8 @@ def _recipes(verified: Verified) -> list[str]:
     return lines
 
 
-def _evaluation(manifest: Manifest, verified: Sequence[Attempt]) -> list[str]:
-    """Show each graph beside the checkpoint on the same texts, which may be a sample of them."""
+def _evaluation(manifest: Manifest, verified: Sequence[Candidate]) -> list[str]:
+    """Show each graph beside the checkpoint on the same texts, all of them or a sample."""
     evaluation = manifest.evaluation
     if evaluation is None:
         return []

@@ -1,4 +1,4 @@
-"""The sections of report.md on scores: calibration and thresholds."""
+"""Write the sections of report.md on scores: calibration and thresholds."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from export.scores.thresholds import LabelThreshold, macro
 
 
 def scoring_sections(manifest: Manifest, scoring: Scoring) -> list[list[str]]:
-    """Return the sections, none for what was not done."""
+    """Return a section for each of the two that was fitted."""
     sections = []
     if scoring.fit is not None:
         sections.append(["## Calibration", "", *_calibration(manifest, scoring.fit)])

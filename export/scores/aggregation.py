@@ -1,4 +1,4 @@
-"""Which aggregation strategy reads a checkpoint's entities best, measured on labelled texts."""
+"""Choose the aggregation strategy that reads a checkpoint's entities best on labelled texts."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from export.checkpoint.config import ModelConfig
 from export.reference.evaluation import evaluate
 from export.reference.workload import Workload
 
-# `first` suits words cut into sub-words, so it is left only for a clear gain. That is there where
-# a tokenizer does not mark sub-words and the script has no blanks: all of a Chinese text is then
-# one word to `first`, `average` and `max`, as in transformers' pipeline.
+# `first` suits words cut into sub-words, so only a clear gain replaces it. There is one if a
+# tokenizer does not mark sub-words and the script has no blanks: `first`, `average` and `max` then
+# take a whole Chinese text for one word, as transformers' pipeline does.
 PREFERRED: AggregationStrategy = "first"
 CLEAR_GAIN = 0.005
 
@@ -19,7 +19,7 @@ CLEAR_GAIN = 0.005
 def measure_strategies(
     config: ModelConfig, workload: Workload
 ) -> Mapping[AggregationStrategy, float]:
-    """Return F1 of whole entities by strategy; empty for another task or without labels."""
+    """Return F1 of whole entities by strategy; empty for other tasks or without labels."""
     if config.task != "token-classification" or not workload.examples:
         return {}
     strategies: tuple[AggregationStrategy, ...] = get_args(AggregationStrategy)
@@ -33,7 +33,7 @@ def measure_strategies(
 
 
 def choose_strategy(measured: Mapping[AggregationStrategy, float]) -> AggregationStrategy:
-    """Return `first`, or the strategy with the best F1 where that is clearly better."""
+    """Return `first`, or the strategy with the best F1 if that is clearly better."""
     if not measured:
         return PREFERRED
     best = max(measured, key=lambda strategy: measured[strategy])

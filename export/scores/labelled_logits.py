@@ -1,4 +1,4 @@
-"""The checkpoint's logits with the truth beside each: what scores are fitted and measured on."""
+"""Pair the checkpoint's logits with the truth, to fit scores and to measure them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ SEED = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observations:
-    """What the checkpoint said and what is true: one row a text, or one a token for NER.
+class LabelledLogits:
+    """Logits with the truth: one row a text, or one a token for NER.
 
     Attributes:
         logits: float64 [rows, labels].
-        truth: the right label's id [rows] where one label holds; 0 or 1 for each label
-            [rows, labels] where several may, or where there is but one logit.
+        truth: the right label's id [rows] if one label holds; 0 or 1 for each label
+            [rows, labels] if several may hold, or if there is a single logit.
         example: the example that each row belongs to, [rows].
-        examples: how many there are, those without a row included.
+        examples: number of examples, including those without a row.
         outside: the id of the label O; None unless the rows are tokens.
     """
 
@@ -44,14 +44,14 @@ class Observations:
 
     @property
     def half(self) -> npt.NDArray[np.bool_]:
-        """The rows of one half of the examples, the same at every call; a text is never torn."""
+        """The rows of one half of the examples, the same at every call; no text is split."""
         order = np.random.default_rng(SEED).permutation(self.examples)
         chosen: npt.NDArray[np.bool_] = (order % 2 == 0)[self.example]
         return chosen
 
-    def part(self, rows: npt.NDArray[np.bool_]) -> "Observations":
+    def part(self, rows: npt.NDArray[np.bool_]) -> "LabelledLogits":
         """Return some of the rows."""
-        return Observations(
+        return LabelledLogits(
             self.logits[rows], self.truth[rows], self.example[rows], self.examples, self.outside
         )
 
@@ -61,37 +61,37 @@ class Observations:
         return sigmoid(values) if self.independent else softmax(values)
 
 
-def observe(config: ModelConfig, workload: Workload) -> Observations:
-    """Put the checkpoint's logits on the labelled inputs beside the truth."""
+def label_logits(config: ModelConfig, workload: Workload) -> LabelledLogits:
+    """Pair the checkpoint's logits on the labelled inputs with the truth."""
     if config.task == "token-classification":
-        return observe_tokens(config, workload)
+        return label_token_logits(config, workload)
     examples = workload.examples
     logits = np.stack(workload.logits[: len(examples)]).astype(np.float64)
     truth = np.array([[label in one.labels for label in config.labels] for one in examples])
     several = config.problem_type == "multi_label" or len(config.labels) == 1
     held = truth.astype(np.int64) if several else truth.argmax(axis=1)
-    return Observations(logits, held, np.arange(len(examples)), len(examples))
+    return LabelledLogits(logits, held, np.arange(len(examples)), len(examples))
 
 
-def observe_tokens(config: ModelConfig, workload: Workload) -> Observations:
-    """Return the tokens whose scores the default strategy reads, each with the tag it should have.
+def label_token_logits(config: ModelConfig, workload: Workload) -> LabelledLogits:
+    """Pair each token whose scores the default strategy reads with its true tag.
 
-    With `first` these are the tokens that begin a word: many checkpoints never learnt the others,
-    whose answers nobody sees. With any other strategy it is every content token.
+    `first` reads the tokens that begin a word: many checkpoints never learnt the others, whose
+    answers are never used. Any other strategy reads every content token.
     """
     tags, labelled = config.tags, range(len(workload.examples))
     read = [_tokens_read(workload.encodings[i], workload.strategy) for i in labelled]
     found = [workload.logits[i][positions] for i, positions in zip(labelled, read, strict=True)]
     logits = np.concatenate([np.zeros((0, len(tags))), *found]).astype(np.float64)
-    # IOB1 opens an entity with B- only right after another; the labels do not tell it from IOB2,
-    # so the convention that the checkpoint's own answers follow more often is taken.
+    # IOB1 opens an entity with B- only right after another one. Labels do not tell IOB1 from IOB2,
+    # so take the convention that the checkpoint's own answers follow more often.
     conventions = [_true_tags(workload, read, tags, iob1=iob1) for iob1 in (False, True)]
     best = logits.argmax(axis=1)
     truth = max(conventions, key=lambda ids: int((best == ids).sum()))
     example = np.repeat(np.arange(len(labelled)), [len(positions) for positions in read])
     known = truth >= 0
     outside = next((i for i, tag in enumerate(tags) if tag.outside), None)
-    return Observations(logits[known], truth[known], example[known], len(labelled), outside)
+    return LabelledLogits(logits[known], truth[known], example[known], len(labelled), outside)
 
 
 def _tokens_read(encoding: Encoding, strategy: AggregationStrategy) -> list[int]:
@@ -104,7 +104,7 @@ def _tokens_read(encoding: Encoding, strategy: AggregationStrategy) -> list[int]
 def _true_tags(
     workload: Workload, read: Sequence[Sequence[int]], tags: Sequence[Tag], *, iob1: bool
 ) -> Ints:
-    """Return the id of the true tag of every token read, as `true_tags` does for one text."""
+    """Return the id of the true tag of every token that is read, over all texts."""
     found: list[int] = []
     for example, encoding, positions in zip(
         workload.examples, workload.encodings, read, strict=False
@@ -117,10 +117,10 @@ def _true_tags(
 def true_tags(
     encoding: Encoding, spans: Iterable[Span], tags: Sequence[Tag], *, iob1: bool = False
 ) -> dict[int, int]:
-    """Return the id of the true tag at each content position, -1 where the checkpoint has none.
+    """Return the id of the true tag at each content position; -1 if the checkpoint has no such tag.
 
-    A token belongs to the first span that it shares a character with, opens it if the token before
-    does not belong to it, and closes it if the next one does not.
+    A token belongs to the first span that it shares a character with. It opens the span if the
+    token before does not belong to it, and closes it if the next one does not.
 
     Args:
         iob1: an entity is opened only right after another one of its group.
@@ -144,7 +144,7 @@ def _owner(offsets: tuple[int, int], ordered: Sequence[Span]) -> Span | None:
 
 
 def _tag_id(tags: Sequence[Tag], span: Span | None, *, opens: bool, closes: bool) -> int:
-    """Return the tag of a token, or the nearest there is: a scheme without S- opens with B-."""
+    """Return the tag of a token, or the nearest one: a scheme without S- opens with B-."""
     if span is None:
         return next((i for i, tag in enumerate(tags) if tag.outside), -1)
     fitting = [i for i, tag in enumerate(tags) if tag.group == span.label]

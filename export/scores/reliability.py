@@ -1,4 +1,4 @@
-"""Reliability: how often scores of a size are right, bin by bin, and the error over all."""
+"""Measure reliability: bin by bin, the share of scores that are right, and the total error."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Reliability:
     Attributes:
         counts: scores in each bin, int [BINS].
         scores: their mean, [BINS]; 0 in an empty bin.
-        shares: the share of them that is right, [BINS]; 0 in an empty bin.
+        shares: the share that is right, [BINS]; 0 in an empty bin.
     """
 
     counts: npt.NDArray[np.int64]

@@ -1,18 +1,18 @@
-"""What makes served scores of logits: the temperature and the thresholds, both fitted on --eval."""
+"""Fit on --eval what turns logits into served scores: the temperature and the thresholds."""
 
 from dataclasses import dataclass
 
 from export.checkpoint.config import ModelConfig
 from export.errors import ExportError
 from export.reference.workload import Workload
-from export.scores.labelled_logits import observe
+from export.scores.labelled_logits import label_logits
 from export.scores.temperature import Fit, calibrate
 from export.scores.thresholds import LabelThreshold, tune_thresholds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scoring:
-    """How logits become scores and labels.
+    """The temperature and thresholds that turn logits into scores and labels.
 
     Attributes:
         fit: None without labelled examples or with --no-calibration.
@@ -39,7 +39,7 @@ class Scoring:
 
 
 def check_tunable(config: ModelConfig, *, evaluated: bool) -> None:
-    """Raise ExportError where thresholds cannot be tuned: say before any work why not."""
+    """Raise ExportError if thresholds cannot be tuned, before any work is done."""
     if config.problem_type != "multi_label":
         raise ExportError(
             f"--tune-thresholds: the checkpoint's problem type is {config.problem_type} "
@@ -52,12 +52,12 @@ def check_tunable(config: ModelConfig, *, evaluated: bool) -> None:
 def fit_scoring(
     config: ModelConfig, workload: Workload, *, calibrated: bool, tuned: bool
 ) -> Scoring:
-    """Fit the temperature, then the thresholds on the scores that it gives."""
+    """Fit the temperature, then the thresholds on the scores at that temperature."""
     if not workload.examples or not (calibrated or tuned):
         return Scoring()
-    observed = observe(config, workload)
-    fit = calibrate(observed) if calibrated else None
+    labelled = label_logits(config, workload)
+    fit = calibrate(labelled) if calibrated else None
     if not tuned:
         return Scoring(fit)
-    scores = observed.scores(fit.temperature if fit else 1.0)
-    return Scoring(fit, tune_thresholds(config.labels, scores, observed.truth, observed.half))
+    scores = labelled.scores(fit.temperature if fit else 1.0)
+    return Scoring(fit, tune_thresholds(config.labels, scores, labelled.truth, labelled.half))

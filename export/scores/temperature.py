@@ -1,7 +1,7 @@
-"""Temperature scaling: one number that makes scores as sure as they are right.
+"""Calibrate scores by temperature scaling, so that a score is the chance of being right.
 
-Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017: all logits are
-divided by one temperature, found where the labelled examples are most likely.
+Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017: divide all logits
+by the one temperature at which the labelled examples are most likely.
 """
 
 import math
@@ -12,23 +12,23 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from app.bundle import Calibration
-from export.scores.labelled_logits import Observations
+from export.scores.labelled_logits import LabelledLogits
 from export.scores.reliability import Reliability, measure_reliability
 
 MIN_EXAMPLES = 100
-# A best temperature outside is no property of the scores, but of labels that are all right (0) or
-# have nothing to do with the logits (infinity).
+# A best temperature outside these bounds says nothing about the scores: it goes to 0 if all labels
+# are right, and to infinity if they have nothing to do with the logits.
 LOWEST, HIGHEST = 0.05, 20.0
 DECIMALS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quality:
-    """How good scores are.
+    """The quality of scores.
 
     Attributes:
         loss: mean negative log likelihood of the truth, in nats.
-        entities: of the tokens alone whose best label is not O; None unless the rows are tokens.
+        entities: reliability of the tokens whose best label is not O; None unless rows are tokens.
     """
 
     reliability: Reliability
@@ -38,13 +38,13 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A temperature with the figures that speak for it, or against it.
+    """A temperature with the figures that speak for it or against it.
 
     Attributes:
-        temperature: what is served; 1 where `reason` says why none was taken.
+        temperature: the served one; 1 if the fitted one was rejected, for which see `reason`.
         halves: the temperatures fitted on each half of the examples; empty if none was fitted.
         before: at temperature 1.
-        after: each half at the temperature that the other half gave; None if none was fitted.
+        after: each half at the temperature of the other half; None if none was fitted.
     """
 
     temperature: float
@@ -57,7 +57,7 @@ class Fit:
 
     @property
     def record(self) -> Calibration:
-        """What the manifest says of it."""
+        """The record in the manifest."""
         served = self.before if self.reason or self.after is None else self.after
         return Calibration(
             temperature=self.temperature,
@@ -76,32 +76,32 @@ class Fit:
         return f"temperature {self.temperature:.2f}, ECE {before:.3f} -> {after:.3f}"
 
 
-def calibrate(observed: Observations) -> Fit:
-    """Fit the temperature on all examples, and judge it by two halves that are fitted in turn.
+def calibrate(labelled: LabelledLogits) -> Fit:
+    """Fit the temperature on all examples, and judge it on two halves that are cross-fitted.
 
-    It stays 1 with fewer than `MIN_EXAMPLES` examples, where the fit finds no temperature, and
-    where the halves say that any figure would get worse.
+    It stays 1 with fewer than `MIN_EXAMPLES` examples, if the fit finds no temperature, and if any
+    cross-fitted figure gets worse.
     """
-    before = assess(observed, 1.0)
-    examples, rows = observed.examples, observed.truth.size
-    reason = _unfit(observed)
+    before = assess(labelled, 1.0)
+    examples, rows = labelled.examples, labelled.truth.size
+    reason = _unfit(labelled)
     if reason:
         return Fit(1.0, (), before, None, examples, rows, reason)
-    half = observed.half
-    found = [fit_temperature(part) for part in (observed, *map(observed.part, (half, ~half)))]
-    after = assess(observed, np.where(half, found[2], found[1]))
+    half = labelled.half
+    found = [fit_temperature(part) for part in (labelled, *map(labelled.part, (half, ~half)))]
+    after = assess(labelled, np.where(half, found[2], found[1]))
     reason = _rejected(found, before, after)
     temperature = 1.0 if reason else found[0]
     return Fit(temperature, tuple(found[1:]), before, after, examples, rows, reason)
 
 
-def fit_temperature(observed: Observations) -> float:
+def fit_temperature(labelled: LabelledLogits) -> float:
     """Return the temperature from `LOWEST` to `HIGHEST` at which the truth is most likely.
 
     The loss is convex in 1 / temperature, so it has one minimum over the logarithm too.
     """
     found = minimize_scalar(
-        lambda logarithm: loss(observed, math.exp(logarithm)),
+        lambda logarithm: loss(labelled, math.exp(logarithm)),
         bounds=(math.log(LOWEST), math.log(HIGHEST)),
         method="bounded",
         options={"xatol": 1e-5},
@@ -109,52 +109,52 @@ def fit_temperature(observed: Observations) -> float:
     return round(math.exp(found.x), DECIMALS)
 
 
-def loss(observed: Observations, temperature: npt.ArrayLike) -> float:
+def loss(labelled: LabelledLogits, temperature: npt.ArrayLike) -> float:
     """Return the mean negative log likelihood in nats, of the texts or tokens, or of each label.
 
     Args:
         temperature: one, or one for each row.
     """
-    values = observed.logits / np.asarray(temperature, dtype=np.float64).reshape(-1, 1)
-    if observed.independent:
-        return float((np.logaddexp(0.0, values) - observed.truth * values).mean())
-    right = np.take_along_axis(values, observed.truth[:, None], axis=1)[:, 0]
+    values = labelled.logits / np.asarray(temperature, dtype=np.float64).reshape(-1, 1)
+    if labelled.independent:
+        return float((np.logaddexp(0.0, values) - labelled.truth * values).mean())
+    right = np.take_along_axis(values, labelled.truth[:, None], axis=1)[:, 0]
     return float((np.logaddexp.reduce(values, axis=1) - right).mean())
 
 
-def assess(observed: Observations, temperature: npt.ArrayLike) -> Quality:
+def assess(labelled: LabelledLogits, temperature: npt.ArrayLike) -> Quality:
     """Measure scores at a temperature, or at one for each row.
 
-    Where one label holds, its score counts and whether it is right; where several may, every
-    label's score and whether the label holds.
+    If one label holds, this compares the best label's score with whether it is right. If several
+    may hold, it compares every label's score with whether the label holds.
     """
-    if not observed.truth.size:
+    if not labelled.truth.size:
         nothing = measure_reliability([], [])
-        return Quality(nothing, 0.0, None if observed.outside is None else nothing)
-    scores, missed = observed.scores(temperature), loss(observed, temperature)
-    if observed.independent:
-        return Quality(measure_reliability(scores, observed.truth), missed, None)
-    # The best label is read from the logits: very sure scores may be equal by rounding.
-    best = observed.logits.argmax(axis=1)
-    highest, right = scores.max(axis=1), best == observed.truth
+        return Quality(nothing, 0.0, None if labelled.outside is None else nothing)
+    scores, missed = labelled.scores(temperature), loss(labelled, temperature)
+    if labelled.independent:
+        return Quality(measure_reliability(scores, labelled.truth), missed, None)
+    # Take the best label from the logits: scores close to 1 may be equal by rounding.
+    best = labelled.logits.argmax(axis=1)
+    highest, right = scores.max(axis=1), best == labelled.truth
     entities = None
-    if observed.outside is not None:
-        named = best != observed.outside
+    if labelled.outside is not None:
+        named = best != labelled.outside
         entities = measure_reliability(highest[named], right[named])
     return Quality(measure_reliability(highest, right), missed, entities)
 
 
-def _unfit(observed: Observations) -> str:
-    """Say why nothing can be fitted, if so."""
-    if observed.examples < MIN_EXAMPLES:
-        return f"{observed.examples} labelled examples, at least {MIN_EXAMPLES} are needed"
-    if not observed.truth.size or (observed.truth == observed.truth.flat[0]).all():
+def _unfit(labelled: LabelledLogits) -> str:
+    """Return why nothing can be fitted, or an empty string."""
+    if labelled.examples < MIN_EXAMPLES:
+        return f"{labelled.examples} labelled examples, at least {MIN_EXAMPLES} are needed"
+    if not labelled.truth.size or (labelled.truth == labelled.truth.flat[0]).all():
         return "the labelled examples all say the same"
     return ""
 
 
 def _rejected(found: list[float], before: Quality, after: Quality) -> str:
-    """Say why a fitted temperature is not taken, if so."""
+    """Return why a fitted temperature is rejected, or an empty string."""
     if any(not LOWEST * 1.01 < one < HIGHEST * 0.99 for one in found):
         return (
             f"the fit finds no temperature between {LOWEST:g} and {HIGHEST:g}; the examples are "

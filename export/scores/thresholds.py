@@ -1,4 +1,4 @@
-"""A threshold for each label of a multi-label model: where its F1 is best on the examples."""
+"""Tune a threshold for each label of a multi-label model: the one with the best F1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class LabelThreshold:
     """The threshold of one label with its F1 on the labelled examples.
 
     Attributes:
-        positives: examples that have the label; without any the threshold stays 0.5.
+        positives: examples that have the label; if 0, the threshold stays 0.5.
         f1_at_half: at 0.5.
-        f1_tuned: at the threshold, on the examples that it was tuned on.
+        f1_tuned: at the threshold, on the examples it was tuned on.
         f1_crossfitted: each half of the examples at the threshold tuned on the other.
     """
 
@@ -38,7 +38,7 @@ def tune_thresholds(
     """Return a threshold for every label.
 
     Args:
-        scores: as served, [examples, labels].
+        scores: the served ones, [examples, labels].
         truth: 0 or 1, of the same shape.
         half: the examples of one half, [examples].
     """
@@ -48,17 +48,17 @@ def tune_thresholds(
 
 
 def best_threshold(scores: Scores, truth: Flags) -> float:
-    """Return the threshold of the best F1 for one label; 0.5 if no example has the label.
+    """Return the threshold with the best F1 for one label; 0.5 if no example has the label.
 
-    Every threshold between two neighbouring scores does the same, so it lies in the middle of
-    them, or at 0.5 if that is between them. Of ranges with equal F1, the one nearest to 0.5.
+    All thresholds between two neighbouring scores give the same answers, so take their middle, or
+    0.5 if it lies between them. Of several with equal F1, take the nearest to 0.5.
     """
     if not truth.any():
         return HALF
     values, places = np.unique(scores, return_inverse=True)
     lower = np.concatenate([[0.0], values[:-1]])
     middles = np.where((lower < HALF) & (values >= HALF), HALF, (lower + values) / 2)
-    # Rounded for people, unless the two scores are closer to each other than that.
+    # Round for readers, unless the two scores are closer than the rounding.
     rounded = middles.round(DECIMALS)
     thresholds = np.where((lower < rounded) & (rounded <= values), rounded, values)
     given, right = (np.bincount(places, kind)[::-1].cumsum()[::-1] for kind in (None, truth))

@@ -1,113 +1,140 @@
-"""The int8 graphs that are tried, the fastest kind first, until one passes its gate."""
+"""Search the int8 graph: try candidates, the fastest kind first, until one passes its gate.
 
+1. hybrid: fixed ranges where texts predict them, one scale a token elsewhere; needs labelled texts
+2. hybrid with the fewest ranges dropped
+3. one scale a token in every layer
+4. one scale a token, with the fewest layers kept in fp32
+5. one scale for each block of weights: slower, and closer to fp32
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from export.graphs.int8.hybrid import Calibrated, steady_layers
-from export.graphs.int8.per_block import quantize_blockwise
-from export.graphs.int8.quantization_input import Base
+from app.engine.text.encoding import Encoding
+from export.graphs.int8.hybrid import HybridQuantizer, static_layers
+from export.graphs.int8.per_block import quantize_per_block
+from export.graphs.int8.quantization_input import QuantizationInput
 from export.graphs.int8.quantize import Quantizer, layer_name
-from export.parity.candidate import Attempt, Gate, best
-from export.search.calibration_split import CALIBRATION_TEXTS, split_workload
-from export.search.sensitivity import LayerError, fewest, measure_layers
+from export.parity.candidate import Candidate, Verifier, best
+from export.reference.workload import Workload, spread
+from export.search.sensitivity import LayerError, find_fewest, measure_layers
 
-# With more than half of its layers in fp32 a graph has lost most of what int8 gains.
-MOST_KEPT = 0.5
-# With a scale a token in the place of more than half of the ranges it may as well be for all.
-MOST_SPARED = 0.5
+RANGE_TEXTS = 64
+# From this many texts on, those for the ranges can be left out of the measurement.
+ENOUGH_TEXTS = 4 * RANGE_TEXTS
+# With more than half of its layers in fp32 a graph has lost most of the gain of int8.
+MOST_KEPT_FP32 = 0.5
+# With more than half of its ranges dropped a graph is little faster than one scale a token.
+MOST_DROPPED = 0.5
 
 
-def try_int8(gate: Gate, source: Path, folder: Path) -> list[Attempt]:
-    """Return what was tried, up to the first that passes.
-
-    Fixed ranges, if there are labelled texts enough to foretell them; the same without the fewest
-    of them; one scale a token in every layer; the same with the fewest layers in fp32; a scale for
-    each block of weights, slower and closer to fp32. `python -m export schemes` measures this
-    order.
+def try_int8(verifier: Verifier, source: Path, folder: Path) -> list[Candidate]:
+    """Return all candidates that were tried, up to the first that passes.
 
     Args:
         source: the unfused fp32 graph.
         folder: where the graphs are written.
     """
-    quantizer = Quantizer.prepare(gate.checkpoint, source, folder)
-    mixed = _try_mixed(gate, quantizer)
-    if best(mixed):
-        return mixed
-    return [*mixed, *_try_tokenwise(gate, quantizer)]
+    quantizer = Quantizer.prepare(verifier.checkpoint, source, folder)
+    hybrid = _try_hybrid(verifier, quantizer)
+    if best(hybrid):
+        return hybrid
+    return [*hybrid, *_try_per_token(verifier, quantizer)]
 
 
-def _try_mixed(gate: Gate, quantizer: Quantizer) -> list[Attempt]:
-    """Hold the graph against its gate on texts that did not calibrate it.
+def split_range_texts(workload: Workload) -> tuple[list[Encoding], Workload]:
+    """Return texts to take ranges from, spread over the lengths, and the rest to measure on.
 
-    If it fails, without the fewest ranges that make it pass. What passes is measured on every
-    text, as the graphs beside it are. A few texts foretell no ranges, nor do the built-in
-    ones: they are not what the model is going to read.
+    Golden cases are always measured. With few texts all of them are measured, including those for
+    the ranges.
     """
-    calibration, apart = split_workload(gate.workload)
-    if not gate.workload.examples or len(calibration) < CALIBRATION_TEXTS:
-        return []
-    base = Base.prepare(quantizer, calibration, gate.checkpoint.pad_token_id)
-    if not steady_layers(base):
-        return []
-    calibrated = Calibrated.prepare(base)
-    ranges = len(calibrated.reached)
-    tried: dict[int, Attempt] = {}
+    golden = set(workload.golden)
+    free = [position for position in workload.by_length if position not in golden]
+    chosen = spread(free, RANGE_TEXTS)
+    texts = [workload.encodings[i] for i in chosen]
+    if len(workload.inputs) < ENOUGH_TEXTS:
+        return texts, workload
+    return texts, workload.select(sorted(set(range(len(workload.inputs))) - set(chosen)))
 
-    def passes(spared: int) -> bool:
-        title = f"int8 mixed with {ranges - spared} of {ranges} ranges" if spared else "int8 mixed"
-        make = partial(calibrated.quantize, spared)
-        tried[spared] = replace(gate, workload=apart).try_graph(title, make)
-        return best([tried[spared]]) is not None
 
-    spared = 0 if passes(0) else fewest(max(1, int(ranges * MOST_SPARED)), passes)
-    if spared is None:
+def _try_hybrid(verifier: Verifier, quantizer: Quantizer) -> list[Candidate]:
+    """Try fixed ranges, and then without the fewest ranges that make the graph pass.
+
+    The graph is measured on texts that its ranges were not taken from. The one that passes is
+    measured again on every text, as the other precisions are. Few texts predict no ranges, nor do
+    the built-in ones, which differ from what the model is going to read.
+    """
+    texts, held_out = split_range_texts(verifier.workload)
+    if not verifier.workload.examples or len(texts) < RANGE_TEXTS:
+        return []
+    source = QuantizationInput.prepare(quantizer, texts, verifier.checkpoint.pad_token_id)
+    if not static_layers(source):
+        return []
+    hybrid = HybridQuantizer.prepare(source)
+    ranges = len(hybrid.stats)
+    tried: dict[int, Candidate] = {}
+
+    def passes(dropped: int) -> bool:
+        shown = f" with {ranges - dropped} of {ranges} ranges" if dropped else ""
+        make = partial(hybrid.quantize, dropped)
+        tried[dropped] = replace(verifier, workload=held_out).verify(f"int8 hybrid{shown}", make)
+        return best([tried[dropped]]) is not None
+
+    dropped = 0 if passes(0) else find_fewest(max(1, int(ranges * MOST_DROPPED)), passes)
+    if dropped is None:
         return list(tried.values())
-    if apart is gate.workload:
-        return [tried[spared]]
-    return [gate.try_graph("int8 mixed, on every text", lambda: tried[spared].graph)]
+    if held_out is verifier.workload:
+        return [tried[dropped]]
+    return [verifier.verify("int8 hybrid, on every text", lambda: tried[dropped].graph)]
 
 
-def _try_tokenwise(gate: Gate, quantizer: Quantizer) -> list[Attempt]:
-    whole = gate.try_graph("int8", quantizer.quantize)
+def _try_per_token(verifier: Verifier, quantizer: Quantizer) -> list[Candidate]:
+    whole = verifier.verify("int8", quantizer.quantize)
     if best([whole]) or not quantizer.layers:
         return [whole]
-    spared = _spare_layers(gate, quantizer, whole)
-    if best(spared):
-        return [whole, *spared]
-    base = Base.prepare(quantizer, (), gate.checkpoint.pad_token_id)
-    return [whole, *spared, gate.try_graph("int8 by block", partial(quantize_blockwise, base))]
+    partly = _keep_layers_fp32(verifier, quantizer, whole)
+    if best(partly):
+        return [whole, *partly]
+    source = QuantizationInput.prepare(quantizer, (), verifier.checkpoint.pad_token_id)
+    per_block = verifier.verify("int8 per block", partial(quantize_per_block, source))
+    return [whole, *partly, per_block]
 
 
-def _spare_layers(gate: Gate, quantizer: Quantizer, whole: Attempt) -> list[Attempt]:
+def _keep_layers_fp32(
+    verifier: Verifier, quantizer: Quantizer, whole: Candidate
+) -> list[Candidate]:
     """Search the fewest layers to keep in fp32; return that graph, or all that failed."""
-    with gate.progress.step("int8: measure each layer's share of the error"):
-        ranked = measure_layers(gate.checkpoint, quantizer, gate.workload, gate.progress.now)
-        gate.progress.found(_show(ranked[:3]))
-    tried: dict[int, Attempt] = {}
+    with verifier.progress.step("int8: measure each layer's share of the error"):
+        ranked = measure_layers(
+            verifier.checkpoint, quantizer, verifier.workload, verifier.progress.now
+        )
+        verifier.progress.found(_show(ranked[:3]))
+    tried: dict[int, Candidate] = {}
 
     def passes(count: int) -> bool:
-        kept = [one.layer for one in ranked[:count]]
+        kept_fp32 = [one.layer for one in ranked[:count]]
         title = f"int8 with {count} of {len(ranked)} layers in fp32"
-        attempt = gate.try_graph(title, partial(quantizer.quantize, kept))
-        tried[count] = _note(attempt, whole, ranked[:count])
-        return best([attempt]) is not None
+        candidate = verifier.verify(title, partial(quantizer.quantize, kept_fp32))
+        tried[count] = _note(candidate, whole, ranked[:count])
+        return best([candidate]) is not None
 
-    count = fewest(max(1, int(len(ranked) * MOST_KEPT)), passes)
+    count = find_fewest(max(1, int(len(ranked) * MOST_KEPT_FP32)), passes)
     return list(tried.values()) if count is None else [tried[count]]
 
 
-def _note(attempt: Attempt, whole: Attempt, kept: list[LayerError]) -> Attempt:
-    """Say what was kept, why, and what that costs."""
-    size, before = attempt.graph.bytes / 1e6, whole.graph.bytes / 1e6
-    speed, full = attempt.measured.texts_per_second, whole.measured.texts_per_second
+def _note(candidate: Candidate, whole: Candidate, kept_fp32: Sequence[LayerError]) -> Candidate:
+    """Add to a candidate which layers were kept, why, and what that costs."""
+    size, before = candidate.graph.bytes / 1e6, whole.graph.bytes / 1e6
+    speed, full = candidate.measured.texts_per_second, whole.measured.texts_per_second
     note = (
         f"with every layer in int8: {', '.join(whole.problems)}. Kept in fp32, with each layer's "
-        f"share of the error: {_show(kept)}. That cost {size - before:.1f} MB ({before:.1f} to "
-        f"{size:.1f}) and changed the speed from {full:.0f} to {speed:.0f} texts/s"
+        f"share of the error: {_show(kept_fp32)}. That cost {size - before:.1f} MB ({before:.1f} "
+        f"to {size:.1f}) and changed the speed from {full:.0f} to {speed:.0f} texts/s"
     )
-    return Attempt(attempt.graph, attempt.measured, attempt.tolerance, note)
+    return replace(candidate, note=note)
 
 
-def _show(layers: list[LayerError]) -> str:
+def _show(layers: Sequence[LayerError]) -> str:
     return ", ".join(f"{layer_name(one.layer)} {one.share:.0%}" for one in layers)

@@ -1,10 +1,10 @@
-"""Which layers an int8 graph loses its answers in, and the fewest to keep in fp32.
+"""Rank the layers of an int8 graph by their share of the error, and find the fewest to exclude.
 
-Each layer is quantized alone, so what its graph's logits are off by is its own share of the error;
-the layers are then spared from the greatest share down until the gate is passed. The shares of
-single layers nearly add up as long as each is small (the assumption of HAWQ, Dong et al. 2019, and
-of Wu et al. 2020, "Integer Quantization for Deep Learning Inference", section 5.2, whose partial
-quantization this is).
+Each layer is quantized alone, so the error of that graph's logits is the layer's own share. The
+search then keeps layers in fp32, from the greatest share down, until the gate is passed. This is
+the partial quantization of Wu et al. 2020, "Integer Quantization for Deep Learning Inference",
+section 5.2. Like HAWQ (Dong et al. 2019) it assumes that the shares of single layers nearly add up
+as long as each is small.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,22 +13,20 @@ from itertools import accumulate
 
 import numpy as np
 
-from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.batching.executors import available_cpus
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph
 from export.graphs.int8.quantize import Quantizer
-from export.parity.invariance import PROVIDER
-from export.parity.measure import run_alone
+from export.parity.measure import open_session, run_alone
 from export.reference.workload import Workload
 
-# Shares need no more: they only order the layers.
+# Enough, because shares only order the layers.
 SAMPLE_TEXTS = 48
 
 
 @dataclass(frozen=True, slots=True)
 class LayerError:
-    """What quantizing one layer alone does to the logits.
+    """The error of the logits when this layer alone is quantized.
 
     Attributes:
         layer: name of its node.
@@ -47,10 +45,10 @@ def measure_layers(
     workload: Workload,
     notice: Callable[[str], None] = lambda _: None,
 ) -> list[LayerError]:
-    """Quantize each layer alone and return all, the one that does most harm first.
+    """Quantize each layer alone and return all layers, the one with the greatest error first.
 
     Args:
-        notice: told the layer before it is measured: a large encoder takes minutes.
+        notice: receives the layer before it is measured: a large encoder takes minutes.
     """
     sample = workload.sample(SAMPLE_TEXTS)
     errors = []
@@ -66,11 +64,11 @@ def measure_layers(
     return sorted(measured, key=lambda one: -one.error)
 
 
-def fewest(most: int, passes: Callable[[int], bool]) -> int | None:
+def find_fewest(most: int, passes: Callable[[int], bool]) -> int | None:
     """Return the least count from 1 to `most` that passes, or None.
 
-    Doubles until one passes, then halves the gap: few tries, as each is an int8 graph measured on
-    every text. It takes for granted that whatever passes still does when more is spared.
+    It doubles the count until one passes, then halves the gap: few tries, because each is an int8
+    graph measured on every text. It assumes that a greater count passes if a smaller one does.
     """
     tries = [*accumulate(range(64), lambda count, _: count * 2, initial=1)]
     failed = 0
@@ -92,7 +90,7 @@ def _bisect(failed: int, passed: int, passes: Callable[[int], bool]) -> int:
 
 
 def _error(checkpoint: Checkpoint, graph: Graph, sample: Workload) -> float:
-    session = OnnxSession(graph.path.read_bytes(), graph.inputs, checkpoint.pad_token_id, PROVIDER)
+    session = open_session(checkpoint, graph)
     logits, _ = run_alone(session, sample.encodings, available_cpus())
     return _mean_square(sample, logits)
 

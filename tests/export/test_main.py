@@ -36,7 +36,7 @@ def test_a_failed_gate_exits_1_with_figures_and_tolerance_in_one_line(
         (["--name", "Bad Name"], "name 'Bad Name' cannot be used"),
         (["--name", "m", "--version", "0"], "version 0 cannot be used; take 1 to"),
         (["--name", "m", "--tolerance", "int9.agreement=1"], "PRECISION.FIGURE=NUMBER"),
-        (["--name", "m", "--tolerance", "int8.agreement=2"], "'2' is no number from 0 to 1"),
+        (["--name", "m", "--tolerance", "int8.agreement=2"], "'2' is not a number from 0 to 1"),
         (["--name", "m", "--eval", "missing.jsonl"], "missing.jsonl, line 1: cannot be read"),
     ],
 )
@@ -51,6 +51,22 @@ def test_bad_input_exits_2_with_one_line(
     (error,) = capsys.readouterr().err.splitlines()
     assert reason in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_is_not_there_exits_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / "none"), "--name", "m", "--store", str(tmp_path)]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["schemes", "support"])
+def test_a_verb_that_is_gone_is_read_as_a_checkpoint_without_a_name(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([verb])
+    assert "--name" in capsys.readouterr().err
 
 
 def test_list_and_inspect_show_what_a_store_holds(

@@ -12,8 +12,8 @@ from onnx import TensorProto, numpy_helper
 from app.bundle import Task
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.graphs.packed.build import build_packed
-from export.support.checkpoints import make_checkpoint
-from export.support.families import choose_families
+from tests.support.checkpoints import make_checkpoint
+from tests.support.families import choose_families
 
 TASKS: tuple[Task, ...] = ("sequence-classification", "token-classification")
 

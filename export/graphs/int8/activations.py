@@ -1,10 +1,10 @@
-"""Activations as uint8: in a range that was fixed at export, or with a scale found for each token.
+"""Quantize activations to uint8: in a range fixed at export, or with one scale a token.
 
     fixed       q = round(x / step) + zero_point                    step, zero_point: of a Range
-    a token     q = round(x / scale) + zero_point                   scale [..., 1]
+    per token   q = round(x / scale) + zero_point                   scale [..., 1]
 
-The scale of a token lets its largest magnitude reach the last step. GELU's output never falls
-below LEAST_OF_GELU, so there the steps that others need for negative values go to positive ones:
+With one scale a token, the token's largest magnitude takes the last step. GELU's output is never
+below LEAST_OF_GELU, so it needs few negative steps, and positive values get the others:
 
     scale = max|x| / 127                                            zero_point = 128
     scale = max(max(x) / (255 - 24), -LEAST_OF_GELU / 24)           zero_point = 24
@@ -17,25 +17,25 @@ import numpy as np
 from onnx import numpy_helper
 
 from export.graphs.int8.cls_only_last_layer import FIRST
-from export.graphs.int8.graph_editor import LARGEST, Draft
+from export.graphs.int8.graph_editor import LARGEST, GraphEditor
 from export.graphs.int8.ranges import STEPS, Range
 
 ZERO_POINT = 128
 GELUS = ("Gelu", "BiasGelu", "FastGelu")
 LEAST_OF_GELU = -0.1701
-# Of 8 to 48 on the demos all do much the same. The higher, the finer the steps of tokens that stay
-# small, and the coarser those of the others.
+# On the demos 8 to 48 do much the same. A higher one makes the steps finer for tokens that stay
+# small, and coarser for the others.
 GELU_ZERO_POINT = 24
 REDUCE_AXES_AS_INPUT_OPSET = 18
 
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """Names of uint8 activations [batch, tokens, width] and of what they mean.
+    """Names of uint8 activations [batch, tokens, width], and of their scale and zero point.
 
     Attributes:
-        step: the one scale of all tokens; 1 where each has its own.
-        scale: each token's own [batch, tokens, 1]; empty where the range is fixed.
+        step: the one scale of all tokens; 1 if each token has its own.
+        scale: each token's own [batch, tokens, 1]; empty if the range is fixed.
     """
 
     values: str
@@ -45,27 +45,27 @@ class Quantized:
 
 
 class Activations:
-    """Quantizes what layers read, once for all layers that read the same.
+    """Quantizes the activations that layers read, once for all layers that read the same.
 
     Args:
-        first_tokens: by name, rows of first tokens, and what they are rows of.
-        made_of_them: they and what is made of them: all of as many rows, which are fewer than
-            the tokens that all others have a row of.
+        first_tokens: by name of the first tokens' rows, the activation they are taken from.
+        first_token_values: names of these rows and of all values computed from them, which have
+            fewer rows than the other values.
     """
 
     def __init__(
         self,
-        draft: Draft,
+        editor: GraphEditor,
         ranges: Mapping[str, Range],
         made_by_gelu: Collection[str],
         first_tokens: Mapping[str, str],
-        made_of_them: Collection[str],
+        first_token_values: Collection[str],
     ) -> None:
-        self._draft = draft
+        self._editor = editor
         self._ranges = ranges
         self._made_by_gelu = made_by_gelu
         self._first_tokens = first_tokens
-        self._made_of_first_tokens = made_of_them
+        self._first_token_values = first_token_values
         self._quantized: dict[str, Quantized] = {}
 
     def quantize(self, x: str, width: int) -> Quantized:
@@ -80,74 +80,74 @@ class Activations:
         return self._fix(x, fixed) if fixed else self._scale(x, width)
 
     def _gather(self, x: str, whole: Quantized) -> Quantized:
-        """Take the first tokens' integers: no two kinds of the same rows."""
-        values = self._draft.add("Gather", [whole.values, FIRST], f"{x}_uint8", axis=1)
+        """Take the first tokens' rows of integers that exist already."""
+        values = self._editor.add("Gather", [whole.values, FIRST], f"{x}_uint8", axis=1)
         scale = whole.scale
         if scale:
-            scale = self._draft.add("Gather", [scale, FIRST], f"{x}_scale", axis=1)
+            scale = self._editor.add("Gather", [scale, FIRST], f"{x}_scale", axis=1)
         return Quantized(values, whole.step, whole.zero_point, scale)
 
     def _fix(self, x: str, fixed: Range) -> Quantized:
-        draft = self._draft
-        step = draft.constant(f"{x}_step", np.float32(fixed.step))
-        zero = draft.constant(f"{x}_zero_point", np.uint8(fixed.zero_point))
-        return Quantized(draft.add("QuantizeLinear", [x, step, zero], f"{x}_uint8"), step, zero)
+        editor = self._editor
+        step = editor.constant(f"{x}_step", np.float32(fixed.step))
+        zero = editor.constant(f"{x}_zero_point", np.uint8(fixed.zero_point))
+        return Quantized(editor.add("QuantizeLinear", [x, step, zero], f"{x}_uint8"), step, zero)
 
     def _scale(self, x: str, width: int) -> Quantized:
-        """Quantize each token by its own scale.
+        """Quantize each token with its own scale.
 
-        A row of zeros gets the scale 0; whatever its integers are then, its product is 0 again.
+        A row of zeros has the scale 0, so its product is 0 whatever its integers are.
         """
-        draft = self._draft
+        editor = self._editor
         zero = GELU_ZERO_POINT if x in self._made_by_gelu else ZERO_POINT
         scale = self._scale_of_gelu(x) if x in self._made_by_gelu else self._scale_of_any(x)
-        # QuantizeLinear knows one scale a row of a matrix, so the tokens of a batch become rows.
-        flat = draft.constant("tokenwise_flat", np.array([-1], np.int64))
-        matrix = draft.constant(f"tokenwise_rows_{width}", np.array([-1, width], np.int64))
-        scales = draft.add("Reshape", [scale, flat], f"{x}_scales")
-        rows = draft.add("Reshape", [x, matrix], f"{x}_rows")
+        # QuantizeLinear takes one scale a row of a matrix, so the tokens of a batch become rows.
+        flat = editor.constant("tokenwise_flat", np.array([-1], np.int64))
+        matrix = editor.constant(f"tokenwise_rows_{width}", np.array([-1, width], np.int64))
+        scales = editor.add("Reshape", [scale, flat], f"{x}_scales")
+        rows = editor.add("Reshape", [x, matrix], f"{x}_rows")
         inputs = [rows, scales, self._zero_points(x, scales, zero)]
-        values = draft.add("QuantizeLinear", inputs, f"{x}_uint8_rows", axis=0)
-        values = draft.add("Reshape", [values, self._shape(x, width)], f"{x}_uint8")
-        one = draft.constant("tokenwise_one", np.float32(1.0))
+        values = editor.add("QuantizeLinear", inputs, f"{x}_uint8_rows", axis=0)
+        values = editor.add("Reshape", [values, self._shape(x, width)], f"{x}_uint8")
+        one = editor.constant("tokenwise_one", np.float32(1.0))
         return Quantized(
-            values, one, draft.constant(f"tokenwise_zero_point_{zero}", np.uint8(zero)), scale
+            values, one, editor.constant(f"tokenwise_zero_point_{zero}", np.uint8(zero)), scale
         )
 
     def _scale_of_any(self, x: str) -> str:
-        magnitude = self._draft.add("Abs", [x], f"{x}_magnitude")
+        magnitude = self._editor.add("Abs", [x], f"{x}_magnitude")
         largest = self._reduce_max(magnitude, f"{x}_largest")
-        step = self._draft.constant("tokenwise_step", np.float32(1.0 / LARGEST))
-        return self._draft.add("Mul", [largest, step], f"{x}_scale")
+        step = self._editor.constant("tokenwise_step", np.float32(1.0 / LARGEST))
+        return self._editor.add("Mul", [largest, step], f"{x}_scale")
 
     def _scale_of_gelu(self, x: str) -> str:
-        draft = self._draft
+        editor = self._editor
         largest = self._reduce_max(x, f"{x}_largest")
-        step = draft.constant("tokenwise_gelu_step", np.float32(1.0 / (STEPS - GELU_ZERO_POINT)))
+        step = editor.constant("tokenwise_gelu_step", np.float32(1.0 / (STEPS - GELU_ZERO_POINT)))
         least = np.float32(-LEAST_OF_GELU / GELU_ZERO_POINT)
-        scale = draft.add("Mul", [largest, step], f"{x}_wanted_scale")
-        least_scale = draft.constant("tokenwise_gelu_least", least)
-        return draft.add("Max", [scale, least_scale], f"{x}_scale")
+        scale = editor.add("Mul", [largest, step], f"{x}_wanted_scale")
+        least_scale = editor.constant("tokenwise_gelu_least", least)
+        return editor.add("Max", [scale, least_scale], f"{x}_scale")
 
     def _reduce_max(self, x: str, output: str) -> str:
-        if self._draft.opset < REDUCE_AXES_AS_INPUT_OPSET:
-            return self._draft.add("ReduceMax", [x], output, axes=[-1], keepdims=1)
-        last = self._draft.constant("tokenwise_last_axis", np.array([-1], np.int64))
-        return self._draft.add("ReduceMax", [x, last], output, keepdims=1)
+        if self._editor.opset < REDUCE_AXES_AS_INPUT_OPSET:
+            return self._editor.add("ReduceMax", [x], output, axes=[-1], keepdims=1)
+        last = self._editor.constant("tokenwise_last_axis", np.array([-1], np.int64))
+        return self._editor.add("ReduceMax", [x, last], output, keepdims=1)
 
     def _rows(self, x: str) -> str:
-        """Return what names of values are to say that go with as many rows as x has."""
-        return "first_token" if x in self._made_of_first_tokens else "tokenwise"
+        """Return the beginning of names for values that have as many rows as x."""
+        return "first_token" if x in self._first_token_values else "tokenwise"
 
     def _zero_points(self, x: str, scales: str, zero: int) -> str:
-        """Return one zero point a row: layers all read [batch, tokens, *] or first tokens."""
+        """Return one zero point a row, shared by all values with as many rows."""
         name = f"{self._rows(x)}_zero_points_{zero}"
-        if not self._draft.has(name):
-            count = self._draft.add("Shape", [scales], f"{self._rows(x)}_count_{zero}")
+        if not self._editor.has(name):
+            count = self._editor.add("Shape", [scales], f"{self._rows(x)}_count_{zero}")
             value = numpy_helper.from_array(np.array([zero], np.uint8))
-            self._draft.add("ConstantOfShape", [count], name, value=value)
+            self._editor.add("ConstantOfShape", [count], name, value=value)
         return name
 
     def _shape(self, x: str, width: int) -> str:
         name = f"{self._rows(x)}_shape_{width}"
-        return name if self._draft.has(name) else self._draft.add("Shape", [x], name)
+        return name if self._editor.has(name) else self._editor.add("Shape", [x], name)

@@ -1,6 +1,6 @@
-"""Biases on the way into the product they follow: the int8 kernel adds them as it writes.
+"""Move biases into the products in front of them: the int8 kernel adds them as it writes.
 
-A product with one scale a token cannot have one: the bias comes after the tokens' scales.
+A product with one scale a token takes no bias, because the bias comes after the scales.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ class Biases:
     """Takes biases out of the nodes that follow linear layers."""
 
     def __init__(self, model: onnx.ModelProto, layers: Collection[str]) -> None:
-        """Prepare for the named MatMul nodes; the others keep what follows them."""
+        """Prepare for the named MatMul nodes; the biases of others stay where they are."""
         self._graph = model.graph
         self._weights = {item.name: item for item in model.graph.initializer}
         self._layers = [node for node in model.graph.node if node.name in layers]
@@ -29,7 +29,7 @@ class Biases:
                 self._readers[name].append(node)
 
     def take(self) -> dict[str, str]:
-        """Return each layer's bias that was taken; the graph is right again once it is added."""
+        """Return the biases that were taken, by layer; the caller must add them to the products."""
         taken = {}
         for layer in self._layers:
             reader = self._only_reader(layer)
@@ -59,7 +59,7 @@ class Biases:
         return bias
 
     def _take_from_attention(self) -> dict[str, str]:
-        """Split what attention adds to queries, keys and values, if all three are layers here."""
+        """Split attention's bias among queries, keys and values, if all three are layers here."""
         makers = {layer.output[0]: layer for layer in self._layers}
         taken = {}
         for node in self._graph.node:

@@ -1,16 +1,16 @@
-"""The last encoder layer for the first token alone, where the head reads no other.
+"""Compute the last encoder layer for the first token alone, if the head reads no other token.
 
-A text classifier's head reads the first token of the last hidden state. So the last layer need make
-no more than that token's query, and what attention makes for it goes through the output layer, the
-feed-forward layers and the norms alone. Keys and values are still of every token, and so is
-whatever comes before. The answer is what it was.
+A text classifier's head reads only the first token of the last hidden state. So the last layer
+needs only that token's query, and only its row goes through the output layer, the feed-forward
+layers and the norms. Keys and values are computed for every token, and so are the layers before.
+The answer stays the same.
 
-The first token's row is there twice. ONNX Runtime multiplies a matrix of one row by a routine of
-its own, which adds in another order the longer the padding: a text's last bits would depend on its
-neighbours. A second row costs next to nothing, as the weights are read once for both.
+The first token's row is taken twice. For a matrix of one row ONNX Runtime uses another routine,
+whose order of addition changes with the padding: a text's last bits would depend on the other texts
+in its batch. A second row costs next to nothing, because the weights are read once for both.
 
-Only a graph whose structure shows this is rewritten: from the head's Gather back to the last
-attention, whatever lies between works on each row by itself, and nothing else reads it.
+A graph is rewritten only if its structure proves this: between the head's Gather and the last
+attention every node works on each row by itself, and no other node reads its result.
 """
 
 from collections import defaultdict
@@ -22,18 +22,18 @@ from onnx import NodeProto, helper, numpy_helper
 
 from export.graphs.int8.biases import ATTENTION
 
-# The indices that the first tokens are gathered with. By this name the graph is known again.
+# The indices that gather the first tokens. This name marks a rewritten graph.
 FIRST = "first_token"
 INDICES = (0, 0)
-# Of MultiHeadAttention's inputs: queries, keys, values, what is added to them, and which keys are
-# padding. The others relate tokens to each other or come from an earlier run.
+# Of MultiHeadAttention's inputs: queries, keys, values, their bias, and the padding mask of the
+# keys. The others relate tokens to each other or come from an earlier run.
 ATTENTION_INPUTS = 5
 NORMS = ("LayerNormalization", "SkipLayerNormalization")
 ELEMENTWISE = ("Add", "Sum", "Mul", "Div", "Erf", "Tanh", "Relu", "BiasGelu", "Gelu", "FastGelu")
 
 
-def compute_first_token_alone(path: Path) -> bool:
-    """Rewrite the graph in its place, and tell whether it could be."""
+def keep_cls_token_only(path: Path) -> bool:
+    """Rewrite the graph file if its structure allows it, and tell whether it did."""
     model = onnx.load(path)
     gathers = [node for node in model.graph.node if node.op_type == "Gather"]
     if not any(map(_Match(model).rewrite, gathers)):
@@ -43,7 +43,7 @@ def compute_first_token_alone(path: Path) -> bool:
 
 
 def find_first_tokens(model: onnx.ModelProto) -> dict[str, str]:
-    """Return, by name, the first tokens' rows of a rewritten graph, and what they are rows of."""
+    """Return, by name of the first tokens' rows, the activation they are taken from."""
     return {
         node.output[0]: node.input[0]
         for node in model.graph.node
@@ -51,8 +51,8 @@ def find_first_tokens(model: onnx.ModelProto) -> dict[str, str]:
     }
 
 
-def values_of_first_tokens(model: onnx.ModelProto) -> frozenset[str]:
-    """Name those rows and all that is made of them: two rows a text, not one a token."""
+def first_token_values(model: onnx.ModelProto) -> frozenset[str]:
+    """Name the first tokens' rows and all values computed from them: two rows a text."""
     names = set(find_first_tokens(model))
     for node in model.graph.node:
         if not names.isdisjoint(node.input):
@@ -61,7 +61,7 @@ def values_of_first_tokens(model: onnx.ModelProto) -> frozenset[str]:
 
 
 class _Match:
-    """What a graph's head is known to read, and the rewrite of the layer in front of it."""
+    """Proves that a head reads first tokens only, and rewrites the layer in front of it."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._model = model
@@ -77,7 +77,7 @@ class _Match:
                 self._readers[name].append(node)
 
     def rewrite(self, head: NodeProto) -> bool:
-        """Let the layer in front of this Gather be for what it takes alone, if it can be."""
+        """Restrict the layer in front of this Gather to the first token, if that is safe."""
         attention = next((n for n in reversed(self._graph.node) if n.op_type == ATTENTION), None)
         if attention is None or not self._takes_first(head) or not self._is_plain(attention):
             return False
@@ -104,7 +104,7 @@ class _Match:
         return values.shape == () and int(values) == 0
 
     def _is_plain(self, attention: NodeProto) -> bool:
-        """Tell whether the rows of attention depend on each other through keys and values alone."""
+        """Tell whether rows of attention depend on other rows through keys and values alone."""
         first, others = attention.input[:ATTENTION_INPUTS], attention.input[ATTENTION_INPUTS:]
         apart = len(first) >= 3 and all(first[:3]) and len(set(first[:3])) == 3
         mask = first[4] if len(first) > 4 else ""
@@ -113,18 +113,18 @@ class _Match:
             and not any(others)
             and not any(attention.output[1:])
             and not _attribute(attention, "unidirectional", 0)
-            and (not mask or self._knows_no_queries(mask))
+            and (not mask or self._ignores_queries(mask))
         )
 
-    def _knows_no_queries(self, mask: str) -> bool:
-        """Tell whether a mask says the same to every query: with 3 dimensions it need not."""
+    def _ignores_queries(self, mask: str) -> bool:
+        """Tell whether a mask is the same for every query: one with 3 dimensions may not be."""
         graph = onnx.shape_inference.infer_shapes(self._model).graph
         types = {item.name: item.type.tensor_type for item in [*graph.value_info, *graph.input]}
         known = types.get(mask)
         return known is not None and known.HasField("shape") and len(known.shape.dim) <= 2
 
     def _walk(self, start: str, ends: set[str]) -> list[NodeProto]:
-        """Return the nodes between, or none if one does not work on each row by itself."""
+        """Return the nodes between, or an empty list if one does not work on single rows."""
         found: dict[str, NodeProto] = {}
         pending = [start]
         while pending:

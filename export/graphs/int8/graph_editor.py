@@ -1,5 +1,6 @@
-"""A graph in the making: nodes that replace a graph's own, and the constants they read."""
+"""Replace the nodes of a graph: collect new nodes and constants, then swap them in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ Array = npt.NDArray[np.generic]
 LARGEST = 127
 
 
-class Draft:
-    """New nodes of a graph, in order, beside the weights it has.
+class GraphEditor:
+    """Collects new nodes for a graph, in order.
 
     Attributes:
-        nodes: what the graph is going to consist of.
+        nodes: the new nodes.
         weights: its initializers by name.
         opset: the version of ONNX's own operators.
     """
@@ -32,11 +33,11 @@ class Draft:
             model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
 
     def has(self, name: str) -> bool:
-        """Tell whether a value was added, or a constant."""
+        """Tell whether a value or constant of this name was added."""
         return name in self._made or name in self._constants
 
     def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """Add a node and return the name of what it makes."""
+        """Add a node and return the name of its output."""
         self._made.add(output)
         self.nodes.append(
             helper.make_node(operator, inputs, [output], f"{output}_{operator}", **attributes)
@@ -48,9 +49,9 @@ class Draft:
         return name
 
     def store_int8(self, name: str, axis: int) -> None:
-        """Store a weight as int8 with a scale for each slice along `axis`, which is reduced.
+        """Store a weight as int8, with the scales that reducing `axis` gives.
 
-        They are called `NAME_int8` and `NAME_scale`; stored once, whoever asks again.
+        They are called `NAME_int8` and `NAME_scale`. A second call for a weight does nothing.
         """
         if self.has(f"{name}_int8"):
             return
@@ -61,9 +62,20 @@ class Draft:
         self.constant(f"{name}_scale", scale[0] if axis == 0 else scale)
 
     def finish(self) -> None:
-        """Give the graph its new nodes, and drop the weights that none of them reads."""
+        """Swap the new nodes in, and drop the weights that none of them reads."""
         used = {name for node in self.nodes for name in node.input}
         weights = [item for name, item in self.weights.items() if name in used]
         del self._graph.node[:], self._graph.initializer[:]
         self._graph.node.extend(self.nodes)
         self._graph.initializer.extend([*weights, *self._constants.values()])
+
+
+def replace_nodes(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    """Replace the nodes of a graph, and drop the weights that no node reads."""
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    used = {name for node in copies for name in node.input}
+    weights = [item for item in model.graph.initializer if item.name in used]
+    kept = [onnx.TensorProto.FromString(item.SerializeToString()) for item in weights]
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(copies)
+    model.graph.initializer.extend(kept)

@@ -1,16 +1,17 @@
-"""Mixed int8: a fixed range where texts foretell one well, a scale a token elsewhere.
+"""Quantize with fixed ranges where texts predict them well, and one scale a token elsewhere.
 
-What a layer norm or attention makes stays within much the same range for any text, once it is
-smoothed. Its layers get that range at export, from texts that calibrate it: nothing is left to be
-found as it runs, and the product needs no scaling but its own, so it adds the layer's bias too.
-GELU's few large values come and go with the text, and one range for all of them costs the others
-their steps: such a layer, and whatever else reads neither, keeps a scale a token.
+The output of a layer norm or of attention has much the same range for any text, once it is
+smoothed. The layers that read it get that range at export, from a sample of texts: nothing is
+computed at run time, and the product can also add the layer's bias. GELU has a few large values
+that come and go with the text. One range for all of them would make the steps coarse for the
+others, so a layer behind GELU keeps one scale a token, and so does any other layer.
 
-Where a few tokens reach far beyond the others, such a range costs those their steps as well. If
-answers change too much, the activations that lose most by it get a scale a token again.
+In some activations a few tokens reach far beyond the others, and one range makes the steps of all
+others coarse. If the answers change too much, the ranges with the greatest loss are dropped, and
+those activations get one scale a token again.
 
-Fixed ranges know nothing of a batch, and a token's scale nothing of other tokens, so neither do
-the answers.
+A fixed range depends on no text, and a token's scale on no other token, so the answers are
+independent of the batch.
 """
 
 from collections import Counter
@@ -23,90 +24,82 @@ import onnx
 from export.graphs.convert import Graph
 from export.graphs.int8.biases import ATTENTION, Biases
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
-from export.graphs.int8.quantization_input import Base
-from export.graphs.int8.ranges import Reach, observe
+from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.ranges import ActivationStats, observe_activations
 from export.graphs.int8.rewriter import Rewriter
 from export.graphs.int8.smoothing import smooth
 
-STEADY = ("LayerNormalization", ATTENTION)
+STATIC_MAKERS = ("LayerNormalization", ATTENTION)
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
-    """A base that is smoothed for its steady layers, and how far what they read reaches.
+class HybridQuantizer:
+    """A graph smoothed for its static layers, with the statistics of what these layers read.
 
     Attributes:
         path: the smoothed graph.
-        reads: by layer, the activation: of all tokens where it reads the first ones' rows.
-        reached: by activation, first those that a range of their own costs most.
+        reads: by layer, the activation; that of all tokens if the layer reads the first token.
+        stats: by activation, the one with the greatest loss by a fixed range first.
     """
 
-    base: Base
+    source: QuantizationInput
     path: Path
     reads: Mapping[str, str]
-    reached: Mapping[str, Reach] = field(repr=False)
+    stats: Mapping[str, ActivationStats] = field(repr=False)
 
     @classmethod
-    def prepare(cls, base: Base) -> "Calibrated":
-        """Raise ValueError where there are no texts to calibrate on."""
-        if not base.feeds:
-            raise ValueError("no texts to calibrate on; give at least one")
-        steady, path = steady_layers(base), base.target("mixed-smoothed")
-        smooth(base.path, path, steady, base.feeds)
+    def prepare(cls, source: QuantizationInput) -> "HybridQuantizer":
+        """Smooth the graph and observe its activations; raise ValueError if there are no texts."""
+        if not source.feeds:
+            raise ValueError("no texts to take ranges from; give at least one")
+        layers, path = static_layers(source), source.target("smoothed")
+        smooth(source.path, path, layers, source.feeds)
         model = onnx.load(path)
         whole = find_first_tokens(model)
         reads = {
             node.name: whole.get(node.input[0], node.input[0])
             for node in model.graph.node
-            if node.name in steady
+            if node.name in layers
         }
-        reached = observe(model, list(dict.fromkeys(reads.values())), base.feeds)
-        ordered = sorted(reached.items(), key=lambda item: -item[1].loss)
-        return cls(base, path, reads, dict(ordered))
+        stats = observe_activations(model, list(dict.fromkeys(reads.values())), source.feeds)
+        ordered = sorted(stats.items(), key=lambda item: -item[1].loss)
+        return cls(source, path, reads, dict(ordered))
 
-    def quantize(self, spared: int = 0) -> Graph:
-        """Return the graph with a fixed range for all of the activations but so many.
+    def quantize(self, dropped: int = 0) -> Graph:
+        """Return the int8 graph.
 
         Args:
-            spared: of those that it costs most: a few tokens reach so far in them that all others
-                get coarse steps. They have a scale a token.
+            dropped: ranges to drop, those with the greatest loss first; their activations have
+                one scale a token.
         """
-        base, target = self.base, self.base.target(f"mixed-{spared}")
-        ranges = {name: self.reached[name].range for name in [*self.reached][spared:]}
+        source, target = self.source, self.source.target(f"hybrid-{dropped}")
+        ranges = {name: self.stats[name].range for name in [*self.stats][dropped:]}
         ranged = frozenset(layer for layer, name in self.reads.items() if name in ranges)
         model = onnx.load(self.path)
-        Rewriter(model, base.layers, ranges, Biases(model, ranged).take()).rewrite()
+        Rewriter(model, source.layers, ranges, Biases(model, ranged).take()).rewrite()
         onnx.save(model, target)
-        return base.describe(
+        return source.read_graph(
             target,
             f"smoothed, int8 weights a channel and activations in fixed ranges ({len(ranged)} "
-            f"layers, ranges of {len(base.feeds)} texts) or a token "
-            f"({len(base.layers) - len(ranged)} layers)",
+            f"layers, ranges of {len(source.feeds)} texts) or a token "
+            f"({len(source.layers) - len(ranged)} layers)",
         )
 
 
-def quantize_mixed(base: Base) -> Graph:
-    """Return the graph with fixed ranges for all that its steady layers read.
-
-    Raises:
-        ValueError: there are no texts to calibrate on.
-    """
-    return Calibrated.prepare(base).quantize()
-
-
-def steady_layers(base: Base) -> frozenset[str]:
+def static_layers(source: QuantizationInput) -> frozenset[str]:
     """Name the layers that read a norm or attention.
 
-    Those that share their weight, as in ALBERT, are none: it cannot be smoothed for one of them.
+    Layers that share their weight, as in ALBERT, are left out: a weight can be smoothed for one
+    layer only.
     """
-    model = onnx.load(base.path)
+    model = onnx.load(source.path)
     nodes, whole = model.graph.node, find_first_tokens(model)
     makers = {name: node.op_type for node in nodes for name in node.output}
     uses = Counter(name for node in nodes for name in node.input)
     return frozenset(
         node.name
         for node in nodes
-        if node.name in base.layers
-        and makers.get(whole.get(node.input[0], node.input[0])) in STEADY
+        if node.name in source.layers
+        and makers.get(whole.get(node.input[0], node.input[0])) in STATIC_MAKERS
         and uses[node.input[1]] == 1
     )

@@ -1,11 +1,11 @@
-"""Int8 weights a block of a channel: ONNX Runtime's MatMulNBits with 8 bits.
+"""Quantize weights by blocks of a channel: ONNX Runtime's MatMulNBits with 8 bits.
 
 Weights are stored in int8, one scale for each BLOCK inputs of an output channel. With accuracy
-level 4 the kernel rounds the activations to int8 as it runs, with a scale for each such block of
-each token, so it needs no calibration. The queries', keys' and values' layers are included.
+level 4 the kernel rounds the activations to int8 at run time, with one scale for each block of
+each token, so it needs no texts. The layers of queries, keys and values are quantized too.
 
-8 bits need no packing, so the weights are written here: ONNX Runtime's own quantizer would bring
-one more package to install.
+8 bits need no packing, so this module writes the weights itself: ONNX Runtime's own quantizer
+would need one more package.
 """
 
 import numpy as np
@@ -14,23 +14,22 @@ import onnx
 from onnx import helper, numpy_helper
 
 from export.graphs.convert import Graph
-from export.graphs.int8.quantization_input import Base, replace_nodes
+from export.graphs.int8.graph_editor import LARGEST, replace_nodes
+from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.ranges import Floats
 
-# Of 32, 64 and 128 the fastest whose kernel gives a text the same answer in any company.
+# The fastest of 32, 64 and 128 whose kernel is batch-invariant.
 BLOCK = 64
 # 4: activations in int8.
 ACCURACY_LEVEL = 4
-LARGEST = 127
 ZERO_POINT = 128
 
-Floats = npt.NDArray[np.float32]
 
-
-def quantize_blockwise(base: Base) -> Graph:
+def quantize_per_block(source: QuantizationInput) -> Graph:
     """Return the graph with its linear layers as MatMulNBits."""
-    model = onnx.load(base.path)
+    model = onnx.load(source.path)
     weights = {item.name: item for item in model.graph.initializer}
-    layers = frozenset(base.layers)
+    layers = frozenset(source.layers)
     stored: set[str] = set()
     nodes = []
     for node in model.graph.node:
@@ -46,13 +45,13 @@ def quantize_blockwise(base: Base) -> Graph:
             model.graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
         nodes.append(_layer(node, *values.shape))
     replace_nodes(model, nodes)
-    target = base.target("blockwise")
+    target = source.target("per-block")
     onnx.save(model, target)
-    return base.describe(target, f"int8 weights a block of {BLOCK} and activations as they run")
+    return source.read_graph(target, f"int8 weights a block of {BLOCK} and activations as they run")
 
 
 def pack_blocks(weight: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """Return a weight [inputs, outputs] as MatMulNBits reads it.
+    """Convert a weight [inputs, outputs] to the layout of MatMulNBits.
 
     Returns:
         uint8 [outputs, blocks, BLOCK] around 128, and its scales [outputs, blocks].

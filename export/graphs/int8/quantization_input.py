@@ -1,20 +1,18 @@
-"""What the schemes of int8 start from: int8 embedding rows, linear layers still in fp32."""
+"""Prepare a graph for hybrid and per-block int8: int8 embedding rows, linear layers in fp32."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import onnx
-
 from app.engine.backends.padding import pad
 from app.engine.text.encoding import Encoding, Ids
-from export.graphs.convert import Graph, describe
+from export.graphs.convert import Graph, read_graph
 from export.graphs.int8.quantize import Quantizer
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """A graph with its linear layers apart, and texts to calibrate them on.
+class QuantizationInput:
+    """A graph whose linear layers are still in fp32, and texts to observe its activations on.
 
     Attributes:
         path: the graph; its norms are those that run fast on a CPU.
@@ -26,15 +24,16 @@ class Base:
     feeds: tuple[dict[str, Ids], ...] = field(repr=False)
 
     @classmethod
-    def prepare(cls, quantizer: Quantizer, texts: Iterable[Encoding], pad_token_id: int) -> "Base":
+    def prepare(
+        cls, quantizer: Quantizer, texts: Iterable[Encoding], pad_token_id: int
+    ) -> "QuantizationInput":
         """Write the graph beside the quantizer's own.
 
         Args:
-            texts: what a scheme with fixed ranges takes them from; none of those measured, if
-                there are enough.
+            texts: for the ranges of activations; empty if none are needed.
         """
-        graph = quantizer.quantize(kept=quantizer.layers)
-        path = graph.path.rename(graph.path.with_name("base.onnx"))
+        graph = quantizer.quantize(kept_fp32=quantizer.layers)
+        path = graph.path.rename(graph.path.with_name("embeddings-int8.onnx"))
         return cls(
             quantizer, path, tuple(pad([text], graph.inputs, pad_token_id) for text in texts)
         )
@@ -44,25 +43,14 @@ class Base:
         return self.quantizer.layers
 
     def target(self, name: str) -> Path:
-        """Return where the graph of a scheme is written."""
+        """Return the path for a graph that is made from this one."""
         return self.path.with_name(f"{name}.onnx")
 
-    def describe(self, path: Path, how: str) -> Graph:
-        """Return the graph of a scheme with its recipe."""
-        return describe(
+    def read_graph(self, path: Path, how: str) -> Graph:
+        """Return a graph that was made from this one, with its recipe."""
+        return read_graph(
             path,
             "int8",
             f"{self.quantizer.fused}; {how} in {len(self.layers)} linear layers, int8 embedding "
             "rows; fp32 kept in the head",
         )
-
-
-def replace_nodes(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
-    """Give a graph these nodes, and drop the weights that none of them reads."""
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    used = {name for node in copies for name in node.input}
-    weights = [item for item in model.graph.initializer if item.name in used]
-    kept = [onnx.TensorProto.FromString(item.SerializeToString()) for item in weights]
-    del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(copies)
-    model.graph.initializer.extend(kept)

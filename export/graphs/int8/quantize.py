@@ -1,14 +1,27 @@
-"""A checkpoint's graph with its linear layers apart, and the int8 graphs made from it."""
+"""Quantize a checkpoint's graph to int8 with one scale a token.
+
+ONNX Runtime's dynamic quantization takes one scale for all activations of a batch. So the other
+texts of the batch change an answer, and one outlier makes the steps coarse for every token. Here
+each token (a row of activations) has its own scale, and so has each output channel of a weight:
+
+    scale = max|x| / 127                        [..., 1]
+    q     = round(x / scale) + 128              uint8
+    y     = (q - 128) @ W_int8 * W_scale * scale
+
+Layers that read the same activations share their quantization.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
 from export.checkpoint.load import Checkpoint
-from export.graphs.convert import Graph, describe, fuse_for_int8
-from export.graphs.int8.cls_only_last_layer import compute_first_token_alone
-from export.graphs.int8.layers import list_layers
-from export.graphs.int8.per_token import quantize_tokenwise
+from export.graphs.convert import Graph, fuse_for_int8, read_graph
+from export.graphs.int8.cls_only_last_layer import keep_cls_token_only
+from export.graphs.int8.layers import find_layers, list_layers
+from export.graphs.int8.rewriter import Rewriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +29,9 @@ class Quantizer:
     """Makes int8 graphs that differ in the layers they keep in fp32.
 
     Attributes:
-        plain: the fp32 graph whose linear layers are nodes of their own.
-        fused: what was fused in it and left out of it, for the recipe.
-        layers: names of the linear layers that can be quantized; the head is none of them.
+        plain: the fp32 graph, in which each linear layer is a node of its own.
+        fused: the beginning of the recipe: the fused nodes, and whether the last layer is cut.
+        layers: names of the linear layers that can be quantized; the head is not among them.
     """
 
     plain: Path
@@ -27,7 +40,7 @@ class Quantizer:
 
     @classmethod
     def prepare(cls, checkpoint: Checkpoint, source: Path, folder: Path) -> "Quantizer":
-        """Fuse what can be fused around the linear layers, and leave out what no head reads.
+        """Fuse the nodes around the linear layers, and cut the last layer to the first token.
 
         Args:
             source: the unfused fp32 graph.
@@ -35,27 +48,36 @@ class Quantizer:
         """
         plain = folder / "separate.onnx"
         fused = fuse_for_int8(checkpoint, source, plain)
-        if compute_first_token_alone(plain):
+        if keep_cls_token_only(plain):
             fused += "; the last layer for the first token alone"
         return cls(plain, fused, list_layers(plain))
 
-    def quantize(self, kept: Collection[str] = ()) -> Graph:
+    def quantize(self, kept_fp32: Collection[str] = ()) -> Graph:
         """Return the int8 graph with these layers in fp32; raise ValueError for one unknown."""
-        if unknown := sorted(set(kept) - set(self.layers)):
-            raise ValueError(f"no layers of this graph: {', '.join(unknown)}")
-        target = self.plain.with_name(f"int8-{len(self.layers) - len(kept)}.onnx")
-        quantize_tokenwise(self.plain, target, kept)
-        names = [layer_name(name) for name in self.layers if name in kept]
-        count = (
-            f"{len(self.layers) - len(names)} of {len(self.layers)}" if names else len(self.layers)
-        )
-        spared = f", kept in fp32: {', '.join(names)}" if names else ""
-        return describe(
+        if unknown := sorted(set(kept_fp32) - set(self.layers)):
+            raise ValueError(f"not layers of this graph: {', '.join(unknown)}")
+        total, names = len(self.layers), [n for n in self.layers if n in kept_fp32]
+        target = self.plain.with_name(f"int8-{total - len(names)}.onnx")
+        quantize_per_token(self.plain, target, kept_fp32)
+        count = f"{total - len(names)} of {total}" if names else f"{total}"
+        kept = f", kept in fp32: {', '.join(map(layer_name, names))}" if names else ""
+        return read_graph(
             target,
             "int8",
             f"{self.fused}; int8 embedding rows, the head in fp32; int8 weights a channel and "
-            f"activations a token in {count} linear layers{spared}",
+            f"activations a token in {count} linear layers{kept}",
         )
+
+
+def quantize_per_token(source: Path, target: Path, kept_fp32: Collection[str] = ()) -> None:
+    """Write the graph with its linear layers and embeddings in int8.
+
+    Args:
+        kept_fp32: names of the layers that stay in fp32.
+    """
+    model = onnx.load(source)
+    Rewriter(model, set(find_layers(model)) - set(kept_fp32)).rewrite()
+    onnx.save(model, target)
 
 
 def layer_name(node: str) -> str:

@@ -1,4 +1,4 @@
-"""The ranges of activations, as seen on texts that calibrate them."""
+"""Observe the activations of a graph on texts, and take fixed ranges from them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from app.engine.text.encoding import Ids
-from export.parity.invariance import PROVIDER
+from export.graphs.convert import PROVIDER
 
 STEPS = 255
 
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The values that uint8 stands for, least to greatest; those beyond are cut off."""
+    """The least and the greatest value that uint8 can hold; values beyond are clipped."""
 
     least: float
     greatest: float
@@ -30,17 +30,17 @@ class Range:
 
     @property
     def zero_point(self) -> int:
-        """What stands for 0, which is always in the range."""
+        """The uint8 value of 0, which is always in the range."""
         return round(-self.least / self.step)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How far an activation's values go.
+class ActivationStats:
+    """The extent of an activation's values over the tokens that were observed.
 
     Attributes:
         least, greatest: of each channel, over all tokens.
-        tokens: how many there were.
+        tokens: number of tokens.
         peaks: sum over the tokens of the square of their largest magnitude.
         energy: sum over the tokens of their mean square.
     """
@@ -52,8 +52,8 @@ class Reach:
     energy: float
 
     @classmethod
-    def of(cls, values: Floats) -> "Reach":
-        """Return that of the values [..., channels] of some tokens."""
+    def of(cls, values: Floats) -> "ActivationStats":
+        """Return the statistics of the values [..., channels] of some tokens."""
         rows = values.reshape(-1, values.shape[-1])
         squares = rows.astype(np.float64) ** 2
         peaks, energy = squares.max(axis=1).sum(), squares.mean(axis=1).sum()
@@ -65,21 +65,21 @@ class Reach:
 
     @property
     def range(self) -> Range:
-        """The range that holds every channel, and 0."""
+        """The smallest range that holds every channel, and 0."""
         return Range(min(float(self.least.min()), 0.0), max(float(self.greatest.max()), 0.0))
 
     @property
     def loss(self) -> float:
-        """The noise of one range beyond that of a scale a token, as a share of the values' energy.
+        """The extra noise of one range against one scale a token, as a share of the values' energy.
 
-        Rounding to steps makes an error whose mean square is step ** 2 / 12.
+        The mean square of a rounding error is step ** 2 / 12.
         """
         fixed_steps = self.tokens * self.range.step**2
         token_steps = self.peaks * (2 / STEPS) ** 2
         return (fixed_steps - token_steps) / (12 * max(self.energy, 1e-12))
 
-    def join(self, other: "Reach") -> "Reach":
-        return Reach(
+    def join(self, other: "ActivationStats") -> "ActivationStats":
+        return ActivationStats(
             np.minimum(self.least, other.least),
             np.maximum(self.greatest, other.greatest),
             self.tokens + other.tokens,
@@ -88,10 +88,10 @@ class Reach:
         )
 
 
-def observe(
+def observe_activations(
     model: onnx.ModelProto, names: Collection[str], feeds: Iterable[Mapping[str, Ids]]
-) -> dict[str, Reach]:
-    """Run the graph on texts and return how far each of the named activations reached.
+) -> dict[str, ActivationStats]:
+    """Run the graph on texts and return the statistics of each named activation.
 
     Args:
         feeds: inputs [1, tokens] of the graph, one text each.
@@ -102,9 +102,9 @@ def observe(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
     )
     session = ort.InferenceSession(observed.SerializeToString(), providers=[PROVIDER])
-    reached: dict[str, Reach] = {}
+    stats: dict[str, ActivationStats] = {}
     for feed in feeds:
         for name, values in zip(names, session.run(list(names), feed), strict=True):
-            reach = Reach.of(values)
-            reached[name] = reached[name].join(reach) if name in reached else reach
-    return reached
+            found = ActivationStats.of(values)
+            stats[name] = stats[name].join(found) if name in stats else found
+    return stats

@@ -1,7 +1,7 @@
-"""A graph's nodes one by one, linear layers and embeddings replaced by their int8 counterparts.
+"""Rewrite a graph to int8: replace its linear layers and embeddings node by node.
 
-The product of a layer runs in ONNX Runtime's int8 kernel (MatMulIntegerToFloat). Embedding rows
-are stored as int8 with a scale each.
+ONNX Runtime's int8 kernel (MatMulIntegerToFloat) computes the product of a layer. Embedding rows
+are stored as int8, one scale each.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,8 +10,8 @@ import onnx
 from onnx import NodeProto
 
 from export.graphs.int8.activations import GELUS, Activations
-from export.graphs.int8.cls_only_last_layer import find_first_tokens, values_of_first_tokens
-from export.graphs.int8.graph_editor import Draft
+from export.graphs.int8.cls_only_last_layer import find_first_tokens, first_token_values
+from export.graphs.int8.graph_editor import GraphEditor
 from export.graphs.int8.ranges import Range
 
 MIN_EMBEDDING_ROWS = 256
@@ -23,8 +23,8 @@ class Rewriter:
 
     Args:
         layers: names of the MatMul nodes to replace.
-        ranges: of those activations that have a fixed one; the others get a scale a token.
-        biases: by layer, the bias that its product adds; only layers with a fixed range have one.
+        ranges: by activation, its fixed range; the others get one scale a token.
+        biases: by layer, the bias that its product adds; only for layers with a fixed range.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Rewriter:
         self._model = model
         self._layers = frozenset(layers)
         self._biases = biases or {}
-        self._draft = Draft(model)
+        self._editor = GraphEditor(model)
         gelus = {name for n in model.graph.node if n.op_type in GELUS for name in n.output}
         self._activations = Activations(
-            self._draft,
+            self._editor,
             ranges or {},
             gelus,
             find_first_tokens(model),
-            values_of_first_tokens(model),
+            first_token_values(model),
         )
 
     def rewrite(self) -> None:
@@ -56,50 +56,50 @@ class Rewriter:
             elif self._is_slow_norm(node):
                 self._replace_slow_norm(node)
             else:
-                self._draft.nodes.append(NodeProto.FromString(node.SerializeToString()))
-        self._draft.finish()
+                self._editor.nodes.append(NodeProto.FromString(node.SerializeToString()))
+        self._editor.finish()
 
     def _replace_layer(self, node: NodeProto) -> None:
-        draft, (x, weight), out = self._draft, node.input, node.output[0]
-        read = self._activations.quantize(x, int(draft.weights[weight].dims[0]))
-        draft.store_int8(weight, axis=0)
+        editor, (x, weight), out = self._editor, node.input, node.output[0]
+        read = self._activations.quantize(x, int(editor.weights[weight].dims[0]))
+        editor.store_int8(weight, axis=0)
         inputs = [read.values, f"{weight}_int8", read.step, f"{weight}_scale", read.zero_point]
         if bias := self._biases.get(node.name):
             inputs += ["", bias]
         if not read.scale:
-            draft.add("MatMulIntegerToFloat", inputs, out, domain="com.microsoft")
+            editor.add("MatMulIntegerToFloat", inputs, out, domain="com.microsoft")
             return
         product = f"{out}_product"
-        draft.add("MatMulIntegerToFloat", inputs, product, domain="com.microsoft")
-        draft.add("Mul", [product, read.scale], out)
+        editor.add("MatMulIntegerToFloat", inputs, product, domain="com.microsoft")
+        editor.add("Mul", [product, read.scale], out)
 
     def _is_embedding(self, node: NodeProto) -> bool:
-        table = self._draft.weights.get(node.input[0]) if node.op_type == "Gather" else None
+        table = self._editor.weights.get(node.input[0]) if node.op_type == "Gather" else None
         if table is None or len(table.dims) != 2 or table.data_type != onnx.TensorProto.FLOAT:
             return False
-        # Scales of rows that are int8 already have one column.
+        # The scales of rows that are already int8 form a table of one column.
         return int(table.dims[0]) >= MIN_EMBEDDING_ROWS and int(table.dims[1]) > 1
 
     def _replace_embedding(self, node: NodeProto) -> None:
         table, ids = node.input[:2]
-        draft, out = self._draft, node.output[0]
-        draft.store_int8(table, axis=1)
-        row = draft.add("Gather", [f"{table}_int8", ids], f"{out}_row")
-        scale = draft.add("Gather", [f"{table}_scale", ids], f"{out}_row_scale")
-        wide = draft.add("Cast", [row], f"{out}_row_float", to=onnx.TensorProto.FLOAT)
-        draft.add("Mul", [wide, scale], out)
+        editor, out = self._editor, node.output[0]
+        editor.store_int8(table, axis=1)
+        row = editor.add("Gather", [f"{table}_int8", ids], f"{out}_row")
+        scale = editor.add("Gather", [f"{table}_scale", ids], f"{out}_row_scale")
+        wide = editor.add("Cast", [row], f"{out}_row_float", to=onnx.TensorProto.FLOAT)
+        editor.add("Mul", [wide, scale], out)
 
     def _is_slow_norm(self, node: NodeProto) -> bool:
         single = node.op_type == "SkipLayerNormalization" and not any(node.output[1:])
-        return single and self._draft.opset >= LAYER_NORM_OPSET
+        return single and self._editor.opset >= LAYER_NORM_OPSET
 
     def _replace_slow_norm(self, node: NodeProto) -> None:
         """Add, then normalise: on CPU several times as fast as ONNX Runtime's fused node.
 
-        Sum instead of Add, because a session fuses Add with the norm again.
+        The node is a Sum, because a session would fuse an Add with the norm again.
         """
         x, skip, gamma, beta, *bias = node.input
-        draft, out = self._draft, node.output[0]
+        editor, out = self._editor, node.output[0]
         epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-12)
-        total = draft.add("Sum", [x, skip, *filter(None, bias)], f"{out}_sum")
-        draft.add("LayerNormalization", [total, gamma, beta], out, axis=-1, epsilon=epsilon)
+        total = editor.add("Sum", [x, skip, *filter(None, bias)], f"{out}_sum")
+        editor.add("LayerNormalization", [total, gamma, beta], out, axis=-1, epsilon=epsilon)

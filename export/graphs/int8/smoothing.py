@@ -1,15 +1,15 @@
-"""Smoothing: hand the outliers of some activations over to the weights, before quantization.
+"""Smooth a graph before quantization: move the outliers of activations into the weights.
 
-SmoothQuant (Xiao et al. 2022, section 4). A linear layer y = x @ W is also (x / s) @ (s * W) with
-a factor s for each input channel. Channels whose activations reach far cost the others their
-resolution; these factors make them as wide as their weights:
+SmoothQuant (Xiao et al. 2022, section 4). A linear layer y = x @ W equals (x / s) @ (s * W) with
+a factor s for each input channel. A channel with large activations makes the steps coarse for the
+others. These factors balance activations and weights:
 
     s = max|x| ** alpha / max|W| ** (1 - alpha)        [inputs]
 
-Where a layer norm makes x, its gain and bias are divided by s, and whatever else reads x, such as
-the residual of a BERT, gets it times s. Where attention makes x, each channel is a mean over the
-same channel of the values, so the layer that makes the values is divided. Otherwise x itself is.
-Layers that read the first tokens of x, and those that read all of it, get the same factors.
+If a layer norm makes x, its gain and bias are divided by s, and other readers of x, such as the
+residual of a BERT, get x times s. If attention makes x, each channel is a mean over the same
+channel of the values, so the layer that makes the values is divided. Otherwise x itself is divided.
+Layers that read the first tokens of x get the same factors as layers that read all of it.
 """
 
 from collections import defaultdict
@@ -23,24 +23,24 @@ from onnx import NodeProto, helper, numpy_helper
 from app.engine.text.encoding import Ids
 from export.graphs.int8.biases import ATTENTION, ATTENTION_BIAS
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
-from export.graphs.int8.quantization_input import replace_nodes
-from export.graphs.int8.ranges import Floats, observe
+from export.graphs.int8.graph_editor import replace_nodes
+from export.graphs.int8.ranges import Floats, observe_activations
 
-# The authors take 0.5 to 0.75. Of 0.3 to 0.8 on the sentiment demo, static wants 0.7 or more, and a
-# scale a token does much the same from 0.5 to 0.8.
+# The authors take 0.5 to 0.75. On the sentiment demo, of 0.3 to 0.8, fixed ranges need 0.7 or more,
+# and one scale a token does much the same from 0.5 to 0.8.
 ALPHA = 0.7
-# A channel that is always 0 has no outliers to hand over.
+# Least magnitude of a channel: one that is always 0 would divide by 0.
 SMALLEST = 1e-5
 
 
 def smooth(
     source: Path, target: Path, layers: Collection[str], feeds: Iterable[Mapping[str, Ids]]
 ) -> None:
-    """Write the graph with its linear layers smoothed; its fp32 answers stay what they were.
+    """Write the graph with its linear layers smoothed; its fp32 answers stay the same.
 
     Args:
         layers: names of the MatMul nodes to smooth.
-        feeds: inputs [1, tokens] on which the activations' largest magnitudes are observed.
+        feeds: inputs [1, tokens] on which the largest magnitudes of activations are observed.
     """
     model = onnx.load(source)
     first_tokens = find_first_tokens(model)
@@ -49,17 +49,17 @@ def smooth(
         if node.name in layers:
             readers[first_tokens.get(node.input[0], node.input[0])].append(node)
     smoother = _Smoother(model, first_tokens)
-    # A weight that many layers share, as in ALBERT, could take the factors of only one of them.
-    apart = {x: nodes for x, nodes in readers.items() if smoother.owns_weights(nodes)}
-    reached = observe(model, list(apart), feeds)
-    for x, nodes in apart.items():
-        smoother.smooth(x, nodes, reached[x].magnitude)
+    # A weight that several layers share, as in ALBERT, can take the factors of one layer only.
+    own = {x: nodes for x, nodes in readers.items() if smoother.owns_weights(nodes)}
+    stats = observe_activations(model, list(own), feeds)
+    for x, nodes in own.items():
+        smoother.smooth(x, nodes, stats[x].magnitude)
     replace_nodes(model, smoother.nodes)
     onnx.save(model, target)
 
 
 class _Smoother:
-    """Rewrites a graph's weights and norms, and adds what the other readers need."""
+    """Rewrites weights and norms, and adds the products that other readers need."""
 
     def __init__(self, model: onnx.ModelProto, first_tokens: Mapping[str, str]) -> None:
         self._graph = model.graph
@@ -78,9 +78,9 @@ class _Smoother:
 
     def smooth(self, x: str, layers: list[NodeProto], largest: Floats) -> None:
         weights = [self._load(node.input[1]) for node in layers]
-        reach = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0)
+        widest = np.max([np.abs(weight).max(axis=1) for weight in weights], axis=0)
         factor = np.maximum(largest, SMALLEST) ** ALPHA
-        factor = (factor / np.maximum(reach, SMALLEST) ** (1 - ALPHA)).astype(np.float32)
+        factor = (factor / np.maximum(widest, SMALLEST) ** (1 - ALPHA)).astype(np.float32)
         for node, weight in zip(layers, weights, strict=True):
             self._store(node.input[1], weight * factor[:, None])
         maker = self._makers.get(x)
@@ -97,7 +97,7 @@ class _Smoother:
         return node.op_type == "LayerNormalization" and all(map(self._is_owned, node.input[1:]))
 
     def _has_own_values(self, node: NodeProto, x: str) -> bool:
-        """Tell whether a layer makes values for this attention alone, and that x for one layer."""
+        """Tell whether only this attention reads the layer's values, and only one layer reads x."""
         if node.op_type != ATTENTION or self._uses[x] != 1 or self._uses[node.input[2]] != 1:
             return False
         layer = self._makers.get(node.input[2])
@@ -115,7 +115,7 @@ class _Smoother:
         return name in self._weights and self._uses[name] == 1
 
     def _multiply(self, x: str, what: str, factor: Floats, nodes: Collection[NodeProto]) -> None:
-        """Let those of the nodes that read x, or its first tokens, read that times the factor."""
+        """Multiply x, or its first tokens, by the factor for those of the nodes that read it."""
         rows = [name for name, whole in self._first_tokens.items() if whole == x]
         for name in (x, *rows):
             readers = [n for n in nodes if name in n.input and n.output[0] not in rows]

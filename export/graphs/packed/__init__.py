@@ -1,1 +1,1 @@
-"""Packed fp16 graphs for CUDA: texts one after the other, no padding, built from the weights."""
+"""Build packed fp16 graphs for CUDA from the weights: texts one after the other, no padding."""

@@ -1,14 +1,15 @@
-"""The packed graph of a checkpoint, from its weights: no tracing, no patterns to fuse.
+"""Build the packed graph of a checkpoint from its weights: no tracing, no patterns to fuse.
 
-Every text's tokens follow those of the text before, so no product is spent on padding. Attention is
-ONNX Runtime's PackedMultiHeadAttention, which has a kernel for CUDA alone; all other nodes work on
-each token by itself. Inputs and output are as `app/engine/backends/packing` says.
+The tokens of each text follow those of the text before, so no product is computed for padding.
+Attention is ONNX Runtime's PackedMultiHeadAttention, which only has a kernel for CUDA; all other
+nodes work on each token by itself. `app/engine/backends/packing` describes the inputs and the
+output.
 
-A text classifier reads no token but the first. So after the last attention the first tokens' rows
-are taken, and the rest of the last layer is for them alone.
+A text classifier reads only the first token. So the graph takes the first tokens' rows after the
+last attention, and computes the rest of the last layer for them alone.
 
-RoBERTa and its kin count no position for a padding token that the text itself spells out, which is
-not done here: such a text's positions go on.
+If a text itself contains the padding token, RoBERTa and its relatives give it no position; this
+graph does.
 """
 
 from pathlib import Path
@@ -19,9 +20,9 @@ from onnx import TensorProto, helper
 
 from export.checkpoint.load import Checkpoint
 from export.errors import PackingRefused
-from export.graphs.convert import Graph, describe
-from export.graphs.packed.network import read_network, unsupported_reason
-from export.graphs.packed.weights import Embeddings, Layer, Linear, Network
+from export.graphs.convert import Graph, read_graph
+from export.graphs.packed.encoder import read_encoder, unsupported_reason
+from export.graphs.packed.weights import Embeddings, Encoder, Layer, Linear
 from export.graphs.packed.writer import GraphWriter, describe_input
 
 SHAPES: dict[str, tuple[int | str, ...]] = {
@@ -38,30 +39,30 @@ def build_packed(checkpoint: Checkpoint, target: Path) -> Graph:
     """Write the packed graph.
 
     Raises:
-        PackingRefused: the checkpoint has what no packed graph can be made of.
+        PackingRefused: no packed graph can be built from this checkpoint.
     """
     reason = unsupported_reason(checkpoint)
     if reason is not None:
         raise PackingRefused(reason)
-    onnx.save(build_model(read_network(checkpoint)), target)
-    return describe(target, "fp16", RECIPE, "packed")
+    onnx.save(build_model(read_encoder(checkpoint)), target)
+    return read_graph(target, "fp16", RECIPE, "packed")
 
 
-def build_model(network: Network) -> onnx.ModelProto:
-    """Return the packed graph of a classifier, or where it has no pooler of a tagger."""
+def build_model(encoder: Encoder) -> onnx.ModelProto:
+    """Return the packed graph of a classifier, or of a tagger if there is no pooler."""
     writer = GraphWriter()
-    x = _embed(writer, network.embeddings)
-    first = None if network.pooler is None else _find_first_tokens(writer)
-    last = len(network.layers) - 1
-    for index, layer in enumerate(network.layers):
-        x = _add_layer(writer, index, layer, network, x, first if index == last else None)
-    if network.pooler is not None:
-        x = _pool(writer, *network.pooler, x)
-    logits = writer.apply(x, network.classifier, "logits_fp16")
+    x = _embed(writer, encoder.embeddings)
+    first = None if encoder.pooler is None else _find_first_tokens(writer)
+    last = len(encoder.layers) - 1
+    for index, layer in enumerate(encoder.layers):
+        x = _add_layer(writer, index, layer, encoder, x, first if index == last else None)
+    if encoder.pooler is not None:
+        x = _pool(writer, *encoder.pooler, x)
+    logits = writer.apply(x, encoder.classifier, "logits_fp16")
     writer.add("Cast", [logits], "logits", to=TensorProto.FLOAT)
-    names = [n for n in SHAPES if n != "token_type_ids" or network.embeddings.types is not None]
-    rows = "tokens" if network.pooler is None else "sequences"
-    shape = (rows, len(network.classifier.bias))
+    names = [n for n in SHAPES if n != "token_type_ids" or encoder.embeddings.types is not None]
+    rows = "tokens" if encoder.pooler is None else "sequences"
+    shape = (rows, len(encoder.classifier.bias))
     output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)
     return writer.finish([describe_input(name, SHAPES[name]) for name in names], output)
 
@@ -79,7 +80,7 @@ def _embed(writer: GraphWriter, embeddings: Embeddings) -> str:
         "",  # no mask: there is no padding
         "position_ids",
     ]
-    # The second output is read by none, but the kernel for CUDA writes it.
+    # No node reads the second output, but the CUDA kernel writes it.
     embedded = writer.add(
         "EmbedLayerNormalization", inputs, "embedded", "mask_index", epsilon=embeddings.norm.epsilon
     )
@@ -93,8 +94,8 @@ def _embed(writer: GraphWriter, embeddings: Embeddings) -> str:
 def _find_first_tokens(writer: GraphWriter) -> str:
     """Add the rows of the first tokens, int32 [sequences].
 
-    Empty sequences at the end begin where the tokens do, which may be one row too far; they get the
-    last token that a text has. All of it stays on the device, so that it can be captured.
+    Empty sequences at the end may begin one row too far, where the tokens end; they get the last
+    token of a text. All of this runs on the device, so that it can be captured.
     """
     lengths = "cumulative_lengths"
     zero, end, far = (
@@ -109,24 +110,24 @@ def _find_first_tokens(writer: GraphWriter) -> str:
 
 
 def _add_layer(
-    writer: GraphWriter, index: int, layer: Layer, network: Network, x: str, first: str | None
+    writer: GraphWriter, index: int, layer: Layer, encoder: Encoder, x: str, first: str | None
 ) -> str:
-    """Add an encoder layer; with `first`, what follows its attention is for these rows alone."""
+    """Add an encoder layer; with `first`, only these rows are computed after its attention."""
     at = f"layer.{index}"
-    mixed = _attend(writer, at, layer, network.heads, x)
+    mixed = _attend(writer, at, layer, encoder.heads, x)
     if first is not None:
         mixed = writer.add("Gather", [mixed, first], f"{at}.first.mixed", axis=0)
         x = writer.add("Gather", [x, first], f"{at}.first.skip", axis=0)
     mixed = writer.multiply(mixed, layer.attention, f"{at}.attention.product")
     x = writer.skip_norm(mixed, x, layer.attention, layer.attention_norm, f"{at}.attention")
     inner = writer.multiply(x, layer.inner, f"{at}.inner.product")
-    inner = writer.add(network.gelu, [inner, writer.bias(layer.inner)], f"{at}.inner")
+    inner = writer.add(encoder.gelu, [inner, writer.bias(layer.inner)], f"{at}.inner")
     outer = writer.multiply(inner, layer.outer, f"{at}.outer.product")
     return writer.skip_norm(outer, x, layer.outer, layer.norm, f"{at}.output")
 
 
 def _attend(writer: GraphWriter, at: str, layer: Layer, heads: int, x: str) -> str:
-    """Add attention of each text's tokens to each other, [tokens, width]."""
+    """Add attention among the tokens of each text, [tokens, width]."""
     size = len(layer.qkv.bias) // 3 // heads
     product = writer.multiply(x, layer.qkv, f"{at}.qkv.product")
     shape = writer.integers("qkv.shape", [-1, heads, 3, size], np.int64)

@@ -1,4 +1,4 @@
-"""Where each family keeps the weights of an encoder and its head, in transformers' own names."""
+"""Map each family's weights, in transformers' names, to their roles in an encoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,17 +22,19 @@ class LayerLayout:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """Modules and settings of one family.
+class FamilyLayout:
+    """The modules and settings of one family.
 
     Attributes:
         layers: path of the list of layers, below the encoder.
         activation: the setting that names the layers' activation.
-        pooler: path of what a text classifier puts the first token through, in the whole model.
+        pooler: path of the layer that a text classifier applies to the first token, in the whole
+            model.
         pooler_activation: the operator that follows it.
         classifier: path of a text classifier's last layer.
-        projection: path below the encoder of what widens the embeddings, where one can be.
-        grouped: path below a group of layers, where the layers are groups that take turns.
+        projection: path below the encoder of the layer that widens the embeddings, if the family
+            has one.
+        grouped: path below a group of layers, if the list of layers holds groups.
         counts_from_padding: positions begin after the padding id, as in RoBERTa.
     """
 
@@ -77,7 +79,7 @@ _ALBERT_LAYER = LayerLayout(
     outer="ffn_output",
     norm="full_layer_layer_norm",
 )
-_ROBERTA = Layout(
+_ROBERTA = FamilyLayout(
     _BERT_LAYER,
     "encoder.layer",
     pooler="classifier.dense",
@@ -85,10 +87,10 @@ _ROBERTA = Layout(
     classifier="classifier.out_proj",
     counts_from_padding=True,
 )
-LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+LAYOUTS: Mapping[str, FamilyLayout] = MappingProxyType(
     {
-        "bert": Layout(_BERT_LAYER, "encoder.layer", "bert.pooler.dense", "Tanh"),
-        "distilbert": Layout(
+        "bert": FamilyLayout(_BERT_LAYER, "encoder.layer", "bert.pooler.dense", "Tanh"),
+        "distilbert": FamilyLayout(
             _DISTILBERT_LAYER,
             "transformer.layer",
             "pre_classifier",
@@ -98,7 +100,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "roberta": _ROBERTA,
         "xlm-roberta": _ROBERTA,
         "camembert": _ROBERTA,
-        "electra": Layout(
+        "electra": FamilyLayout(
             _BERT_LAYER,
             "encoder.layer",
             pooler="classifier.dense",
@@ -106,7 +108,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             classifier="classifier.out_proj",
             projection="embeddings_project",
         ),
-        "albert": Layout(
+        "albert": FamilyLayout(
             _ALBERT_LAYER,
             "encoder.albert_layer_groups",
             pooler="albert.pooler",

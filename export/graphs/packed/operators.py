@@ -1,16 +1,16 @@
-"""The operators of a packed graph in NumPy, as tensor cores compute them: in fp32, fp16 between.
+"""Compute the operators of a packed graph in NumPy as tensor cores do: in fp32, with fp16 between.
 
-What an operator gives is rounded to the type of what it was given, so a graph whose weights are
-fp32 rounds nothing.
+An operator rounds its output to the type of its input, so a graph whose weights are fp32 rounds
+nothing.
 
-A row's figures are the same to the last bit whatever rows are beside it. In which order BLAS adds
-may depend on a matrix's shape and on a row's place in it, differently on each kind of CPU; so
-products are summed in fp64, where that makes a difference too small to survive the rounding. Then a
-difference between a text alone and in company says that the graph mixes texts.
+A row gets the same values to the last bit whatever the other rows are. The order in which BLAS adds
+may depend on a matrix's shape and on a row's place in it, differently on each kind of CPU. So
+products are summed in fp64, where that difference is too small to survive the rounding. If a text's
+answers alone and in a batch still differ, the graph mixes texts.
 
-Source: ONNX Runtime's contrib operators (docs/ContribOperators.md), and for attention its kernels
-for CUDA, where rows of no sequence are never written. They are NaN here, so that a graph whose
-answers depend on them is found out.
+Source: ONNX Runtime's contrib operators (docs/ContribOperators.md), and for attention its CUDA
+kernels, which never write the rows outside all sequences. Those rows are NaN here, which reveals a
+graph whose answers depend on them.
 """
 
 from itertools import pairwise
@@ -129,7 +129,7 @@ def _attend(query: Single, key: Single, value: Single) -> Single:
 
 
 def _check(token_offset: Whole, cumulative: Whole, tokens: int) -> None:
-    """Refuse sizes that the kernels refuse, or would read beyond."""
+    """Refuse sizes that the kernels refuse or that would make them read out of bounds."""
     sequences, longest = token_offset.shape
     lengths = np.diff(cumulative)
     if len(lengths) != sequences or tokens > token_offset.size:
@@ -161,6 +161,6 @@ def _widen(x: Half) -> Single:
 
 
 def _round(x: Single, like: Half) -> Half:
-    """Round to that type; what is beyond its range becomes infinite, as it does on the device."""
+    """Round to that type; values beyond its range become infinite, as on the device."""
     with np.errstate(over="ignore"):
         return x.astype(like.dtype)

@@ -1,4 +1,4 @@
-"""A packed graph run in NumPy, where there is no CUDA device to run it."""
+"""Run a packed graph in NumPy, on a machine without a CUDA device."""
 
 from collections.abc import Sequence
 
@@ -17,28 +17,24 @@ PACKED = Mode("fp16", "packed")
 
 
 class ReferenceBackend:
-    """Loads packed graphs where a bundle is made or checked; it is far too slow to serve."""
+    """Loads packed graphs when a bundle is made or verified; it is far too slow to serve."""
 
-    name = "reference"
     provider = "NumPy"
     modes = (PACKED,)
     executors = 1
     warm_up_shapes = CPU_WARM_UP_SHAPES
-
-    def keeps_invariance(self, mode: Mode) -> bool:
-        return True
 
     def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         try:
             return ReferenceSession(data)
         except Exception as exc:  # protobuf and onnx raise types of their own
             raise BundleError(
-                f"{graph.file} is no packed graph: {str(exc)[:200]}; export the checkpoint again"
+                f"{graph.file} is not a packed graph: {str(exc)[:200]}; export the checkpoint again"
             ) from exc
 
 
 class ReferenceSession:
-    """A packed graph that rounds where the kernels for CUDA do: exact enough to hold to a gate."""
+    """Runs a packed graph, rounding where the CUDA kernels do: exact enough for a gate."""
 
     execution = Execution("packed")
 

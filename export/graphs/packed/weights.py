@@ -1,4 +1,4 @@
-"""What an encoder with a classifier is made of, whatever its family calls it."""
+"""Define the parts of an encoder with its classifier, the same for every family."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from torch import nn
 
 Weights = npt.NDArray[np.float32]
-# Of a layer's first linear product, with its bias: exact, or by tanh.
+# The GELU after a layer's first feed-forward product, with its bias: exact, or by tanh.
 Gelu = Literal["BiasGelu", "FastGelu"]
 
 
@@ -17,7 +17,7 @@ class Linear:
     """y = x @ weight + bias.
 
     Attributes:
-        name: what the graph calls it; the same weights have the same name.
+        name: in the graph; the same weights have the same name.
         weight: [in, out].
         bias: [out].
     """
@@ -44,8 +44,8 @@ class Embeddings:
     Attributes:
         words: [vocabulary, width].
         positions: [positions, width], of which the first row is the first token's.
-        types: [types, width], or None where there are no two to tell apart.
-        projection: from a narrower width to that of the layers, if they differ.
+        types: [types, width], or None if there are fewer than two.
+        projection: from a narrower width to the width of the layers, if they differ.
     """
 
     words: Weights
@@ -60,8 +60,8 @@ class Layer:
     """One layer of the encoder.
 
     Attributes:
-        qkv: queries, keys and values at once: columns are [heads, 3, head size], but the bias is
-            [3, heads, head size], as PackedMultiHeadAttention has them.
+        qkv: queries, keys and values in one: columns are [heads, 3, head size], but the bias is
+            [3, heads, head size], as PackedMultiHeadAttention reads them.
     """
 
     qkv: Linear
@@ -73,13 +73,13 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Network:
-    """A whole classifier.
+class Encoder:
+    """An encoder with its classifier.
 
     Attributes:
-        layers: in the order they run; weights that are shared come as one and the same layer.
-        pooler: what the first token goes through before the classifier, then its activation;
-            None for a tagger, which classifies every token as it is.
+        layers: in the order they run; a layer with shared weights is the same object each time.
+        pooler: the layer between the first token and the classifier, and its activation; None for
+            a tagger, which classifies every token directly.
     """
 
     embeddings: Embeddings
@@ -91,7 +91,7 @@ class Network:
 
 
 def read_linear(name: str, module: nn.Module) -> Linear:
-    """Return a torch layer, whose weight is [out, in], the way it is multiplied here."""
+    """Read a torch layer and transpose its weight, which is [out, in]."""
     return Linear(name, _read(module, "weight").T, _read(module, "bias"))
 
 

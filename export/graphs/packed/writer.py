@@ -1,4 +1,4 @@
-"""An fp16 graph, written node by node."""
+"""Write an fp16 graph node by node."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,7 +49,7 @@ class GraphWriter:
         return name
 
     def multiply(self, x: str, linear: Linear, name: str) -> str:
-        """Add x @ weight without the bias, which the next node adds."""
+        """Add x @ weight; the next node adds the bias."""
         return self.add("MatMul", [x, self.weight(f"{linear.name}.weight", linear.weight)], name)
 
     def apply(self, x: str, linear: Linear, name: str) -> str:
@@ -70,10 +70,10 @@ class GraphWriter:
         return gamma, self.weight(f"{norm.name}.beta", norm.beta)
 
     def weight(self, name: str, values: Weights) -> str:
-        """Keep weights in fp16, once by this name.
+        """Store weights in fp16, once a name.
 
         Raises:
-            PackingRefused: a weight is beyond what fp16 holds.
+            PackingRefused: a weight is too large for fp16.
         """
         if name not in self._constants:
             greatest = float(np.abs(values).max())

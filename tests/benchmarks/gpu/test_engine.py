@@ -64,7 +64,7 @@ def test_the_engine_stage_measures_all_that_runs_here(subject: Subject, tmp_path
 
 
 def test_a_family_without_a_packed_graph_is_named(tmp_path: Path) -> None:
-    from export.support.families import choose_families
+    from tests.support.families import choose_families
 
     found = measure_parity((), tmp_path, "cpu", choose_families(["modernbert"]))
     assert found == {"rows": [], "missing": {"modernbert": "no packed graph for this family"}}

@@ -1,4 +1,4 @@
-"""What can be compared: everything else is refused with what was found and what would work."""
+"""Subjects of a comparison: others are refused with what was found and what would work."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export.__main__ import main
-from export.compare.subjects import read_source
+from export.compare.subjects import read_subject
 from export.errors import StoreError
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
@@ -45,13 +45,13 @@ def test_what_cannot_be_compared_exits_2_with_what_was_found_and_what_would_work
         ((bundle, ner, unlabelled), "does token-classification (single_label); compare two"),
         ((bundle, many, unlabelled), "does sequence-classification (multi_label); compare two"),
         ((bundle, three, unlabelled), "1 alone has none; .* alone has neutral; compare two"),
-        ((bundle, missing, unlabelled), "missing is no folder; give STORE/NAME/VERSION"),
+        ((bundle, missing, unlabelled), "missing is not a folder; give STORE/NAME/VERSION"),
         ((tmp_path / "empty", bundle, unlabelled), "nor config.json but nothing; give"),
         ((store / "ner", bundle, unlabelled), "holds versions; give one of them, e.g. .*ner/1"),
         ((bundle, broken, unlabelled), "tokenizer.json has 2 bytes, the manifest says"),
         ((bundle, bundle, missing), "missing, line 1: cannot be read"),
         ((bundle, bundle, unlabelled, "--show", "-1"), "--show -1: give 0 or more"),
-        ((bundle, bundle, unlabelled, "--agreement", "2"), "--agreement: '2' is no number"),
+        ((bundle, bundle, unlabelled, "--agreement", "2"), "--agreement: '2' is not a number"),
         ((bundle, bundle, unlabelled, "--json", str(missing / "f")), "f cannot be written"),
         (checkpoints, "are checkpoints, without graphs; leave --precision fp32 out"),
     ):
@@ -70,7 +70,7 @@ def test_a_folder_that_may_not_be_read_is_named(
 
     monkeypatch.setattr(Path, "exists", forbid)  # root, as tests may run, can read everything
     with pytest.raises(StoreError, match=r"cannot be read \(Permission denied: .*give this user"):
-        read_source(tmp_path, None)
+        read_subject(tmp_path, None)
 
 
 def test_a_precision_that_the_bundle_lacks_is_told_with_those_it_has(
@@ -86,7 +86,7 @@ def test_a_row_with_a_wrong_label_is_named_with_its_line(
 ) -> None:
     data = write_labelled([{"text": "ba"}, {"text": "be", "label": "angry"}])
     assert compare(sentiment, sentiment, data) == 2
-    assert "line 2: label 'angry' is none of the checkpoint's" in capsys.readouterr().err
+    assert "line 2: label 'angry' is not one of the checkpoint's" in capsys.readouterr().err
 
 
 def test_scores_that_are_no_numbers_fail(

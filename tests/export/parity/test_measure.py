@@ -1,4 +1,4 @@
-"""What is measured of a graph, on graphs whose faults are known."""
+"""Measurements of graphs whose faults are known."""
 
 import dataclasses
 from pathlib import Path
@@ -11,8 +11,9 @@ from onnxruntime.quantization import quantize_dynamic
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.errors import GateFailed
 from export.graphs.convert import Graph, export_graph, fuse_graph
+from export.parity.candidate import Candidate
 from export.parity.measure import measure
-from export.parity.tolerances import TOLERANCES, failures
+from export.parity.tolerances import TOLERANCES
 from export.reference.examples import Example
 from export.reference.workload import Workload, prepare_workload
 
@@ -52,7 +53,7 @@ def test_the_fused_graph_agrees_and_is_invariant(
     measured = measure(checkpoint, fused, workload)
     assert measured.batch_invariant
     assert measured.parity.inputs == len(workload.inputs)
-    assert failures(measured, TOLERANCES["fp32"]) == []
+    assert Candidate(fused, measured, TOLERANCES["fp32"]).problems == []
 
 
 def test_a_damaged_weight_fails_the_gate_with_its_figures(
@@ -64,7 +65,8 @@ def test_a_damaged_weight_fails_the_gate_with_its_figures(
     bias.CopyFrom(numpy_helper.from_array(moved.astype("float32"), bias.name))
     onnx.save(model, tmp_path / "damaged.onnx")
     damaged = dataclasses.replace(fused, path=tmp_path / "damaged.onnx")
-    problems = failures(measure(checkpoint, damaged, workload), TOLERANCES["fp32"])
+    measured = measure(checkpoint, damaged, workload)
+    problems = Candidate(damaged, measured, TOLERANCES["fp32"]).problems
     assert problems[0].startswith("agreement 0.")
     assert problems[0].endswith("where >= 1 is needed")
 

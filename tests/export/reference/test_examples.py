@@ -40,12 +40,12 @@ def test_rows_of_each_kind_are_read(tmp_path: Path) -> None:
         (SEQUENCE, '{"text": "t"}', "label is None; this checkpoint needs one label"),
         (SEQUENCE, '{"text": "t", "label": ["a"]}', "needs one label"),
         (MULTI, '{"text": "t", "label": "a"}', "needs a list of labels"),
-        (SEQUENCE, '{"text": "t", "label": "c"}', "label 'c' is none of the checkpoint's: a, b"),
+        (SEQUENCE, '{"text": "t", "label": "c"}', "label 'c' is not one of the checkpoint's: a, b"),
         (SEQUENCE, '{"text": "\udcff"}', "byte .* is not UTF-8"),
         (NER, '{"text": "t", "label": "X"}', "spans is None"),
         (NER, '{"text": "t", "spans": [{"start": 0, "end": 2, "label": "X"}]}', "1 characters"),
         (NER, '{"text": "t", "spans": [7]}', "span 7 does not lie"),
-        (NER, '{"text": "t", "spans": [{"start": 0, "end": 1, "label": "B-X"}]}', "none of .*: X"),
+        (NER, '{"text": "t", "spans": [{"start": 0, "end": 1, "label": "B-X"}]}', "not one .*: X"),
     ],
 )
 def test_a_bad_row_is_named_with_file_and_line(

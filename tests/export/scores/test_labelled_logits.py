@@ -1,4 +1,4 @@
-"""What is true of each text or token: read from labels and spans, in the checkpoint's own tags."""
+"""The truth of each text or token, read from labels and spans, in the checkpoint's own tags."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from app.bundle import TagScheme
 from app.engine.answers.tags import read_tags
 from app.engine.text.encoding import TextInput
 from export.reference.examples import Example, Span
-from export.scores.labelled_logits import observe, true_tags
+from export.scores.labelled_logits import label_logits, true_tags
 from tests.support.workloads import classifier, labelled, tagger, words
 
 TEXT = "Ada Lovelace met George in New York City Paris"
@@ -48,7 +48,7 @@ def test_a_checkpoint_that_answers_in_iob1_is_held_against_iob1() -> None:
         told = ["O", *answers.split(), "O"]
         logits = np.array([[9.0 * (x == tag) for x in labels] for tag in told], dtype=np.float32)
         example = Example(TextInput(TEXT), spans=frozenset(SPANS))
-        found = observe(tagger(labels, "BIO"), labelled([example], [logits]))
+        found = label_logits(tagger(labels, "BIO"), labelled([example], [logits]))
         assert [labels[i] for i in found.truth] == answers.split()
 
 
@@ -57,28 +57,28 @@ def test_first_reads_only_the_tokens_that_begin_a_word_and_the_others_every_toke
     logits = np.arange(15, 0, -1, dtype=np.float32).reshape(5, 3)
     made = labelled([example], [logits])
     config = tagger(("O", "B-LOC", "I-LOC"), "BIO")
-    first = observe(config, made)
+    first = label_logits(config, made)
     assert first.truth.tolist() == [1, 0]
     assert first.logits.tolist() == [[12, 11, 10], [6, 5, 4]]
     assert first.outside == 0
-    every = observe(config, dataclasses.replace(made, strategy="simple"))
+    every = label_logits(config, dataclasses.replace(made, strategy="simple"))
     assert every.truth.tolist() == [1, 2, 0]
 
 
 def test_labels_become_one_id_or_one_flag_each() -> None:
     examples = [Example(TextInput("t"), frozenset(held)) for held in ("b", "a")]
     rows = [np.zeros(2, dtype=np.float32)] * 2
-    assert observe(classifier("ab"), labelled(examples, rows)).truth.tolist() == [1, 0]
+    assert label_logits(classifier("ab"), labelled(examples, rows)).truth.tolist() == [1, 0]
     many = [Example(TextInput("t"), frozenset(held)) for held in ("ab", "")]
-    found = observe(classifier("ab", "multi_label"), labelled(many, rows))
+    found = label_logits(classifier("ab", "multi_label"), labelled(many, rows))
     assert found.truth.tolist() == [[1, 1], [0, 0]]
     ones = [np.zeros(1, dtype=np.float32)] * 2
-    assert observe(classifier("b"), labelled(examples, ones)).truth.tolist() == [[1], [0]]
+    assert label_logits(classifier("b"), labelled(examples, ones)).truth.tolist() == [[1], [0]]
 
 
 def test_the_halves_are_about_equal_and_never_tear_a_text() -> None:
     examples = [Example(TextInput("a b c"))] * 101
     rows = [np.zeros((5, 2), dtype=np.float32)] * 101
-    found = observe(tagger(("O", "PER"), "IO"), labelled(examples, rows))
+    found = label_logits(tagger(("O", "PER"), "IO"), labelled(examples, rows))
     assert found.half.sum() in (150, 153)
     assert all(len(set(found.half[found.example == i])) == 1 for i in range(101))

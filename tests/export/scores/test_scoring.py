@@ -24,7 +24,7 @@ from export.reference.evaluation import score_reference
 from export.reference.examples import Example
 from export.reference.workload import answer_inputs
 from export.report.diagram import draw_reliability
-from export.scores.labelled_logits import Observations
+from export.scores.labelled_logits import LabelledLogits
 from export.scores.temperature import calibrate
 from tests.support.workloads import classifier, labelled
 
@@ -177,7 +177,7 @@ def test_the_reference_for_drift_holds_the_served_scores_and_labels() -> None:
 def test_the_diagram_is_the_same_bytes_each_time(tmp_path: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     logits, truth = rng.normal(0, 3, (count, 3)), rng.integers(0, 3, count)
-    fit = calibrate(Observations(logits, truth, np.arange(count), count))
+    fit = calibrate(LabelledLogits(logits, truth, np.arange(count), count))
     for name in ("a.svg", "b.svg"):
         draw_reliability(fit, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -8,7 +8,7 @@ import pytest
 from app.engine.answers.decoding import softmax
 from app.engine.text.encoding import TextInput
 from export.reference.examples import Example, Span
-from export.scores.labelled_logits import Observations, observe
+from export.scores.labelled_logits import LabelledLogits, label_logits
 from export.scores.temperature import calibrate, fit_temperature, loss
 from tests.support.workloads import classifier, labelled, tagger
 
@@ -16,24 +16,24 @@ Array = np.ndarray
 COUNT = 6000
 
 
-def several(temperature: float, labels: int = 4, count: int = COUNT) -> Observations:
+def several(temperature: float, labels: int = 4, count: int = COUNT) -> LabelledLogits:
     """Draw logits, and one true label a row with the probabilities at this temperature."""
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 3, (count, labels))
     shares = softmax(logits / temperature).cumsum(axis=1)
     truth = (rng.random((count, 1)) > shares).sum(axis=1)
-    return Observations(logits, truth, np.arange(count), count)
+    return LabelledLogits(logits, truth, np.arange(count), count)
 
 
-def flags(temperature: float, labels: int, count: int = COUNT) -> Observations:
+def flags(temperature: float, labels: int, count: int = COUNT) -> LabelledLogits:
     """Draw logits, and for each label whether it holds with the probability of its sigmoid."""
     rng = np.random.default_rng(2)
     logits = rng.normal(0, 3, (count, labels))
     truth = rng.random((count, labels)) < 1 / (1 + np.exp(-logits / temperature))
-    return Observations(logits, truth.astype(np.int64), np.arange(count), count)
+    return LabelledLogits(logits, truth.astype(np.int64), np.arange(count), count)
 
 
-def tokens(temperature: float, count: int = 1500) -> Observations:
+def tokens(temperature: float, count: int = 1500) -> LabelledLogits:
     """Draw a tag for each of four words a text and give the spans that say so."""
     rng = np.random.default_rng(3)
     labels, text = ("O", "PER", "LOC"), "aa bb cc dd"
@@ -45,7 +45,7 @@ def tokens(temperature: float, count: int = 1500) -> Observations:
         for row in drawn
     ]
     examples = [Example(TextInput(text), spans=one) for one in spans]
-    return observe(tagger(labels, "IO"), labelled(examples, list(logits)))
+    return label_logits(tagger(labels, "IO"), labelled(examples, list(logits)))
 
 
 @pytest.mark.parametrize("temperature", [0.6, 1.7, 3.0])
@@ -56,7 +56,7 @@ def test_the_temperature_that_the_truth_was_drawn_with_is_found(temperature: flo
 
 
 @pytest.mark.parametrize("observed", [several(2.5), flags(2.5, 3), flags(2.5, 1), tokens(2.5)])
-def test_scores_too_sure_become_as_sure_as_they_are_right(observed: Observations) -> None:
+def test_scores_too_sure_become_as_sure_as_they_are_right(observed: LabelledLogits) -> None:
     fit = calibrate(observed)
     assert fit.reason == ""
     assert fit.after is not None
@@ -80,9 +80,9 @@ def test_the_figures_after_are_those_of_temperatures_fitted_on_the_other_half() 
 
 
 def test_the_loss_is_the_cross_entropy_of_the_problem() -> None:
-    one = Observations(np.array([[2.0, 0.0]]), np.array([1]), np.array([0]), 1)
+    one = LabelledLogits(np.array([[2.0, 0.0]]), np.array([1]), np.array([0]), 1)
     assert loss(one, 2.0) == pytest.approx(math.log(1 + math.e))
-    both = Observations(np.array([[2.0, 0.0]]), np.array([[1, 0]]), np.array([0]), 1)
+    both = LabelledLogits(np.array([[2.0, 0.0]]), np.array([[1, 0]]), np.array([0]), 1)
     assert loss(both, 2.0) == pytest.approx((math.log(1 + math.exp(-1)) + math.log(2)) / 2)
 
 
@@ -113,7 +113,7 @@ def test_scores_that_are_calibrated_already_are_left_alone() -> None:
 def test_a_fit_that_finds_no_temperature_is_not_served(truth: str) -> None:
     observed = several(1.0, count=200)
     right = observed.logits.argmax(axis=1) if truth == "perfect" else observed.logits.argmin(axis=1)
-    fit = calibrate(Observations(observed.logits, right, observed.example, 200))
+    fit = calibrate(LabelledLogits(observed.logits, right, observed.example, 200))
     assert fit.temperature == 1.0
     assert "no temperature between 0.05 and 20" in fit.reason
 
@@ -121,7 +121,7 @@ def test_a_fit_that_finds_no_temperature_is_not_served(truth: str) -> None:
 def test_examples_that_all_say_the_same_fit_nothing() -> None:
     examples = [Example(TextInput("t"), frozenset({"toxic"}))] * 200
     logits = list(np.random.default_rng(0).normal(size=(200, 1)).astype(np.float32))
-    fit = calibrate(observe(classifier(["toxic"]), labelled(examples, logits)))
+    fit = calibrate(label_logits(classifier(["toxic"]), labelled(examples, logits)))
     assert (fit.temperature, fit.reason) == (1.0, "the labelled examples all say the same")
 
 
@@ -134,5 +134,5 @@ def test_tokens_answered_o_are_told_apart_from_the_others() -> None:
 
 
 def test_texts_without_a_token_are_no_reason_to_fail() -> None:
-    nothing = Observations(np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, int), 200, outside=0)
+    nothing = LabelledLogits(np.zeros((0, 3)), np.zeros(0, int), np.zeros(0, int), 200, outside=0)
     assert calibrate(nothing).record.observations == 0

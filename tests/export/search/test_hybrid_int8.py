@@ -1,4 +1,4 @@
-"""When an export takes mixed int8, and how many fixed ranges it gives up for its gate."""
+"""An export takes hybrid int8 if it can, and drops the fewest ranges to pass its gate."""
 
 import re
 from collections.abc import Callable
@@ -11,23 +11,23 @@ from onnx import numpy_helper
 from app.bundle import Manifest, open_bundle
 from export.checkpoint.load import load_checkpoint
 from export.graphs.convert import Graph, export_graph
-from export.graphs.int8.hybrid import Calibrated
-from export.parity.candidate import Gate
+from export.graphs.int8.hybrid import HybridQuantizer
+from export.parity.candidate import Verifier
 from export.parity.tolerances import change_tolerances
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
 from export.reference.workload import prepare_workload
 from export.search import int8
-from export.search.calibration_split import PLENTY
+from export.search.int8 import ENOUGH_TEXTS
 
 
 @pytest.fixture
 def many(texts: list[str], write_labelled: Callable[..., Path]) -> Path:
-    """Return a labelled file with texts enough to hold some back for calibration."""
+    """Return a labelled file with texts enough to hold some back for the ranges."""
     return write_labelled(
         [
             {"text": f"{text} {texts[(i * 7) % len(texts)]}", "label": "negative"}
-            for i, text in enumerate(texts * (PLENTY // len(texts) + 1))
+            for i, text in enumerate(texts * (ENOUGH_TEXTS // len(texts) + 1))
         ]
     )
 
@@ -41,11 +41,11 @@ def export_int8(checkpoint: Path, file: Path, progress: Progress) -> Manifest:
 def test_an_export_with_labelled_texts_tries_it_first(
     sentiment: Path, many: Path, quiet: Progress
 ) -> None:
-    """What calibrated it is not what it is held against, yet its metrics are of every text."""
+    """It is not measured on the texts of its ranges, yet its metrics are of every text."""
     manifest = export_int8(sentiment, many, quiet)
     assert "fixed ranges (10 layers, ranges of 64 texts)" in manifest.graphs["int8"].recipe
     assert manifest.evaluation is not None
-    assert manifest.evaluation.inputs >= PLENTY
+    assert manifest.evaluation.inputs >= ENOUGH_TEXTS
     assert manifest.graphs["int8"].parity.inputs >= manifest.evaluation.inputs
     assert "int8" in manifest.evaluation.graphs
 
@@ -60,21 +60,21 @@ def ruin(graph: Graph) -> Graph:
     return graph
 
 
-def ruin_below(spared: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Let every mixed graph that gives up fewer ranges miss its gate; return what is tried."""
-    quantize = Calibrated.quantize
+def ruin_below(enough: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let every hybrid graph that drops fewer ranges miss its gate; return the numbers tried."""
+    quantize = HybridQuantizer.quantize
     tried: list[int] = []
 
-    def quantize_badly(calibrated: Calibrated, given_up: int = 0) -> Graph:
-        tried.append(given_up)
-        graph = quantize(calibrated, given_up)
-        return graph if given_up >= spared else ruin(graph)
+    def quantize_badly(hybrid: HybridQuantizer, dropped: int = 0) -> Graph:
+        tried.append(dropped)
+        graph = quantize(hybrid, dropped)
+        return graph if dropped >= enough else ruin(graph)
 
-    monkeypatch.setattr(Calibrated, "quantize", quantize_badly)
+    monkeypatch.setattr(HybridQuantizer, "quantize", quantize_badly)
     return tried
 
 
-def test_where_it_misses_its_gate_the_fewest_ranges_are_given_up(
+def test_where_it_misses_its_gate_the_fewest_ranges_are_dropped(
     sentiment: Path, many: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = ruin_below(2, monkeypatch)
@@ -101,8 +101,8 @@ def test_without_labelled_texts_every_layer_has_a_scale_a_token(
 ) -> None:
     checkpoint = load_checkpoint(sentiment)
     limits = change_tolerances(["int8.agreement=0"])["int8"]
-    gate = Gate(checkpoint, prepare_workload(checkpoint, []), limits, quiet)
-    (tried,) = int8.try_int8(gate, export_graph(checkpoint, tmp_path, None), tmp_path)
+    verifier = Verifier(checkpoint, prepare_workload(checkpoint, []), limits, quiet)
+    (tried,) = int8.try_int8(verifier, export_graph(checkpoint, tmp_path, None), tmp_path)
     assert "activations a token in 12 linear layers" in tried.graph.recipe
 
 

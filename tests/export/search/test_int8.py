@@ -1,5 +1,6 @@
 """A checkpoint that int8 breaks: the gate notices, and the fewest layers are kept in fp32."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,17 +10,21 @@ import torch
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from app.bundle import open_bundle
+from app.engine.text.encoding import TextInput
 from export.checkpoint.load import load_checkpoint
 from export.errors import GateFailed
 from export.graphs.convert import export_graph
-from export.parity.candidate import Gate
+from export.parity.candidate import Verifier
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
+from export.reference.examples import Example
 from export.reference.workload import prepare_workload
 from export.search import int8
-from export.search.sensitivity import fewest
+from export.search.int8 import ENOUGH_TEXTS, RANGE_TEXTS, split_range_texts
+from export.search.sensitivity import find_fewest
 from tests.export.conftest import WORDS
+from tests.support.workloads import labelled, words
 
 BROKEN = "bert.encoder.layer.1.output.dense"
 OUTLIER = 4000.0
@@ -70,11 +75,11 @@ def request(checkpoint: Path, store: Path) -> Request:
     return Request(checkpoint, "m", store, ("int8",), TOLERANCES, checkpoint / "eval.jsonl")
 
 
-def test_a_layer_that_int8_breaks_fails_the_gate_when_no_layer_may_be_spared(
+def test_a_layer_that_int8_breaks_fails_the_gate_when_no_layer_may_stay_in_fp32(
     broken: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8, "_spare_layers", lambda *_: [])
-    monkeypatch.setattr(int8, "quantize_blockwise", lambda base: base.quantizer.quantize())
+    monkeypatch.setattr(int8, "_keep_layers_fp32", lambda *_: [])
+    monkeypatch.setattr(int8, "quantize_per_block", lambda source: source.quantizer.quantize())
     with pytest.raises(GateFailed, match=r"agreement 0\.[0-8]\d* where >= 0.985 is needed"):
         export_bundle(request(broken, tmp_path / "store"), quiet)
     assert not (tmp_path / "store").exists()
@@ -93,14 +98,14 @@ def test_exactly_that_layer_is_kept_in_fp32_and_the_gate_is_passed(
     assert graph.batch_invariant
 
 
-def test_where_no_sparing_helps_weights_are_scaled_by_block(
+def test_where_no_layer_in_fp32_helps_weights_are_scaled_per_block(
     sentiment: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(int8, "best", lambda _: None)
-    monkeypatch.setattr(int8, "_spare_layers", lambda *_: [])
+    monkeypatch.setattr(int8, "_keep_layers_fp32", lambda *_: [])
     checkpoint = load_checkpoint(sentiment)
-    gate = Gate(checkpoint, prepare_workload(checkpoint, []), TOLERANCES["int8"], quiet)
-    tried = int8.try_int8(gate, export_graph(checkpoint, tmp_path, None), tmp_path)
+    verifier = Verifier(checkpoint, prepare_workload(checkpoint, []), TOLERANCES["int8"], quiet)
+    tried = int8.try_int8(verifier, export_graph(checkpoint, tmp_path, None), tmp_path)
     assert len(tried) == 2
     assert "int8 weights a block of 64" in tried[1].graph.recipe
     assert tried[1].measured.batch_invariant
@@ -123,11 +128,25 @@ def test_the_fewest_that_pass_are_found_in_few_tries(least: int) -> None:
         tried.append(count)
         return count >= least
 
-    assert fewest(12, passes) == least
+    assert find_fewest(12, passes) == least
     assert len(tried) == len(set(tried)) <= 7
 
 
-def test_when_nothing_passes_the_search_ends_at_the_most_that_may_be_spared() -> None:
+def test_when_nothing_passes_the_search_ends_at_the_most_that_may_be_tried() -> None:
     tried: list[int] = []
-    assert fewest(12, lambda count: bool(tried.append(count))) is None
+    assert find_fewest(12, lambda count: bool(tried.append(count))) is None
     assert tried == [1, 2, 4, 8, 12]
+
+
+def test_texts_for_ranges_are_not_measured_if_there_are_enough() -> None:
+    texts = [Example(TextInput(f"text {'x ' * (i % 9)}{i}")) for i in range(ENOUGH_TEXTS)]
+    whole = labelled(texts, [words(one.source.text).windows[0].ids for one in texts])
+    whole = dataclasses.replace(whole, strategy="max")
+    for_ranges, rest = split_range_texts(whole)
+    assert rest.strategy == "max"
+    assert len(for_ranges) == RANGE_TEXTS
+    assert len(rest.inputs) == len(rest.examples) == ENOUGH_TEXTS - RANGE_TEXTS
+    assert not {id(one) for one in for_ranges} & {id(one) for one in rest.encodings}
+    assert rest.inputs[rest.golden[0]] == whole.inputs[whole.golden[0]]
+    few = labelled(texts[:50], whole.logits[:50])
+    assert split_range_texts(few)[1] is few

@@ -1,4 +1,4 @@
-"""The packed graph of a bundle: there when it is the checkpoint's equal, else the reason is."""
+"""The packed graph of a bundle: exported if it passes its gate, or left out with a reason."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from rich.console import Console
 from transformers import AutoConfig
 
-import export.search.packed
+import export.search.precisions
 from app.bundle import Manifest, Precision, open_bundle
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
@@ -21,8 +21,8 @@ from export.graphs.packed.reference import PACKED, ReferenceBackend
 from export.parity.tolerances import change_tolerances
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
-from export.support.checkpoints import make_checkpoint
-from export.support.families import choose_families
+from tests.support.checkpoints import make_checkpoint
+from tests.support.families import choose_families
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_report_has_its_figures_but_no_speed_that_nobody_measured(bundle: Pa
 
 def test_the_reference_serves_what_the_padded_graph_serves(bundle: Path) -> None:
     servable = Servable.load(open_bundle(bundle), ReferenceBackend())
-    assert servable.runs_on.mode == PACKED
+    assert servable.runtime.mode == PACKED
     check_golden(servable)
     windows = servable.encode(TextInput("It is a good telephone."), "truncate", 1).windows
     assert servable.run(windows)[0].shape == (3,)
@@ -112,14 +112,14 @@ def turn_around(path: Path) -> None:
 def test_a_packed_graph_that_misses_its_gate_is_left_out_with_its_figures(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = export.search.packed.build_packed
+    make = export.search.precisions.build_packed
 
     def build_wrongly(*arguments: object) -> object:
         graph = make(*arguments)  # type: ignore[arg-type]
         turn_around(graph.path)
         return graph
 
-    monkeypatch.setattr(export.search.packed, "build_packed", build_wrongly)
+    monkeypatch.setattr(export.search.precisions, "build_packed", build_wrongly)
     target = run(bert, tmp_path)
     assert_padded_alone(target, "misses its gate (agreement >= 0.97, metric loss <= 0.01): agree")
 
@@ -159,5 +159,5 @@ def test_without_fp16_there_is_no_packed_graph_and_nothing_is_said(
 def test_a_packed_graph_that_does_not_load_is_the_bundles_fault(bundle: Path) -> None:
     manifest = open_bundle(bundle).manifest
     assert manifest.packed is not None
-    with pytest.raises(BundleError, match="is no packed graph: .*export the checkpoint again"):
+    with pytest.raises(BundleError, match="is not a packed graph: .*export the checkpoint again"):
         ReferenceBackend().load(b"\x08\x0aNOT ONNX", manifest.packed, PACKED, 0)

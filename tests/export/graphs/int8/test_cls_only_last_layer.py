@@ -1,4 +1,4 @@
-"""The last layer for the first token alone: the same answers, only where a head reads no more."""
+"""The last layer for the first token alone: the same answers, only if the head reads no other."""
 
 import shutil
 from collections.abc import Callable
@@ -13,14 +13,13 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from app.bundle import Task
 from export.checkpoint.load import load_checkpoint
 from export.graphs.convert import Graph, export_graph, fuse_for_int8
-from export.graphs.int8.cls_only_last_layer import compute_first_token_alone
-from export.graphs.int8.hybrid import quantize_mixed, steady_layers
-from export.graphs.int8.per_token import quantize_tokenwise
-from export.graphs.int8.quantization_input import Base
-from export.graphs.int8.quantize import Quantizer
+from export.graphs.int8.cls_only_last_layer import keep_cls_token_only
+from export.graphs.int8.hybrid import HybridQuantizer, static_layers
+from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.quantize import Quantizer, quantize_per_token
 from export.reference.workload import prepare_workload
-from export.support.checkpoints import make_checkpoint
-from export.support.families import choose_families
+from tests.support.checkpoints import make_checkpoint
+from tests.support.families import choose_families
 
 LENGTHS = (12, 3, 9, 12, 2, 7)
 
@@ -36,7 +35,7 @@ def fuse(family: str, folder: Path, task: Task = "sequence-classification") -> P
 def rewrite(whole: Path) -> Path:
     target = whole.with_name("alone.onnx")
     shutil.copyfile(whole, target)
-    assert compute_first_token_alone(target)
+    assert keep_cls_token_only(target)
     return target
 
 
@@ -126,7 +125,7 @@ def test_the_recipe_says_so_and_every_linear_layer_is_still_quantized(tmp_path: 
 
 def assert_unchanged(path: Path) -> None:
     before = path.read_bytes()
-    assert not compute_first_token_alone(path)
+    assert not keep_cls_token_only(path)
     assert path.read_bytes() == before
 
 
@@ -229,32 +228,36 @@ def test_a_graph_that_needs_more_than_the_first_token_stays_as_it_was(
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    scratch = tmp_path_factory.mktemp("base")
+def source(tmp_path_factory: pytest.TempPathFactory) -> QuantizationInput:
+    scratch = tmp_path_factory.mktemp("source")
     (family,) = choose_families(["bert"])
     folder = make_checkpoint(family, "sequence-classification", scratch / "checkpoint")
     checkpoint = load_checkpoint(folder)
     source = export_graph(checkpoint, scratch, None)
     quantizer = Quantizer.prepare(checkpoint, source, scratch)
     texts = prepare_workload(checkpoint, []).encodings[::4]
-    return Base.prepare(quantizer, texts, checkpoint.pad_token_id)
+    return QuantizationInput.prepare(quantizer, texts, checkpoint.pad_token_id)
 
 
-def keep_the_last_layer(base: Base) -> Graph:
+def quantize_hybrid(source: QuantizationInput) -> Graph:
+    return HybridQuantizer.prepare(source).quantize()
+
+
+def keep_the_last_layer(source: QuantizationInput) -> Graph:
     """Return the graph whose last encoder layer, but for the query, is in fp32."""
-    last = [name for name in base.layers if "/layer.2/" in name and "query" not in name]
-    return base.quantizer.quantize(last)
+    last = [name for name in source.layers if "/layer.2/" in name and "query" not in name]
+    return source.quantizer.quantize(last)
 
 
 @pytest.mark.parametrize(
     "make",
-    [quantize_mixed, lambda base: base.quantizer.quantize(), keep_the_last_layer],
-    ids=["mixed", "per token", "with layers in fp32"],
+    [quantize_hybrid, lambda source: source.quantizer.quantize(), keep_the_last_layer],
+    ids=["hybrid", "per token", "with layers in fp32"],
 )
 def test_int8_answers_are_the_same_to_the_last_bit_alone_and_padded_in_company(
-    make: Callable[[Base], Graph], base: Base
+    make: Callable[[QuantizationInput], Graph], source: QuantizationInput
 ) -> None:
-    run = Run(make(base).path)
+    run = Run(make(source).path)
     (together,) = run.together()
     for row in range(len(LENGTHS)):
         np.testing.assert_array_equal(run.alone(row), together[row])
@@ -263,17 +266,17 @@ def test_int8_answers_are_the_same_to_the_last_bit_alone_and_padded_in_company(
 def test_one_scale_a_token_gives_the_bits_it_gave_with_every_token(
     bert: Path, tmp_path: Path
 ) -> None:
-    quantize_tokenwise(bert, tmp_path / "whole.onnx")
-    quantize_tokenwise(rewrite(bert), tmp_path / "alone.onnx")
+    quantize_per_token(bert, tmp_path / "whole.onnx")
+    quantize_per_token(rewrite(bert), tmp_path / "alone.onnx")
     (expected,) = Run(tmp_path / "whole.onnx").together()
     np.testing.assert_array_equal(Run(tmp_path / "alone.onnx").together()[0], expected)
 
 
-def test_the_query_shares_the_range_of_keys_and_values(base: Base) -> None:
+def test_the_query_shares_the_range_of_keys_and_values(source: QuantizationInput) -> None:
     """What is quantized once for all tokens is gathered, not quantized again."""
-    (query,) = (name for name in base.layers if "layer.2/attention/self/query" in name)
-    assert query in steady_layers(base)
-    nodes = onnx.load(quantize_mixed(base).path).graph.node
+    (query,) = (name for name in source.layers if "layer.2/attention/self/query" in name)
+    assert query in static_layers(source)
+    nodes = onnx.load(HybridQuantizer.prepare(source).quantize().path).graph.node
     makers = {name: node for node in nodes for name in node.output}
     layers = [makers[name] for name in find_attention(nodes).input[:3]]
     assert [layer.op_type for layer in layers] == ["MatMulIntegerToFloat"] * 3

@@ -1,4 +1,4 @@
-"""Packed graphs: the checkpoint's own answers, whoever else is in the batch and however sized."""
+"""Packed graphs: the checkpoint's own answers, in batches of any texts and any size."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,18 +13,17 @@ from onnx.reference import ReferenceEvaluator
 
 from app.bundle import Task
 from app.engine.answers.decoding import label_scores
-from app.engine.text.encoding import Logits
 from app.engine.backends.packing import Extent, measure, pack
-from app.engine.text.encoding import TextInput
+from app.engine.text.encoding import Logits, TextInput
 from export.checkpoint.load import Checkpoint
 from export.errors import PackingRefused
 from export.graphs.packed import build, operators
 from export.graphs.packed.build import build_packed
+from export.graphs.packed.encoder import read_encoder, unsupported_reason
 from export.graphs.packed.families import LAYOUTS
-from export.graphs.packed.network import read_network, unsupported_reason
 from export.graphs.packed.reference import ReferenceSession
 from export.reference.workload import Workload, answer_inputs, prepare_workload
-from export.support.families import FAMILIES
+from tests.support.families import FAMILIES
 from tests.support.packed import TASKS, load, open_graph, widen
 
 CASES = [(name, task) for name in LAYOUTS for task in TASKS]
@@ -112,14 +111,14 @@ def test_positions_begin_with_the_row_of_the_first_token(tmp_path: Path) -> None
     tables = checkpoint.model.base_model.embeddings
     assert tables.padding_idx == 1
     rows = tables.position_embeddings.weight[2:] + tables.token_type_embeddings.weight
-    read = read_network(checkpoint).embeddings
+    read = read_encoder(checkpoint).embeddings
     np.testing.assert_array_equal(read.positions, rows.detach().numpy())
     assert read.types is None
 
 
 def test_queries_keys_and_values_are_where_the_operator_looks_for_them(bert: Checkpoint) -> None:
     own = bert.model.base_model.encoder.layer[1].attention.self
-    qkv = read_network(bert).layers[1].qkv
+    qkv = read_encoder(bert).layers[1].qkv
     parts = qkv.weight.reshape(64, 4, 3, 16)
     for index, part in enumerate((own.query, own.key, own.value)):
         theirs = part.weight.detach().numpy().reshape(4, 16, 64)

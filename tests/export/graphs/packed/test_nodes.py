@@ -1,4 +1,4 @@
-"""The nodes of a packed graph: what ONNX Runtime knows, with no more rows and bytes than needed."""
+"""The nodes of a packed graph: ONNX Runtime knows them; no rows or bytes too many."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from export.graphs.packed import build, operators
 from export.graphs.packed.build import build_packed
 from export.graphs.packed.families import LAYOUTS
 from export.reference.workload import Workload, prepare_workload
-from export.support.checkpoints import LABELS
+from tests.support.checkpoints import LABELS
 from tests.support.packed import TASKS, load, open_graph, widen
 
 

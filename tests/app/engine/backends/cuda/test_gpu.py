@@ -37,8 +37,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch", reason="needs the extra export")
     from export.checkpoint.load import load_checkpoint
     from export.graphs.packed.build import build_packed
-    from export.support.checkpoints import make_checkpoint
-    from export.support.families import choose_families
+    from tests.support.checkpoints import make_checkpoint
+    from tests.support.families import choose_families
 
     folder = tmp_path_factory.mktemp("packed")
     (family,) = choose_families(["bert"])

@@ -1,4 +1,4 @@
-"""Tiny random checkpoints: a family's real architecture with weights that give varied answers."""
+"""Make tiny random checkpoints: a family's real architecture, and weights with varied answers."""
 
 import inspect
 from pathlib import Path
@@ -12,15 +12,15 @@ from transformers import AutoConfig, PreTrainedModel
 from app.bundle import Task
 from export.checkpoint.load import LOADERS
 from export.reference.sample_texts import SENTENCES
-from export.support.families import Family
-from export.support.vocabularies import train_tokenizer
+from tests.support.families import Family
+from tests.support.vocabularies import train_tokenizer
 
 LABELS: dict[Task, tuple[str, ...]] = {
     "sequence-classification": ("negative", "neutral", "positive"),
     "token-classification": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
 }
 SEED = 7
-# Times what would keep the variance of activations from layer to layer.
+# Times the gain that keeps the variance of activations from layer to layer.
 GAIN = 1.5
 BIAS_SPREAD = 0.1
 LOGIT_SPREAD = 2.0
@@ -53,7 +53,7 @@ def make_checkpoint(family: Family, task: Task, folder: Path) -> Path:
 
 
 def _spread_weights(model: PreTrainedModel) -> None:
-    """Draw weights wide enough for answers that differ from text to text, biases and norms too."""
+    """Draw weights, biases and norms, wide enough that answers differ from text to text."""
     lot = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for module in model.modules():

@@ -1,17 +1,16 @@
-"""The encoder families that are tried, each as small as its structure allows."""
+"""The encoder families that are tested, each as small as its structure allows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from export.errors import ExportError
-from export.support.vocabularies import BERT, MODERNBERT, MPNET, ROBERTA, SENTENCEPIECE, Vocabulary
+from tests.support.vocabularies import BERT, MODERNBERT, MPNET, ROBERTA, SENTENCEPIECE, Vocabulary
 
 WIDTH = 64
 LAYERS = 3
 HEADS = 4
-# Tokens each family reads: its texts reach this limit, so a position too many would be noticed.
+# The most tokens that each family reads. Texts reach it, so a position too many is noticed.
 TOKENS = 96
 
 
@@ -42,7 +41,7 @@ class Family:
         return common | dict(self.settings)
 
 
-# RoBERTa and its kin count positions from the padding id + 1, so two are never used.
+# RoBERTa and its relatives count positions from the padding id + 1, so two are never used.
 _SHIFTED = MappingProxyType({"max_position_embeddings": TOKENS + 2, "type_vocab_size": 1})
 _ALBERT = Vocabulary("Unigram", ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"))
 _DEBERTA = Vocabulary("Unigram", ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"))
@@ -83,12 +82,12 @@ def choose_families(names: Iterable[str]) -> tuple[Family, ...]:
     """Return the named families in the table's order, or all of them where none is named.
 
     Raises:
-        ExportError: a name that no family here has.
+        ValueError: a name is unknown.
     """
     wanted = set(names)
     known = {family.name for family in FAMILIES}
     if unknown := sorted(wanted - known):
-        raise ExportError(
+        raise ValueError(
             f"no family {', '.join(unknown)} here; there are {', '.join(sorted(known))}"
         )
     return tuple(family for family in FAMILIES if not wanted or family.name in wanted)

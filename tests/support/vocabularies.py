@@ -1,4 +1,4 @@
-"""Tokenizers trained on the spot: WordPiece, byte-level BPE and Unigram."""
+"""Train tiny tokenizers on the spot: WordPiece, byte-level BPE and Unigram."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from tokenizers import (
 )
 
 Kind = Literal["WordPiece", "byte-level BPE", "Unigram"]
-# More than the rows from which an embedding is stored as int8.
+# Enough rows for an embedding to be stored as int8.
 TERMS = 512
 ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 
@@ -28,7 +28,7 @@ class Vocabulary:
     Attributes:
         special: padding, unknown, start, end and mask token.
         order: their roles in the order of their ids.
-        pairs_doubled: a pair is parted by two end tokens and has no types, as in RoBERTa.
+        pairs_doubled: two end tokens separate a pair, which has no types, as in RoBERTa.
     """
 
     kind: Kind
@@ -58,7 +58,7 @@ MODERNBERT = Vocabulary("byte-level BPE", _BRACKETS)
 
 
 def train_tokenizer(vocabulary: Vocabulary, texts: Iterable[str]) -> Tokenizer:
-    """Train a small tokenizer of this kind and let it frame texts and pairs as the family does."""
+    """Train a small tokenizer of this kind; it frames texts and pairs as the family does."""
     make = {"WordPiece": _wordpiece, "byte-level BPE": _byte_level, "Unigram": _unigram}
     tokenizer = make[vocabulary.kind](vocabulary, list(texts))
     start, end = vocabulary.roles["cls_token"], vocabulary.roles["sep_token"]
@@ -100,7 +100,7 @@ def _byte_level(vocabulary: Vocabulary, texts: Sequence[str]) -> Tokenizer:
 
 
 def _unigram(vocabulary: Vocabulary, texts: Sequence[str]) -> Tokenizer:
-    """Take learned pieces with a probability that falls with their rank, longer ones first."""
+    """Give learned pieces a probability that falls with their rank, longer ones first."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()

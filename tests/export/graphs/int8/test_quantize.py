@@ -1,4 +1,4 @@
-"""Int8 with one scale a token: close to fp32, small, and the same in any company."""
+"""Int8 with one scale a token: close to fp32, small, and the same alone and in a batch."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.graphs.int8.layers import list_layers
-from export.graphs.int8.per_token import quantize_tokenwise
+from export.graphs.int8.quantize import quantize_per_token
 
 WIDTH, OUT, ROWS = 64, 48, 300
 
@@ -44,7 +44,7 @@ def run(path: Path, ids: np.ndarray) -> np.ndarray:
 
 def test_answers_are_close_and_the_file_is_a_quarter(plain: Path, tmp_path: Path) -> None:
     target = tmp_path / "int8.onnx"
-    quantize_tokenwise(plain, target)
+    quantize_per_token(plain, target)
     ids = np.arange(24, dtype=np.int64).reshape(2, 12)
     expected = run(plain, ids)
     error = np.abs(run(target, ids) - expected).max()
@@ -54,7 +54,7 @@ def test_answers_are_close_and_the_file_is_a_quarter(plain: Path, tmp_path: Path
 
 def test_an_answer_does_not_depend_on_its_neighbours(plain: Path, tmp_path: Path) -> None:
     target = tmp_path / "int8.onnx"
-    quantize_tokenwise(plain, target)
+    quantize_per_token(plain, target)
     ids = np.arange(80, dtype=np.int64).reshape(4, 20)
     together = run(target, ids)
     for row in range(4):
@@ -64,7 +64,7 @@ def test_an_answer_does_not_depend_on_its_neighbours(plain: Path, tmp_path: Path
 def test_layers_to_keep_stay_in_fp32(plain: Path, tmp_path: Path) -> None:
     target = tmp_path / "kept.onnx"
     assert list_layers(plain) == ("layer",)
-    quantize_tokenwise(plain, target, kept=["layer"])
+    quantize_per_token(plain, target, kept_fp32=["layer"])
     assert "MatMul" in [node.op_type for node in onnx.load(target).graph.node]
 
 
@@ -92,5 +92,5 @@ def test_layers_that_read_no_tokens_stay_in_fp32(plain: Path, tmp_path: Path) ->
     onnx.save(model, tmp_path / "more.onnx")
     target = tmp_path / "int8.onnx"
     assert list_layers(tmp_path / "more.onnx") == ("layer",)
-    quantize_tokenwise(tmp_path / "more.onnx", target)
+    quantize_per_token(tmp_path / "more.onnx", target)
     assert run(target, np.arange(24, dtype=np.int64).reshape(2, 12)).shape == (2, 12, OUT)

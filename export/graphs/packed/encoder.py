@@ -1,16 +1,16 @@
-"""A checkpoint's weights by their role, where a packed graph can be made of them."""
+"""Read a checkpoint's weights by their role, or say why no packed graph can be built."""
 
 from typing import Any
 
 from torch import nn
 
 from export.checkpoint.load import Checkpoint
-from export.graphs.packed.families import GELUS, LAYOUTS, LayerLayout, Layout
+from export.graphs.packed.families import GELUS, LAYOUTS, FamilyLayout, LayerLayout
 from export.graphs.packed.weights import (
     Embeddings,
+    Encoder,
     Layer,
     Linear,
-    Network,
     join_qkv,
     read_linear,
     read_norm,
@@ -19,7 +19,7 @@ from export.graphs.packed.weights import (
 
 
 def unsupported_reason(checkpoint: Checkpoint) -> str | None:
-    """Say why no packed graph is made of the checkpoint, or None if one can be."""
+    """Return why no packed graph can be built from the checkpoint, or None if one can."""
     family, config = checkpoint.config.family, checkpoint.model.config
     if family not in LAYOUTS:
         return f"no packed graph for {family}, only for {', '.join(sorted(LAYOUTS))}"
@@ -36,8 +36,8 @@ def unsupported_reason(checkpoint: Checkpoint) -> str | None:
     return None
 
 
-def read_network(checkpoint: Checkpoint) -> Network:
-    """Return the weights of a checkpoint that has no reason against it."""
+def read_encoder(checkpoint: Checkpoint) -> Encoder:
+    """Return the weights of a checkpoint that `unsupported_reason` accepts."""
     model, config = checkpoint.model, checkpoint.model.config
     encoder: Any = model.base_model
     layout = LAYOUTS[checkpoint.config.family]
@@ -46,7 +46,7 @@ def read_network(checkpoint: Checkpoint) -> Network:
         module = model.get_submodule(layout.pooler)
         pooler = (read_linear("pooler", module), layout.pooler_activation)
         classifier = layout.classifier
-    return Network(
+    return Encoder(
         embeddings=_read_embeddings(encoder, layout),
         layers=_read_layers(encoder, layout),
         heads=config.num_attention_heads,
@@ -56,8 +56,8 @@ def read_network(checkpoint: Checkpoint) -> Network:
     )
 
 
-def _read_embeddings(encoder: nn.Module, layout: Layout) -> Embeddings:
-    """Read the tables; the only row of token types is added to every position."""
+def _read_embeddings(encoder: nn.Module, layout: FamilyLayout) -> Embeddings:
+    """Read the tables; a single row of token types is added to every position."""
     embeddings = encoder.get_submodule("embeddings")
     table = embeddings.get_submodule("position_embeddings")
     positions, types = read_table(table), None
@@ -77,12 +77,12 @@ def _read_embeddings(encoder: nn.Module, layout: Layout) -> Embeddings:
     )
 
 
-def _read_projection(encoder: nn.Module, layout: Layout) -> Linear | None:
+def _read_projection(encoder: nn.Module, layout: FamilyLayout) -> Linear | None:
     found = dict(encoder.named_modules()).get(layout.projection) if layout.projection else None
     return None if found is None else read_linear("embeddings.projection", found)
 
 
-def _read_layers(encoder: Any, layout: Layout) -> tuple[Layer, ...]:
+def _read_layers(encoder: Any, layout: FamilyLayout) -> tuple[Layer, ...]:
     """Read each layer once, and return them in the order they run."""
     heads, count = encoder.config.num_attention_heads, encoder.config.num_hidden_layers
     parts = [
@@ -92,8 +92,8 @@ def _read_layers(encoder: Any, layout: Layout) -> tuple[Layer, ...]:
     return tuple(layer for i in range(count) for layer in parts[i * len(parts) // count])
 
 
-def _read_part(name: str, module: nn.Module, layout: Layout, heads: int) -> list[Layer]:
-    """Read one layer, or those of a group that takes several turns."""
+def _read_part(name: str, module: nn.Module, layout: FamilyLayout, heads: int) -> list[Layer]:
+    """Read one layer, or the layers of a group."""
     if not layout.grouped:
         return [_read_layer(name, module, layout.layer, heads)]
     return [

@@ -1,0 +1,58 @@
+"""Compare logits with the checkpoint's: count equal labels, find the largest score difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.engine.answers.decoding import label_scores
+from app.engine.text.encoding import Encoding, Logits
+from export.checkpoint.config import ModelConfig
+from export.errors import GateFailed
+from export.reference.evaluation import choose
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Counted comparisons of labels, and the largest difference of any score."""
+
+    equal: int
+    compared: int
+    score_difference: float
+
+    @property
+    def share(self) -> float:
+        return self.equal / max(1, self.compared)
+
+
+def compare_logits(
+    config: ModelConfig,
+    encodings: Sequence[Encoding],
+    expected: Sequence[Logits],
+    actual: Sequence[Logits],
+) -> Agreement:
+    """Count equal labels, a text's or those of its content tokens, and compare all scores.
+
+    Raises:
+        GateFailed: the actual logits have another shape, or are not finite.
+    """
+    equal = compared = 0
+    difference = 0.0
+    for encoding, left, right in zip(encodings, expected, actual, strict=True):
+        if left.shape != right.shape or not np.isfinite(right).all():
+            raise GateFailed(
+                f"logits have the shape {right.shape} where the checkpoint gives {left.shape}, or "
+                "are not finite; try another --opset or precision"
+            )
+        scores = [label_scores(rows, config.problem_type) for rows in (left, right)]
+        if config.task == "token-classification":
+            left, right = left[encoding.content], right[encoding.content]
+            scores = [rows[encoding.content] for rows in scores]
+            equal += int((left.argmax(axis=-1) == right.argmax(axis=-1)).sum())
+            compared += len(encoding.content)
+        else:
+            equal += choose(config, left) == choose(config, right)
+            compared += 1
+        if scores[0].size:
+            difference = max(difference, float(np.abs(scores[0] - scores[1]).max()))
+    return Agreement(equal, compared, difference)

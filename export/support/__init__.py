@@ -1,1 +1,0 @@
-"""Which encoder families can be exported: tiny random checkpoints of each, exported, compared."""
