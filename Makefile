@@ -59,11 +59,12 @@ test-fast: $(INSTALLED) ## Run the tests that need no demo model
 test-slow: $(INSTALLED) $(BUNDLES) $(BUNDLES_ZH) ## Run the tests on the demo models, which it makes first
 	$(BIN)/python -m pytest -m slow
 
-check: $(INSTALLED) ## Lint, formatting, types and import rules
+check: $(INSTALLED) ## Lint, formatting, types, import rules and the size of folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_house.py
 
 format: $(INSTALLED) ## Put the code into the one format
 	$(BIN)/ruff format .

@@ -138,7 +138,7 @@ class Metrics:
     def _observe_cache(self, registry: CollectorRegistry) -> None:
         self.cache_lookups = Counter(
             "classmark_cache_lookups",
-            "Inputs looked up in the result cache, by outcome: hit, miss.",
+            "Inputs looked up in the answer cache, by outcome: hit, miss.",
             ["model", "outcome"],
             registry=registry,
         )
