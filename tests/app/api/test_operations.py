@@ -146,3 +146,15 @@ def test_draining_still_answers_and_asks_clients_to_leave(store: Path) -> None:
         started = time.monotonic()
         assert server.process.wait(30) == 0
         assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_version_that_was_replaced_is_freed_though_no_other_request_comes(
+    tiny_store: Path, store: Path, workers: int
+) -> None:
+    with serving(store, workers=workers, watch=False) as server, server.client() as client:
+        body = {"model": "mood", "inputs": ["a good film"] * 40}
+        assert client.post("/v1/classify", json=body).json()["version"] == 1
+        shutil.copytree(tiny_store / "mood" / "2", store / "mood" / "2")
+        assert client.post("/v1/models/mood/reload").json()["version"] == 2
+        server.wait_for_log(r"model closed model=mood version=1", seconds=10)
