@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 def command(names: Sequence[str], out: Path, cache: Path) -> None:
     """Make the named checkpoints in their order; raise TrainingError if one fails."""
     from demo.demo import make
-    from demo.demos import DEMOS
+    from demo.registry import DEMOS
 
     for name in names:
         make(DEMOS[name], out, cache)

@@ -1,11 +1,13 @@
-"""The readable report of a checkpoint, in Markdown."""
+"""Renders the report of a checkpoint as Markdown."""
 
 from collections.abc import Mapping, Sequence
 
-from training.output.scores import Scores
+from training.tasks.scores import Scores
 
 
-def render(title: str, scores: Scores, classes: Sequence[str], facts: Mapping[str, object]) -> str:
+def render_report(
+    title: str, scores: Scores, classes: Sequence[str], facts: Mapping[str, object]
+) -> str:
     """Return the report: metrics, a table by label, the confusion matrix and the facts."""
     parts = [f"# {title}", _metrics(scores), "## By label", _per_label(scores)]
     if scores.confusion is not None:

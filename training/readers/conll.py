@@ -1,6 +1,6 @@
 """Reader of CoNLL columns: one token a line, its tag in the last column, blank between sentences.
 
-Tags are BIO, or BIOES / BMES, which say the same and are turned into spans alike.
+Tags are BIO, BIOES or BMES; all become the same spans.
 """
 
 import unicodedata
@@ -29,7 +29,7 @@ class _Token:
 
 
 def read_conll(path: Path) -> Iterator[TaggedExample]:
-    """Read sentences; the text is the tokens with one space between them, none in Chinese."""
+    """Read sentences; tokens are joined by one space, Chinese ones by none."""
     tokens: list[_Token] = []
     columns = 0
     for number, line in enumerate(read_text(path).split("\n"), start=1):

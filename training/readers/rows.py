@@ -1,4 +1,4 @@
-"""Readers of labelled texts: CSV, TSV and JSON lines with text, label and perhaps text_pair."""
+"""Readers of labelled texts: CSV, TSV and JSON lines with text, label and optionally text_pair."""
 
 import csv
 import io
@@ -89,7 +89,7 @@ def _check_columns(names: list[str], path: Path, line: int) -> None:
             raise DataError(f"unknown column; {_EXPECTED}", file=path, line=line, column=name)
         if names.count(name) > 1:
             raise DataError(
-                f"the column stands {names.count(name)} times; keep one",
+                f"the column occurs {names.count(name)} times; keep one",
                 file=path,
                 line=line,
                 column=name,

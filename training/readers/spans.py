@@ -70,7 +70,7 @@ def _span(value: Any, text: str, path: Path, line: int) -> Span:
 
 
 def _offset_problem(start: Any, end: Any, text: str) -> str | None:
-    """Say what is wrong with two offsets, or nothing."""
+    """Return the fault of two offsets, None if they are right."""
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
         return (
             f"span {start!r} to {end!r} is out of the text; "

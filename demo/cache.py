@@ -1,4 +1,4 @@
-"""Folders of the demo cache: each is whole or absent, also where several demos are made at once."""
+"""Folders of the demo cache; each is whole or absent, even while several demos are made at once."""
 
 import fcntl
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """Return the folder; if it is not there, have it written beside its place and renamed."""
+    """Return the folder; if it is missing, write it under another name, then rename it."""
     if folder.is_dir():
         return folder
     with one_at_a_time(folder):
@@ -23,7 +23,7 @@ def make_once(folder: Path, write: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def one_at_a_time(place: Path) -> Iterator[None]:
-    """Let other processes that want to make the same thing wait until it is there."""
+    """Hold a lock, so that other processes wait to make the same thing."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.with_name(f"{place.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

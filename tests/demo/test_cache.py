@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from demo.folders import make_once
+from demo.cache import make_once
 
 
 def test_while_one_makes_a_folder_no_other_begins_it(tmp_path):

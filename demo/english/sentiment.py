@@ -1,4 +1,4 @@
-"""Sentiment: film review snippets, each rated by many people."""
+"""Sentiment: snippets of film reviews, each rated by many people."""
 
 import io
 import tarfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from demo.packages import SNIPPETS, fetch
 from training.readers.examples import Corpus, TextExample
 
-SURE = 0.5  # of a scale from -4 to 4: ratings nearer to zero have no clear sentiment
+SURE = 0.5  # on a scale from -4 to 4; ratings nearer to zero have no clear sentiment
 _DATA = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 _SNIPPETS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
 

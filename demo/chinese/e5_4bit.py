@@ -1,4 +1,4 @@
-"""A model file of format E5S1: sizes, and weights of which the matrices have 4 bits a number."""
+"""Reads a model file of format E5S1: sizes, and weights with matrices of 4 bits a number."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.errors import DemoError
+from demo.errors import DemoError
 
 Array = npt.NDArray[np.float32]
 
 MAGIC = b"E5S1"
 BLOCK = 32  # numbers that share one scale
-_BLOCK_BYTES = 2 + BLOCK // 2  # the scale in fp16, then two numbers a byte
+_BLOCK_BYTES = 2 + BLOCK // 2  # the scale in fp16, then two numbers in each byte
 _FLOAT32, _FOUR_BIT = 0, 1
 
 
@@ -42,7 +42,7 @@ class _Entry:
 
 
 class FourBitFile:
-    """An open file: nothing is unpacked before it is asked for.
+    """An open file; tensors are unpacked on demand.
 
     Raises:
         DemoError: the file is of another format, or ends too early.
@@ -63,7 +63,7 @@ class FourBitFile:
             )
 
     def tensor(self, name: str, *shape: int) -> Array:
-        """Return a tensor as float32; raise DemoError if there is none of this shape."""
+        """Return a tensor as float32; raise DemoError if none has this shape."""
         return self._unpack(name, shape, slice(None)).reshape(shape)
 
     def rows(self, name: str, wanted: Sequence[int], *shape: int) -> Array:
@@ -87,7 +87,7 @@ class FourBitFile:
 
 
 def _from_blocks(blocks: npt.NDArray[np.uint8]) -> Array:
-    """Return the numbers of each block: the low halves of its bytes first, then the high ones."""
+    """Return the numbers of each block: the low halves of its bytes, then the high ones."""
     scales = blocks[:, :2].copy().view(np.float16).astype(np.float32)
     halves = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1)
     numbers: Array = (halves.astype(np.float32) - 8) * scales

@@ -1,4 +1,4 @@
-"""The pieces of a Unigram tokenizer: which of them texts need, and a tokenizer of these alone."""
+"""Reduces a Unigram tokenizer to the pieces that texts need."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from training.errors import DemoError
+from demo.errors import DemoError
 from training.readers.examples import TaggedExample
 
 Document = dict[str, Any]  # what tokenizer.json holds
@@ -19,7 +19,7 @@ _CHUNK = 1000  # texts encoded at once: their encodings take more memory than th
 
 
 def seen(document: Document, texts: Iterable[str]) -> set[int]:
-    """Return the ids of the pieces that the texts consist of."""
+    """Return the ids of the pieces in the texts."""
     tokenizer = Tokenizer.from_str(json.dumps(document))
     remaining, ids = iter(set(texts)), set[int]()
     while chunk := list(islice(remaining, _CHUNK)):
@@ -29,10 +29,10 @@ def seen(document: Document, texts: Iterable[str]) -> set[int]:
 
 
 def keep(document: Document, needed: Collection[int]) -> list[int]:
-    """Return the needed ids with all special and single-character ones, ascending.
+    """Return the needed ids and those of all special and single-character pieces, ascending.
 
-    A text whose pieces are all kept is divided as before, because the best division is still
-    there. Any other has its characters: its words become shorter pieces, not unknown ones.
+    A text whose pieces are all kept is divided as before, because the best division still exists.
+    In any other text, words become shorter pieces but not unknown ones.
     """
     special = {token["id"] for token in document["added_tokens"]}
     single = {
@@ -44,7 +44,7 @@ def keep(document: Document, needed: Collection[int]) -> list[int]:
 
 
 def prune(document: Document, kept: Sequence[int]) -> Document:
-    """Return the tokenizer with these pieces alone; the new id of each is its place in `kept`."""
+    """Return the tokenizer with only these pieces; the new id of each is its index in `kept`."""
     new = {old: number for number, old in enumerate(kept)}
     pruned = copy.deepcopy(document)
     vocabulary = _vocabulary(document)
@@ -58,10 +58,10 @@ def prune(document: Document, kept: Sequence[int]) -> Document:
 
 
 def cut_at_borders(document: Document, examples: Sequence[TaggedExample]) -> Document:
-    """Return the tokenizer without the pieces that reach over the end of an entity somewhere.
+    """Return the tokenizer without the pieces that cross the border of an entity in an example.
 
-    Where `in Beijing` is one piece, no tag can say where the city begins. Such pieces keep their
-    ids, so that the weights stay as they are, but become too unlikely to be chosen.
+    If `in Beijing` is one piece, no tag can say where the city begins. Such pieces keep their ids,
+    so that the weights stay valid, but become too unlikely to be chosen.
     """
     cut = document
     while across := _crossing(cut, examples):

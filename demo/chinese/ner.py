@@ -1,4 +1,4 @@
-"""Chinese named entities: news sentences of which people labelled every character (MSRA)."""
+"""Chinese named entities: news sentences with a human label for every character (MSRA)."""
 
 import logging
 import random
@@ -12,17 +12,17 @@ from training.readers.lines import read_text
 
 logger = logging.getLogger(__name__)
 
-# The corpus has its own division; the scores others publish are on its test part too.
+# The corpus has its own division; published scores are on its test part too.
 PARTS = {"train": "msra_train.txt", "test": "msra_test.txt"}
 LABELS = frozenset({"PER", "LOC", "ORG"})
-# Which tags may follow one: B begins an entity, M is inside, E ends it, S is one by itself.
+# The tags that may follow each: B begins an entity, M is inside, E ends it, S is a whole one.
 _FOLLOWERS = {"O": "OBS", "B": "ME", "M": "ME", "E": "OBS", "S": "OBS"}
 
 Sentence = list[tuple[str, str]]  # characters, each with its tag
 
 
 def load(cache: Path, part: str, sentences: int, seed: int, *, named: bool = False) -> Corpus:
-    """Return that many sentences of a part; the seed fixes the draw.
+    """Return a number of sentences of a part; the seed fixes the draw.
 
     Args:
         named: draw only from the sentences that have an entity: they teach more in less time.
@@ -46,7 +46,7 @@ def corpus_file(cache: Path, part: str) -> Path:
 
 
 def read_blocks(path: Path) -> list[str]:
-    """Return the sentences as they stand in the file: a character and its tag a line."""
+    """Return the sentences as in the file: one character and its tag on each line."""
     blocks = read_text(path).replace("\r\n", "\n").split("\n\n")
     return [block.strip("\n") for block in blocks if block.strip()]
 
@@ -62,13 +62,13 @@ def names_something(block: str) -> bool:
 
 
 def draw(blocks: Iterable[str], sentences: int, seed: int) -> list[str]:
-    """Draw sentences of different texts."""
+    """Draw sentences with different texts."""
     unique = list({text_of(block): block for block in blocks}.values())
     return random.Random(seed).sample(unique, min(sentences, len(unique)))
 
 
 def rows(block: str, path: Path) -> Sentence:
-    """Return characters and tags; raise DataError for a line or tag of another form."""
+    """Return characters and tags; raise DataError for another form of line or tag."""
     pairs = []
     for line in block.split("\n"):
         character, _, tag = line.partition(" ")
@@ -82,8 +82,7 @@ def rows(block: str, path: Path) -> Sentence:
 def convert(sentences: Iterable[Sentence]) -> Iterator[TaggedExample]:
     """Turn tags into spans; an entity whose tags are inconsistent is kept, and counted.
 
-    One that begins with M or E begins there; one that is not ended ends where the next one
-    begins, or nothing.
+    An entity may begin with M or E. One without an end ends before the next entity or before O.
     """
     mended = 0
     for sentence in sentences:

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.fourbit import Array, FourBitFile
+from demo.chinese.e5_4bit import Array, FourBitFile
+from demo.chinese.pieces import Document, cut_at_borders, keep, prune, seen
 from demo.packages import E5_TOKENIZER, E5_WEIGHTS
-from demo.pieces import Document, cut_at_borders, keep, prune, seen
 from training.readers.examples import TaggedExample
 
 logger = logging.getLogger(__name__)
 
-LAYERS = 6  # of twelve: half the cost of a text, in training and in service
-# What leaves a layer is about 0.14 a number; a new head learns many times faster on numbers of
-# usual size.
+LAYERS = 6  # of twelve: half the cost of a text in training and in serving
+# A layer's outputs are about 0.14 each; a new head learns many times faster on numbers of usual
+# size.
 GAIN = 5.0
 ORIGIN = (
     f"multilingual-e5-small, first {LAYERS} layers, rebuilt from a 4-bit copy "
@@ -47,7 +47,7 @@ _NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 
 def rebuild(weights: Path, tokenizer: Document, texts: Iterable[str], out: Path) -> None:
-    """Write the encoder with the pieces of these texts as a Hugging Face model folder.
+    """Write the encoder, cut to the pieces of these texts, as a Hugging Face model folder.
 
     Raises:
         DemoError: the weights are of another format or damaged.
@@ -58,11 +58,11 @@ def rebuild(weights: Path, tokenizer: Document, texts: Iterable[str], out: Path)
     logger.info("rebuilt a %d-layer encoder of %d pieces", LAYERS, len(kept))
 
 
-def read_texts_whole(base: Path, out: Path) -> None:
-    """Write a copy whose last layer looks at all tokens alike until training changes that.
+def attend_to_all_tokens(base: Path, out: Path) -> None:
+    """Write a copy whose last layer attends to all tokens equally until training changes that.
 
-    The encoder was made for the mean over all tokens, and its first one, which the head of a text
-    classifier reads, is nearly the same for every text. This way it begins with that mean.
+    The encoder was trained for the mean over all tokens. Its first token, which the head of a text
+    classifier reads, is nearly the same for every text. In the copy it begins with that mean.
     """
     from transformers import BertModel
 
@@ -74,15 +74,15 @@ def read_texts_whole(base: Path, out: Path) -> None:
     model.save_pretrained(out)
 
 
-def read_entities(base: Path, examples: Sequence[TaggedExample], out: Path) -> None:
-    """Write a copy whose tokenizer has no piece that reaches over the end of an entity."""
+def split_at_entities(base: Path, examples: Sequence[TaggedExample], out: Path) -> None:
+    """Write a copy whose tokenizer has no piece that crosses the border of an entity."""
     shutil.copytree(base, out, dirs_exist_ok=True)
     document = json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))
     write_tokenizer(cut_at_borders(document, examples), out)
 
 
 def write_model(file: FourBitFile, kept: list[int], out: Path) -> None:
-    """Write the first layers as a BertModel that has embeddings for the kept ids alone."""
+    """Write the first layers as a BertModel with embeddings for the kept ids only."""
     import torch
     from transformers import BertConfig, BertModel
 
@@ -108,7 +108,7 @@ def write_model(file: FourBitFile, kept: list[int], out: Path) -> None:
 
 
 def write_tokenizer(document: Document, out: Path) -> None:
-    """Write a tokenizer that gives a BERT without type ids what it wants."""
+    """Write a tokenizer for a BERT without type ids."""
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
@@ -120,7 +120,7 @@ def write_tokenizer(document: Document, out: Path) -> None:
 
 
 def _weights(file: FourBitFile, kept: list[int], layers: int) -> Iterator[tuple[str, Array]]:
-    """Yield the weights by their names in BertModel."""
+    """Yield the weights with their names in BertModel."""
     hidden, wide = file.sizes.hidden, file.sizes.intermediate
     part = "embeddings"
     words = file.rows("emb.word", kept, file.sizes.vocabulary, hidden)

