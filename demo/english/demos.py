@@ -7,7 +7,7 @@ from pathlib import Path
 from demo.demo import QUICK, Demo, Encoder, Facts
 from demo.english import ner, news, sentiment, silver, topic
 from demo.errors import DemoError
-from demo.packages import BBC_NEWS, ENCODER, SNIPPETS, TEACHER, TWEETS, encoder
+from demo.packages import BBC_NEWS, ENCODER, SNIPPETS, TEACHER, TWEETS, minilm_encoder
 from training.run import Run, train
 from training.split import Split, drop_shared
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 SILVER_SENTENCES = 1500
 SILVER_EPOCHS = 1
 
-MINILM = Encoder(encoder, ENCODER.pin)
+MINILM = Encoder(minilm_encoder, ENCODER.pin)
 
 
 def study_news(demo: Demo, base: Path, split: Split, cache: Path) -> tuple[Path, Facts]:

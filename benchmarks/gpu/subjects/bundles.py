@@ -1,10 +1,11 @@
-"""Bundles of random networks, without export's gates: only their speed is to be known.
+"""Bundles of random networks, made without export's gates, because only their speed matters.
 
-What a graph answers is compared by the stage `parity`; the golden cases are the checkpoint's own,
-so a service that loads a bundle still refuses a graph that answers wrongly.
+The stage `parity` compares answers. The golden cases hold the checkpoint's own logits, so that the
+service still refuses a graph that answers wrongly.
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 from app.bundle import (
     MANIFEST,
     TOKENIZER,
+    Bundle,
     GoldenCase,
     GraphFile,
     GraphKind,
@@ -23,9 +25,9 @@ from app.bundle import (
     TokenizerFile,
     open_bundle,
 )
-from benchmarks.gpu.graphs import make_padded
-from benchmarks.gpu.models import Network, open_checkpoint
-from benchmarks.gpu.runners import Subject
+from benchmarks.errors import Unavailable
+from benchmarks.gpu.subjects.graphs import make_padded
+from benchmarks.gpu.subjects.networks import Network, open_checkpoint
 from export.checkpoint.load import Checkpoint
 from export.errors import PackingRefused
 from export.graphs.convert import Graph
@@ -34,26 +36,52 @@ from export.reference.sample_texts import SENTENCES
 
 PACKED_NAME = "model.packed.onnx"
 GOLDEN = 4
-# What fp16 may differ by before the service, which adds its own slack, refuses the graph.
+# The greatest difference of fp16; the service adds its own slack before it refuses the graph.
 GOLDEN_DIFFERENCE = 0.02
 
 
-def open_subject(network: Network, build: Path, device: str) -> Subject:
-    """Return the network's checkpoint and bundle, made under `build` where they are not there."""
+@dataclass(frozen=True, slots=True)
+class LoadedNetwork:
+    """A network with its checkpoint and bundle, for one device.
+
+    Attributes:
+        device: `cuda` or `cpu`.
+    """
+
+    network: Network
+    checkpoint: Checkpoint
+    bundle: Bundle
+    device: str
+
+    def graph(self, name: str) -> Path:
+        """Return a graph's file; raise Unavailable if the bundle has none."""
+        path = self.bundle.path / f"model.{name}.onnx"
+        if not path.exists():
+            raise Unavailable(f"the bundle has no {name} graph")
+        return path
+
+    def need_cuda(self) -> None:
+        """Raise Unavailable on another device."""
+        if self.device != "cuda":
+            raise Unavailable("needs CUDA")
+
+
+def open_network(network: Network, build: Path, device: str) -> LoadedNetwork:
+    """Return the network's checkpoint and bundle; make them under `build` if they are missing."""
     checkpoint = open_checkpoint(network, build)
     folder = build / "stores" / network.name / network.name / "1"
     if not (folder / MANIFEST).exists():
         write_bundle(checkpoint, network.name, folder)
-    return Subject(network, checkpoint, open_bundle(folder), device)
+    return LoadedNetwork(network, checkpoint, open_bundle(folder), device)
 
 
 def write_bundle(checkpoint: Checkpoint, name: str, folder: Path) -> None:
-    """Write the padded fp32 and fp16 graphs, the packed one where it can be made, and the rest."""
+    """Write the padded fp32 and fp16 graphs, the packed one if it can be made, and the rest."""
     folder.mkdir(parents=True, exist_ok=True)
     fp32, fp16 = make_padded(checkpoint, folder)
-    padded = {one.precision: _describe(one, "padded") for one in (fp32, fp16)}
+    padded = {one.precision: _graph_file(one, "padded") for one in (fp32, fp16)}
     try:
-        packed = _describe(build_packed(checkpoint, folder / PACKED_NAME), "packed")
+        packed = _graph_file(build_packed(checkpoint, folder / PACKED_NAME), "packed")
     except PackingRefused:
         packed = None
     tokenizer = folder / TOKENIZER
@@ -85,7 +113,7 @@ def write_bundle(checkpoint: Checkpoint, name: str, folder: Path) -> None:
     (folder / MANIFEST).write_text(manifest.model_dump_json())
 
 
-def answer(checkpoint: Checkpoint, text: str) -> np.ndarray:
+def answer_in_torch(checkpoint: Checkpoint, text: str) -> np.ndarray:
     """Return the checkpoint's own fp32 logits: [labels], or [tokens, labels] of a tagger."""
     encoded = checkpoint.tokenizer(
         text, truncation=True, max_length=checkpoint.max_length, return_tensors="pt"
@@ -101,18 +129,18 @@ def answer(checkpoint: Checkpoint, text: str) -> np.ndarray:
 
 
 def _golden(checkpoint: Checkpoint, text: str) -> GoldenCase:
-    logits = answer(checkpoint, text)
+    logits = answer_in_torch(checkpoint, text)
     rows = [tuple(map(float, row)) for row in logits.reshape(-1, logits.shape[-1])]
     return GoldenCase(text=text, logits=rows[0] if logits.ndim == 1 else tuple(rows))
 
 
 def _hash(path: Path) -> str:
-    # Not export.bundle.package's, which brings scikit-learn and scipy with it.
+    # Not export.bundle.package's hash, whose module imports scikit-learn and scipy.
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _describe(graph: Graph, kind: GraphKind) -> GraphFile:
+def _graph_file(graph: Graph, kind: GraphKind) -> GraphFile:
     slack = 0.0 if graph.precision == "fp32" else GOLDEN_DIFFERENCE
     return GraphFile(
         file=graph.path.name,

@@ -1,4 +1,4 @@
-"""Stage `engine`: texts a second of every runner, in rounds, beside what the device could give."""
+"""Stage `engine`: texts/s of every runner, in rounds, beside the ceiling of the device."""
 
 import time
 from collections.abc import Callable
@@ -6,14 +6,16 @@ from functools import partial
 from statistics import median
 from typing import Any
 
+from benchmarks.errors import Unavailable
 from benchmarks.gpu.device import measure_ceiling
-from benchmarks.gpu.lineup import MAKERS, SERVICE, make_runner, settings_for
-from benchmarks.gpu.plan import Plan
-from benchmarks.gpu.progress import say
-from benchmarks.gpu.rounds import Prepared, prepare_best, run_rounds
-from benchmarks.gpu.runners import Runner, Subject, Unavailable
-from benchmarks.gpu.service_runner import ServiceRunner, load_servable, run_all
-from benchmarks.gpu.streams import Setting, Stream, make_batches, mixed, uniform
+from benchmarks.gpu.plan import GpuPlan
+from benchmarks.gpu.runners.base import Runner
+from benchmarks.gpu.runners.lineup import MAKERS, SERVICE, make_runner, settings_for
+from benchmarks.gpu.runners.service_runner import ServiceRunner, load_servable, run_all
+from benchmarks.gpu.stages.rounds import Prepared, prepare_best, run_rounds
+from benchmarks.gpu.subjects.bundles import LoadedNetwork
+from benchmarks.gpu.subjects.streams import Setting, Stream, make_batches, mixed, uniform
+from benchmarks.session import say
 
 ALONE_TOKENS = 32
 ALONE_RUNS = 200
@@ -21,39 +23,39 @@ SESSIONS = (1, 2)
 
 
 def measure_engine(
-    subject: Subject, plan: Plan, keep: Callable[[dict[str, Any]], None] = lambda _: None
+    loaded: LoadedNetwork, plan: GpuPlan, keep: Callable[[dict[str, Any]], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Return every stream's rounds, one text alone, and one session against two.
+    """Return the rounds of every stream, one text alone, and one session against two.
 
     Args:
-        keep: hears of what there is so far, after every stream.
+        keep: gets the results so far after every stream.
     """
     missing: dict[str, str] = {}
-    runners = _make_all(subject, missing)
+    runners = _make_all(loaded, missing)
     found: dict[str, Any] = {
-        "title": subject.network.title,
-        "recipe": {name: graph.recipe for name, graph in subject.bundle.manifest.graphs.items()},
+        "title": loaded.network.title,
+        "recipe": {name: graph.recipe for name, graph in loaded.bundle.manifest.graphs.items()},
         "missing": missing,
         "streams": {},
         "alone": {},
         "sessions": {},
     }
     for stream in (*map(uniform, plan.lengths), mixed(plan.texts)):
-        say(f"{subject.network.title}, {stream.name}")
-        found["streams"][stream.name] = _measure_stream(subject, plan, runners, stream)
+        say(f"{loaded.network.title}, {stream.name}")
+        found["streams"][stream.name] = _measure_stream(loaded, plan, runners, stream)
         keep(found)
-    found["alone"] = _measure_alone(subject, runners)
-    found["sessions"] = _measure_sessions(subject, plan, runners)
+    found["alone"] = _measure_alone(loaded, runners)
+    found["sessions"] = _measure_sessions(loaded, plan, runners)
     for runner in runners:
         runner.close()
     return found
 
 
-def _make_all(subject: Subject, missing: dict[str, str]) -> list[Runner]:
+def _make_all(loaded: LoadedNetwork, missing: dict[str, str]) -> list[Runner]:
     runners = []
     for name in MAKERS:
         try:
-            runners.append(make_runner(name, subject))
+            runners.append(make_runner(name, loaded))
         except Unavailable as exc:
             missing[name] = str(exc)
             say(f"  {name}: {exc}")
@@ -61,9 +63,9 @@ def _make_all(subject: Subject, missing: dict[str, str]) -> list[Runner]:
 
 
 def _measure_stream(
-    subject: Subject, plan: Plan, runners: list[Runner], stream: Stream
+    loaded: LoadedNetwork, plan: GpuPlan, runners: list[Runner], stream: Stream
 ) -> dict[str, Any]:
-    texts = stream.encode(subject.network)
+    texts = stream.encode(loaded.network)
     contenders: list[Prepared] = []
     failed: dict[str, str] = {}
     for runner in runners:
@@ -86,7 +88,7 @@ def _measure_stream(
     )
     return {
         "tokens": sum(stream.lengths) / len(stream.lengths),
-        "flops": stream.flops(subject.network),
+        "flops": stream.flops(loaded.network),
         "ceilings": ceilings,
         "failed": failed,
         "runners": {
@@ -100,14 +102,14 @@ def _measure_stream(
     }
 
 
-def _measure_alone(subject: Subject, runners: list[Runner]) -> dict[str, float]:
-    """Return the median seconds of one text of 32 tokens, each run waited for, in turns."""
-    (text,) = uniform(ALONE_TOKENS, 1).encode(subject.network)
+def _measure_alone(loaded: LoadedNetwork, runners: list[Runner]) -> dict[str, float]:
+    """Return the median seconds of one text of 32 tokens; runners take turns, one run at a time."""
+    (text,) = uniform(ALONE_TOKENS, 1).encode(loaded.network)
     works = {}
     for runner in runners:
         try:
             works[runner.name] = runner, runner.prepare((text,))
-        except Exception as exc:  # the stream's table says what fails in general
+        except Exception as exc:  # the stream's table gives the reason
             say(f"  {runner.name} with one text: {exc}")
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(ALONE_RUNS):
@@ -120,17 +122,17 @@ def _measure_alone(subject: Subject, runners: list[Runner]) -> dict[str, float]:
 
 
 def _measure_sessions(
-    subject: Subject, plan: Plan, runners: list[Runner]
+    loaded: LoadedNetwork, plan: GpuPlan, runners: list[Runner]
 ) -> dict[str, list[float]]:
-    """Return the mixed stream's texts/s of each round with one loaded engine and with two."""
+    """Return texts/s on the mixed stream in each round, with one loaded engine and with two."""
     ours = next((one for one in runners if isinstance(one, ServiceRunner)), None)
     if ours is None:
         return {}
-    texts = mixed(plan.texts).encode(subject.network)
+    texts = mixed(plan.texts).encode(loaded.network)
     settings = settings_for(SERVICE, mixed(plan.texts), small=plan.device == "cpu")
     batches = make_batches(texts, Setting(settings[-1].budget // 2, True), ours.layout)
     try:
-        servables = [ours.servable, load_servable(subject)]
+        servables = [ours.servable, load_servable(loaded)]
     except Unavailable as exc:
         say(f"  a second session: {exc}")
         return {}

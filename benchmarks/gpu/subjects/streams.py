@@ -1,4 +1,4 @@
-"""What the engines are given: texts of random tokens, all of one length or mixed, in batches."""
+"""Streams of random tokens, of one length or mixed, and their division into batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from typing import Literal
 import numpy as np
 
 from app.engine.text.encoding import Encoding, blank, without_layout
-from benchmarks.gpu.models import Network
+from benchmarks.gpu.subjects.networks import Network
 from benchmarks.subjects.workload import SEED, draw_lengths
 
 Batch = tuple[Encoding, ...]
-# Packed: the tokens count. Padded: so many rows of the longest. Bucketed: of few fixed shapes.
+# Packed: no padding. Padded: rows of the longest length. Bucketed: rows of a few fixed lengths.
 Layout = Literal["packed", "padded", "bucketed"]
 BUCKETS = (32, 64, 128, 192, 256, 384, 512)
 MIXED_TEXTS = 2048
-# So many texts may lie in a busy server's queue: within them batches are made of like lengths.
+# The texts in the queue of a busy server; batches of like lengths are made among them.
 WINDOW = 512
 LOWEST_ID = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Texts by their lengths in tokens.
+    """The texts of a stream, by their lengths in tokens.
 
     Attributes:
-        name: `mixed`, or the length that all have.
+        name: `mixed`, or the common length.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Stream:
         return len(set(self.lengths)) == 1
 
     def flops(self, network: Network) -> float:
-        """Return the operations of one text on average, those of real tokens only."""
+        """Return the mean operations of a text, on real tokens only."""
         return sum(map(network.flops, self.lengths)) / len(self.lengths)
 
     def encode(self, network: Network) -> Batch:
-        """Return the texts, of random tokens; always the same ones."""
+        """Return the texts as random tokens, always the same."""
         random = np.random.default_rng(SEED)
         ids = [random.integers(LOWEST_ID, network.vocabulary, n) for n in self.lengths]
         return tuple(without_layout(one, np.zeros_like(one)) for one in ids)
@@ -48,11 +48,11 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a stream becomes batches.
+    """The rule by which a stream becomes batches.
 
     Attributes:
-        budget: tokens of a batch, of padded layouts the padding's too.
-        ordered: whether texts of like lengths are put together first.
+        budget: tokens of a batch, including padding.
+        ordered: whether texts are first sorted by length.
     """
 
     budget: int
@@ -71,9 +71,9 @@ def mixed(texts: int = MIXED_TEXTS) -> Stream:
 
 
 def make_batches(texts: Sequence[Encoding], setting: Setting, layout: Layout) -> list[Batch]:
-    """Return the texts in batches within the budget, one text at least in each.
+    """Return batches within the budget, each with at least one text.
 
-    Where all have one length, all batches are alike, and it is one of them.
+    If all texts have one length, all batches are alike, and only one is returned.
     """
     if len({text.tokens for text in texts}) == 1:
         return [tuple(texts[: max(1, setting.budget // padded_length(texts[:1], layout))])]
@@ -84,7 +84,7 @@ def make_batches(texts: Sequence[Encoding], setting: Setting, layout: Layout) ->
     batches = list(_fill(ordered, setting.budget, layout))
     if layout != "bucketed":
         return batches
-    # A fixed shape has rows for the whole budget: those without a text are filled.
+    # A fixed shape has rows for the whole budget; blank texts fill the rest.
     return [
         (*batch, *[blank(1, 0)] * (setting.budget // padded_length(batch, layout) - len(batch)))
         for batch in batches
@@ -92,7 +92,7 @@ def make_batches(texts: Sequence[Encoding], setting: Setting, layout: Layout) ->
 
 
 def padded_length(batch: Sequence[Encoding], layout: Layout) -> int:
-    """Return the tokens a row of the batch has in a layout with rows."""
+    """Return the tokens of each row of the batch, in a layout with rows."""
     longest = max(text.tokens for text in batch)
     if layout != "bucketed":
         return longest

@@ -1,4 +1,4 @@
-"""What a process and its descendants use, read from /proc."""
+"""CPU time and memory of a process and its descendants, read from /proc."""
 
 import os
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Of a process and all its descendants.
+    """The use of a process and all its descendants.
 
     Attributes:
-        peak_bytes: sum of each one's peak resident set; pages they share count more than once.
+        peak_bytes: sum of the peak resident sets; shared pages count more than once.
     """
 
     cpu_seconds: float
@@ -21,7 +21,7 @@ class Usage:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the process and everything below it, parents first."""
+    """Return the process and its descendants, parents first."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and (fields := _stat(int(folder.name))):
@@ -33,7 +33,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def usage(pid: int) -> Usage:
-    """Return what the process tree has used so far; the dead count nothing."""
+    """Return the use of a process tree so far, without processes that have ended."""
     ticks = peak = 0
     tree = descendants(pid)
     for one in tree:

@@ -1,8 +1,8 @@
-"""A checkpoint as padded ONNX graphs, the way ONNX Runtime's optimizer makes them.
+"""Makes padded ONNX graphs of a checkpoint with ONNX Runtime's optimizer.
 
-By torch's own tracing exporter and not by optimum, which the service's export uses: a machine with
-a GPU need not have it. The recipe says what was fused; with transformers 4 that leaves out
-DistilBERT's attention, with transformers 5 nothing.
+The service's export uses optimum, which a GPU machine may lack; this module uses torch's tracing
+exporter. The recipe lists the fusions: with transformers 4 all but DistilBERT's attention is fused,
+with transformers 5 everything.
 """
 
 import warnings
@@ -21,7 +21,7 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class _Exported(nn.Module):
-    """The classifier with the inputs of a padded graph: int64 [batch, tokens] each."""
+    """The classifier with the inputs of a padded graph, each int64 [batch, tokens]."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Exported(nn.Module):
 
 
 def make_padded(checkpoint: Checkpoint, folder: Path) -> tuple[Graph, Graph]:
-    """Write the fused fp32 graph and the fp16 one made of it into a folder.
+    """Write the fused fp32 graph and its fp16 version into a folder.
 
     Raises:
         BenchmarkError: the exporter or the optimizer fails.
@@ -48,7 +48,7 @@ def make_padded(checkpoint: Checkpoint, folder: Path) -> tuple[Graph, Graph]:
         _export(checkpoint, plain)
         fp32 = fuse_graph(checkpoint, plain, folder / "model.fp32.onnx")
         fp16 = halve_graph(fp32, folder / "model.fp16.onnx")
-    except Exception as exc:  # torch, transformers and the optimizer raise what they like
+    except Exception as exc:  # torch, transformers and the optimizer raise anything
         raise BenchmarkError(f"no padded graph of {checkpoint.path.name}: {exc}") from exc
     finally:
         plain.unlink(missing_ok=True)
@@ -56,7 +56,7 @@ def make_padded(checkpoint: Checkpoint, folder: Path) -> tuple[Graph, Graph]:
 
 
 def _export(checkpoint: Checkpoint, path: Path) -> None:
-    # Eager attention, whose nodes the fusions know; loaded so, for not every model can change it.
+    # Eager attention, whose nodes the fusions know. Some models can only set it as they load.
     model = LOADERS[checkpoint.config.task].from_pretrained(
         checkpoint.path, attn_implementation="eager", dtype=torch.float32, local_files_only=True
     )
@@ -65,7 +65,7 @@ def _export(checkpoint: Checkpoint, path: Path) -> None:
     inputs = INPUTS if exported.typed else INPUTS[:2]
     axes = {name: {0: "batch", 1: "tokens"} for name in inputs} | {"logits": {0: "batch"}}
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # the tracing exporter is the old one, and says so
+        warnings.simplefilter("ignore")  # the tracing exporter warns that it is old
         torch.onnx.export(
             exported,
             (example, example, torch.zeros_like(example)),

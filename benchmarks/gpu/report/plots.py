@@ -1,16 +1,16 @@
-"""The results as pictures."""
+"""Draws the results as PNG."""
 
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.gpu.targets import by_setting
+from benchmarks.gpu.report.targets import by_setting
 from benchmarks.report.plots import OURS, THEIRS, pyplot
 from benchmarks.report.statistics import spread
 
 
 def draw_all(results: dict[str, Any], out: Path) -> list[Path]:
-    """Draw what there is; return the files, none where matplotlib is not installed."""
+    """Draw all results; return the files, or none if matplotlib is not installed."""
     try:
         plt = pyplot("agg")
     except ImportError:
@@ -24,7 +24,7 @@ def draw_all(results: dict[str, Any], out: Path) -> list[Path]:
 
 
 def _draw_engine(plt: Any, found: dict[str, Any], path: Path) -> Path:
-    """Draw each runner's share of the ceiling, with its spread, a panel a stream."""
+    """Draw each runner's share of the ceiling with its spread, one panel for each stream."""
     streams = found["streams"]
     figure, panels = plt.subplots(
         1, len(streams), figsize=(2 + 3.2 * len(streams), 3.5), sharey=True, squeeze=False,
@@ -48,7 +48,7 @@ def _draw_engine(plt: Any, found: dict[str, Any], path: Path) -> Path:
 
 
 def _draw_http(plt: Any, found: dict[str, Any], path: Path) -> Path:
-    """Draw the texts a second over the front ends, a line for each size of request."""
+    """Draw texts/s over front ends, one line for each size of request."""
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
     for each in dict.fromkeys(row["texts_each"] for row in found["rows"]):
         rows = by_setting(found, each)

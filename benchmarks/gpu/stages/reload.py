@@ -1,4 +1,4 @@
-"""New versions under load: no request may fail, and the old version's memory must come back."""
+"""New versions under load: no request may fail, and memory must return to its level."""
 
 import dataclasses
 import json
@@ -13,65 +13,64 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from app.bundle import open_bundle
-from benchmarks.closed_loop import Seen
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.device import memory_taken
-from benchmarks.gpu.load import PATH
-from benchmarks.gpu.plan import Plan
-from benchmarks.gpu.progress import say
-from benchmarks.gpu.runners import Subject
-from benchmarks.load.generator import load_closed
+from benchmarks.gpu.plan import GpuPlan
+from benchmarks.gpu.subjects.bundles import LoadedNetwork
+from benchmarks.load.wrk import ClosedLoopResult, closed_loop
+from benchmarks.servers.contenders import CLASSMARK
 from benchmarks.servers.servers import Server
+from benchmarks.session import say
 
 VERSIONS = (2, 3)
 RELOAD_SECONDS = 120.0
 SETTLE_SECONDS = 30.0
-# What the level may rise by: allocators keep some blocks.
+# The level may rise by this much, because allocators keep some blocks.
 SLACK_BYTES = 256 * 2**20
 CONNECTIONS = 32
 TEXTS_EACH = 8
 
 
 def measure_reload(
-    subject: Subject,
-    plan: Plan,
-    run: Callable[[Subject], AbstractContextManager[Server]],
+    loaded: LoadedNetwork,
+    plan: GpuPlan,
+    run: Callable[[LoadedNetwork], AbstractContextManager[Server]],
     texts: Sequence[str],
 ) -> dict[str, Any]:
-    """Swap in two further versions of a copied bundle while the service is loaded.
+    """Add two further versions of a copied bundle while the service is under load.
 
     Args:
-        run: starts the service with a subject's store.
+        run: starts the service with the store of a network.
 
     Returns:
-        Requests, failed and refused ones, and the device's memory before, at most and after.
+        Numbers of requests and failures, and the device memory before, at most and after.
     """
     with TemporaryDirectory(dir=plan.build) as folder:
-        first = Path(folder) / subject.network.name / "1"
-        shutil.copytree(subject.bundle.path, first)
-        copied = dataclasses.replace(subject, bundle=open_bundle(first))
+        first = Path(folder) / loaded.network.name / "1"
+        shutil.copytree(loaded.bundle.path, first)
+        copied = dataclasses.replace(loaded, bundle=open_bundle(first))
         with run(copied) as server:
             return _swap_under_load(server, plan, first, texts)
 
 
 def _swap_under_load(
-    server: Server, plan: Plan, first: Path, texts: Sequence[str]
+    server: Server, plan: GpuPlan, first: Path, texts: Sequence[str]
 ) -> dict[str, Any]:
     bodies = [
         server.body(*texts[at : at + TEXTS_EACH])
         for at in range(0, len(texts) - TEXTS_EACH + 1, TEXTS_EACH)
     ]
-    load_closed(server.port, PATH, bodies, CONNECTIONS, 1.0, plan.processes)
+    closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, 1)
     before = memory_taken(plan.device)
-    with _Watch(plan.device) as watch:
-        load = _Load(server, plan, bodies)
+    with _MemoryWatch(plan.device) as watch:
+        load = _BackgroundLoad(server, plan, bodies)
         seconds = [_swap(server, first, version) for version in VERSIONS]
         seen = load.wait()
     after = _settled_memory(plan.device, before)
     found = {
         "versions": len(VERSIONS),
         "seconds": seconds,
-        "requests": len(seen.latencies) + seen.refused + seen.failed,
+        "requests": seen.requests + seen.failed,
         "failed": seen.failed + seen.refused,
         "swapped_in_time": load.ended_after_swaps,
         "memory_before": before,
@@ -84,7 +83,7 @@ def _swap_under_load(
 
 
 def _swap(server: Server, first: Path, version: int) -> float:
-    """Put a further version into the store and have it loaded; return the seconds that took."""
+    """Put a version into the store; return the seconds until it serves."""
     target = first.with_name(str(version))
     staged = first.with_name(f".{version}")
     shutil.copytree(first, staged)
@@ -101,7 +100,7 @@ def _swap(server: Server, first: Path, version: int) -> float:
 
 
 def _served_version(server: Server, name: str) -> int:
-    url = f"http://127.0.0.1:{server.port}{PATH}"
+    url = f"http://127.0.0.1:{server.port}{CLASSMARK.path}"
     body = json.dumps({"model": name, "inputs": "ok"}).encode()
     request = Request(url, body, {"Content-Type": "application/json"})
     with build_opener(ProxyHandler({})).open(request, timeout=30) as response:
@@ -109,7 +108,7 @@ def _served_version(server: Server, name: str) -> int:
 
 
 def _settled_memory(device: str, before: int | None) -> int | None:
-    """Wait until the level is back, or for so long; return the level then."""
+    """Wait until the level is back, at most SETTLE_SECONDS; return the level."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while (taken := memory_taken(device)) is not None and before is not None:
         if taken <= before + SLACK_BYTES or time.monotonic() > deadline:
@@ -118,32 +117,37 @@ def _settled_memory(device: str, before: int | None) -> int | None:
     return taken
 
 
-class _Load:
-    """A closed loop in the background, from before the first swap."""
+class _BackgroundLoad:
+    """A closed loop in the background that starts before the first swap."""
 
-    def __init__(self, server: Server, plan: Plan, bodies: Sequence[bytes]) -> None:
-        self._seen = Seen()
+    def __init__(self, server: Server, plan: GpuPlan, bodies: Sequence[bytes]) -> None:
+        self._seen: list[ClosedLoopResult] = []
         self._ended = threading.Event()
         self.ended_after_swaps = False
 
         def run() -> None:
-            self._seen = load_closed(
-                server.port, PATH, bodies, CONNECTIONS, plan.reload_seconds, plan.processes
-            )
-            self._ended.set()
+            try:
+                seconds = round(plan.reload_seconds)
+                self._seen.append(
+                    closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, seconds)
+                )
+            finally:
+                self._ended.set()
 
         self._thread = threading.Thread(target=run)
         self._thread.start()
 
-    def wait(self) -> Seen:
-        """Return what it saw; note whether all swaps came before its end."""
+    def wait(self) -> ClosedLoopResult:
+        """Return its result; note whether all swaps came before its end."""
         self.ended_after_swaps = not self._ended.is_set()
         self._thread.join()
-        return self._seen
+        if not self._seen:
+            raise BenchmarkError("wrk ended early under reload; see the traceback above")
+        return self._seen[0]
 
 
-class _Watch:
-    """Samples the device's memory and keeps the most it saw."""
+class _MemoryWatch:
+    """Samples the device memory and keeps the maximum."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -151,7 +155,7 @@ class _Watch:
         self.most = memory_taken(device)
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> "_MemoryWatch":
         self._thread.start()
         return self
 

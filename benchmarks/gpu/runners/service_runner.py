@@ -1,4 +1,4 @@
-"""Classmark's own engine, as the service runs it: encodings on the host to logits on the host."""
+"""Classmark's own engine as the service runs it: from encodings to logits, both on the host."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,18 +9,19 @@ from app.engine.answers.decoding import Logits
 from app.engine.backends.selection import select_backends
 from app.engine.models.servable import Servable
 from app.errors import BundleError
-from benchmarks.gpu.runners import Subject, Unavailable
-from benchmarks.gpu.streams import Batch, Layout
+from benchmarks.errors import Unavailable
+from benchmarks.gpu.subjects.bundles import LoadedNetwork
+from benchmarks.gpu.subjects.streams import Batch, Layout
 
 
 class ServiceRunner:
-    """A servable; what it lays out and copies counts, which the other runners do beforehand."""
+    """A servable; its time includes layout and copies, which the other runners do before."""
 
     layout: Layout
 
-    def __init__(self, subject: Subject, name: str) -> None:
+    def __init__(self, loaded: LoadedNetwork, name: str) -> None:
         self.name = name
-        self.servable = load_servable(subject)
+        self.servable = load_servable(loaded)
         self.layout = self.servable.runs_on.kind
 
     def prepare(self, batch: Batch) -> "ServiceWork":
@@ -29,7 +30,7 @@ class ServiceRunner:
         return work
 
     def synchronize(self) -> None:
-        """Nothing: each run ended as it returned."""
+        """Do nothing, because each run waits for its end."""
 
     def close(self) -> None:
         del self.servable
@@ -37,7 +38,7 @@ class ServiceRunner:
 
 @dataclass(slots=True)
 class ServiceWork:
-    """Encodings as the service's queue holds them."""
+    """A batch of encodings, as in the service's queue."""
 
     servable: Servable
     batch: Batch
@@ -50,24 +51,24 @@ class ServiceWork:
         return self.logits
 
 
-def load_servable(subject: Subject) -> Servable:
-    """Load the bundle in the first mode that it has a graph for, as the service would.
+def load_servable(loaded: LoadedNetwork) -> Servable:
+    """Load the bundle in the first mode with a graph, as the service would.
 
     Raises:
-        Unavailable: the device has no backend here, or the graph does not load on it.
+        Unavailable: there is no backend for the device, or the graph does not load.
     """
-    device: Literal["cuda", "cpu"] = "cuda" if subject.device == "cuda" else "cpu"
+    device: Literal["cuda", "cpu"] = "cuda" if loaded.device == "cuda" else "cpu"
     try:
         (backend,) = select_backends("onnxruntime", device, None, 1)
-        return Servable.load(subject.bundle, backend)
+        return Servable.load(loaded.bundle, backend)
     except (ValueError, BundleError) as exc:
         raise Unavailable(str(exc)) from exc
 
 
 def run_all(servables: Sequence[Servable], batches: Sequence[Batch]) -> None:
-    """Run the batches once, each servable its share of them on two threads of its own.
+    """Run the batches once; each servable takes its share on two threads of its own.
 
-    Two, as in the service: while one batch runs the next is laid out.
+    As in the service, the second thread lays out a batch while another runs.
     """
     threads = [servable for servable in servables for _ in range(2)]
 

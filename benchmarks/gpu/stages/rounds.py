@@ -1,22 +1,24 @@
-"""Runners in turn, round after round: a device's clock drifts, and all should feel it alike."""
+"""Runs all runners in turn in every round, so that a drifting clock affects all alike."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.gpu.runners import Runner, Unavailable, Work
-from benchmarks.gpu.streams import Batch, Setting, make_batches
+from benchmarks.errors import Unavailable
+from benchmarks.gpu.runners.base import Runner, Work
+from benchmarks.gpu.subjects.streams import Batch, Setting, make_batches
+from benchmarks.plan import rotate
 
 Clock = Callable[[], float]
 
 
 @dataclass(slots=True)
 class Prepared:
-    """A runner with a stream's batches on the device.
+    """A runner with the batches of a stream on the device.
 
     Attributes:
         texts: real ones in a pass over the batches.
-        tried: texts/s of each setting that was tried once.
+        tried: texts/s of each setting, tried once.
         rates: texts/s of each round, with the best setting.
     """
 
@@ -28,7 +30,7 @@ class Prepared:
     rates: list[float] = field(default_factory=list)
 
     def measure(self, seconds: float, clock: Clock = time.perf_counter) -> float:
-        """Return the texts a second over whole passes, for so long at least."""
+        """Return the texts/s over whole passes, for at least these seconds."""
         passes = 0
         self.runner.synchronize()
         started = clock()
@@ -50,7 +52,7 @@ def prepare_best(
     """Try every setting once and keep the best.
 
     Raises:
-        Unavailable: no setting runs; with the reason of the last.
+        Unavailable: no setting runs; the message is the last one's reason.
     """
     best, tried, reason = None, dict[str, float](), "no setting was tried"
     uniform = len({text.tokens for text in texts}) == 1
@@ -80,18 +82,16 @@ def run_rounds(
     told: Callable[[int, Mapping[str, float]], None] = lambda _, __: None,
     clock: Clock = time.perf_counter,
 ) -> list[float]:
-    """Let all run in turn in each round; return each round's ceiling.
+    """Run all in turn in each round; return the ceiling of each round.
 
     Args:
-        ceiling: measures what the device gives at most, in operations/s.
-        told: hears of each round: its number from 0, and the texts/s by runner.
+        ceiling: measures the ceiling of the device, in operations/s.
+        told: gets the number of each round, from 0, and the texts/s by runner.
     """
     ceilings = []
     for number in range(rounds):
         ceilings.append(ceiling())
-        # Each round starts with another, so that none always follows the same one.
-        first = number % max(1, len(contenders))
-        for one in (*contenders[first:], *contenders[:first]):
+        for one in rotate(contenders, number):
             one.rates.append(one.measure(seconds, clock))
         told(number, {one.runner.name: one.rates[-1] for one in contenders})
     return ceilings

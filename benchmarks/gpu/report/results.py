@@ -1,28 +1,28 @@
-"""The files of a run, written after every part: what was measured survives what comes next."""
+"""The files of a run, written after every part, so that a later failure loses nothing."""
 
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.device import describe
-from benchmarks.gpu.plots import draw_all
-from benchmarks.gpu.progress import say
-from benchmarks.gpu.report import render
+from benchmarks.gpu.device import describe_device
+from benchmarks.gpu.report.plots import draw_all
+from benchmarks.gpu.report.report import render_gpu_results
+from benchmarks.session import say
 
 FILE = "results.json"
 
 
 class Results:
-    """What `out` holds, joined with what is measured now.
+    """The results in `out`, joined with those of this run.
 
-    Stages and networks of an earlier run on the same device are kept, so that a long benchmark may
-    be made by several short commands; those of another device are dropped.
+    Stages and networks of an earlier run on the same device are kept, so that several short
+    commands may make one long benchmark. Those of another device are dropped.
     """
 
     def __init__(self, out: Path, device: str) -> None:
         self._out = out
-        machine = describe(device)
+        machine = describe_device(device)
         earlier = read(out / FILE) if (out / FILE).exists() else {}
         if earlier.get("machine", {}).get("gpu") != machine.get("gpu"):
             earlier = {}
@@ -33,12 +33,12 @@ class Results:
         }
 
     def keep(self, stage: str, found: dict[str, Any], network: str | None = None) -> None:
-        """Put in a stage's results, or one network's of it, and write the files."""
+        """Add the results of a stage, or of one network in it, and write the files."""
         if network is None:
             self.found[stage] = found
         else:
             self.found.setdefault(stage, {})[network] = found
-        write(self.found, self._out)
+        write_gpu_results(self.found, self._out)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -47,15 +47,15 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-def write(results: dict[str, Any], out: Path) -> None:
+def write_gpu_results(results: dict[str, Any], out: Path) -> None:
     """Write results.json and results.md."""
     out.mkdir(parents=True, exist_ok=True)
     (out / FILE).write_text(json.dumps(results, indent=1) + "\n")
-    (out / "results.md").write_text(render(results))
+    (out / "results.md").write_text(render_gpu_results(results))
 
 
 def draw(results: dict[str, Any], out: Path) -> None:
-    """Draw the plots, or say how to have them drawn elsewhere."""
+    """Draw the plots, or say how to draw them on another machine."""
     if draw_all(results, out):
         say(f"drew the plots in {out}")
     else:

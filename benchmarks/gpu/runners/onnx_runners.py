@@ -1,4 +1,4 @@
-"""ONNX Runtime with inputs and logits bound on the device: padded graphs, packed, captured."""
+"""ONNX Runtime with inputs and logits bound on the device: padded, packed and captured graphs."""
 
 import os
 from collections.abc import Sequence
@@ -14,11 +14,12 @@ from app.engine.backends.cuda.backend import BUDGET_TOKENS, FLASH_FROM, MOST_GRA
 from app.engine.backends.cuda.buckets import plan
 from app.engine.backends.packing import Extent, measure, pack, unpack
 from app.engine.backends.padding import pad, unpad
-from benchmarks.gpu.runners import Subject, Unavailable
-from benchmarks.gpu.streams import Batch, Layout
+from benchmarks.errors import Unavailable
+from benchmarks.gpu.subjects.bundles import LoadedNetwork
+from benchmarks.gpu.subjects.streams import Batch, Layout
 
 PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-# The first run of a shape allocates, a later one captures; what follows replays.
+# The first run of a shape allocates, a later one captures, all others replay.
 WARM_UP_RUNS = 4
 
 
@@ -26,28 +27,34 @@ class OnnxRunner:
     """One session; `run` waits for the device."""
 
     def __init__(
-        self, subject: Subject, name: str, graph: str, layout: Layout, *, captures: bool = False
+        self,
+        loaded: LoadedNetwork,
+        name: str,
+        graph: str,
+        layout: Layout,
+        *,
+        captures: bool = False,
     ) -> None:
         self.name, self.layout = name, layout
         if layout == "packed":
-            subject.need_cuda()
+            loaded.need_cuda()
             os.environ.setdefault(FLASH_FROM, "0")
-        self._device, self._captures = subject.device, captures
-        self._labels = len(subject.checkpoint.config.labels)
-        self._per_token = subject.checkpoint.config.task == "token-classification"
-        self._pad_id = subject.checkpoint.pad_token_id
-        provider = PROVIDERS[subject.device]
+        self._device, self._captures = loaded.device, captures
+        self._labels = len(loaded.checkpoint.config.labels)
+        self._per_token = loaded.checkpoint.config.task == "token-classification"
+        self._pad_id = loaded.checkpoint.pad_token_id
+        provider = PROVIDERS[loaded.device]
         options = {"enable_cuda_graph": "1" if captures else "0"} if layout == "packed" else {}
         settings = ort.SessionOptions()
         settings.log_severity_level = 3
         self._session: Any = ort.InferenceSession(
-            str(subject.graph(graph)), settings, providers=[(provider, options)]
+            str(loaded.graph(graph)), settings, providers=[(provider, options)]
         )
         if self._session.get_providers()[0] != provider:
             raise Unavailable(f"ONNX Runtime cannot start {provider} here")
         self._inputs = [item.name for item in self._session.get_inputs()]
         self._numbers = count(1)
-        self._buckets = plan(subject.checkpoint.max_length, BUDGET_TOKENS, MOST_GRAPHS)
+        self._buckets = plan(loaded.checkpoint.max_length, BUDGET_TOKENS, MOST_GRAPHS)
 
     def prepare(self, batch: Batch) -> "OnnxWork":
         if self.layout == "packed":
@@ -72,14 +79,14 @@ class OnnxRunner:
         return work
 
     def _fill_up(self, least: Extent) -> Extent:
-        """Return the size that the service captures for such a batch, if it captures one."""
+        """Return the size that the service captures for such a batch, or the batch's own."""
         return self._buckets.choose(least) or least
 
     def _upload(self, array: Any) -> Any:
         return ort.OrtValue.ortvalue_from_numpy(array, self._device, 0)
 
     def synchronize(self) -> None:
-        """Nothing: each run ended as it returned."""
+        """Do nothing, because each run waits for its end."""
 
     def close(self) -> None:
         self._session = None
@@ -87,7 +94,7 @@ class OnnxRunner:
 
 @dataclass(frozen=True, slots=True)
 class OnnxWork:
-    """Bound inputs and logits of one batch."""
+    """The bound inputs and logits of one batch."""
 
     session: Any
     binding: Any

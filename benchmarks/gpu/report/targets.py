@@ -1,11 +1,11 @@
-"""What the figures are held against, each as a line of the check list."""
+"""Checks the figures against the targets; each target is a line of the check list."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.gpu.lineup import CAPTURED, COMPILED, PACKED, PADDED, TORCH
+from benchmarks.gpu.runners.lineup import CAPTURED, COMPILED, PACKED, PADDED, TORCH
 from benchmarks.report.statistics import median_ratio
 
 BASE = "bert-base"
@@ -14,10 +14,10 @@ MIXED, AT_128 = "mixed", "128"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One target with what was found.
+    """One target with its figure.
 
     Attributes:
-        holds: None where nothing was measured.
+        holds: None if nothing was measured.
     """
 
     target: str
@@ -99,7 +99,7 @@ def _reload(results: dict[str, Any]) -> Check:
     failed = sum(one["failed"] for one in found)
     words = [f"{failed} of {sum(one['requests'] for one in found):,} failed"]
     late = sum(not one["swapped_in_time"] for one in found)
-    words += ["the load ended before the last version was in"] * (late > 0)
+    words += ["the load ended before the last version was loaded"] * (late > 0)
     grown = [
         one["memory_after"] - one["memory_before"]
         for one in found
@@ -112,19 +112,19 @@ def _reload(results: dict[str, Any]) -> Check:
 
 
 def rates(streams: dict[str, Any], stream: str, runner: str) -> list[float]:
-    """Return a runner's rounds on a stream, none if it did not run."""
+    """Return a runner's texts/s on a stream, empty if it did not run."""
     found: dict[str, Any] = streams.get(stream, {}).get("runners", {})
     return list(found.get(runner, {}).get("rates", []))
 
 
 def best_packed(streams: dict[str, Any], stream: str) -> list[float]:
-    """Return the rounds of the faster way to run the packed graph."""
+    """Return the texts/s of the faster way to run the packed graph."""
     found = [r for name in (CAPTURED, PACKED) if (r := rates(streams, stream, name))]
     return max(found, key=median, default=[])
 
 
 def by_setting(http: dict[str, Any], texts_each: int) -> dict[int, list[dict[str, Any]]]:
-    """Return the rows of so many texts a request, by the number of front ends."""
+    """Return the rows with this number of texts in a request, by the number of front ends."""
     rows: dict[int, list[dict[str, Any]]] = {}
     for row in http.get("rows", []):
         if row["texts_each"] == texts_each:
@@ -140,7 +140,7 @@ def _ratio(target: str, ours: Sequence[float], theirs: Sequence[float], least: f
 
 
 def _best(target: str, found: dict[int, float], holds: Callable[[float], bool], form: str) -> Check:
-    """Return the target with the best of the settings, by their front ends."""
+    """Return the target with the best figure of all numbers of front ends."""
     if not found:
         return _unmeasured(target)
     workers = max(found, key=lambda one: found[one])

@@ -1,4 +1,4 @@
-"""The checkpoint in torch with SDPA: eager, and compiled for few fixed shapes."""
+"""The checkpoint in torch with SDPA: eager, and compiled for a few fixed shapes."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -9,30 +9,31 @@ import torch
 
 from app.engine.answers.decoding import Logits
 from app.engine.backends.padding import pad, unpad
-from benchmarks.gpu.runners import Subject, Unavailable
-from benchmarks.gpu.streams import Batch, Layout, padded_length
+from benchmarks.errors import Unavailable
+from benchmarks.gpu.subjects.bundles import LoadedNetwork
+from benchmarks.gpu.subjects.streams import Batch, Layout, padded_length
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
-# Far more than there are buckets and budgets: past it the compiler would give up in silence.
+# Far above the number of shapes; beyond it the compiler would give up silently.
 MOST_SHAPES = 64
 WARM_UP_RUNS = 3
 
 
 class TorchRunner:
-    """fp16 on CUDA, fp32 on a CPU; inputs and logits stay on the device."""
+    """Computes in fp16 on CUDA and in fp32 on a CPU; inputs and logits stay on the device."""
 
-    def __init__(self, subject: Subject, name: str, *, compiled: bool = False) -> None:
+    def __init__(self, loaded: LoadedNetwork, name: str, *, compiled: bool = False) -> None:
         self.name = name
         self.layout: Layout = "bucketed" if compiled else "padded"
-        self._device = subject.device
-        self._pad_id = subject.checkpoint.pad_token_id
-        model: Any = copy.deepcopy(subject.checkpoint.model)
-        model = model.to(subject.device)
-        model = model.half() if subject.device == "cuda" else model
+        self._device = loaded.device
+        self._pad_id = loaded.checkpoint.pad_token_id
+        model: Any = copy.deepcopy(loaded.checkpoint.model)
+        model = model.to(loaded.device)
+        model = model.half() if loaded.device == "cuda" else model
         self._typed = hasattr(model.config, "type_vocab_size")
         self._model: Callable[..., Any] = model
         if compiled:
-            subject.need_cuda()
+            loaded.need_cuda()
             self._model = _compile(model)
 
     def prepare(self, batch: Batch) -> "TorchWork":
@@ -52,7 +53,7 @@ class TorchRunner:
             for _ in range(WARM_UP_RUNS):
                 work.run()
             self.synchronize()
-        except Exception as exc:  # compilers raise what they like
+        except Exception as exc:  # compilers raise anything
             raise Unavailable(f"{type(exc).__name__}: {str(exc).strip()[:200]}") from exc
         return work
 
@@ -70,7 +71,7 @@ class TorchRunner:
 
 @dataclass(slots=True)
 class TorchWork:
-    """Tensors of one batch."""
+    """The tensors of one batch."""
 
     model: Callable[..., Any]
     tensors: dict[str, torch.Tensor]
@@ -87,7 +88,7 @@ class TorchWork:
 
 
 def _compile(model: Any) -> Callable[..., Any]:
-    """Return the model compiled anew for each shape it meets, replayed as a CUDA graph."""
+    """Return the model, compiled for each new shape and replayed as a CUDA graph."""
     import torch._dynamo  # not loaded with torch
 
     torch._dynamo.config.cache_size_limit = MOST_SHAPES

@@ -1,4 +1,4 @@
-"""The networks that are measured, by their sizes: random weights, for only speed means anything."""
+"""The measured networks by their sizes; weights are random, because only speed matters."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ MAX_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """An encoder's sizes.
+    """The sizes of an encoder.
 
     Attributes:
-        name: also that of its bundle.
+        name: also the name of its bundle.
         family: transformers' `model_type`.
     """
 
@@ -33,12 +33,12 @@ class Network:
     vocabulary: int = VOCABULARY
 
     def flops(self, tokens: int) -> float:
-        """Return the operations of one text: its matrix products and attention, no head."""
+        """Return the operations of one text: matrix products and attention, without the head."""
         layer = 8 * self.hidden**2 + 4 * self.hidden * self.intermediate + 4 * tokens * self.hidden
         return float(self.layers * tokens * layer)
 
     def as_family(self) -> Family:
-        """Return what makes a random checkpoint of these sizes."""
+        """Return the family that makes a random checkpoint of these sizes."""
         distilled = self.family == "distilbert"
         tokenizer = "DistilBertTokenizerFast" if distilled else "BertTokenizerFast"
         sizes = {
@@ -58,7 +58,7 @@ NETWORKS = (
     Network("distilbert", "DistilBERT", "distilbert", 6, 768, 3072, 12),
     Network("minilm-l6", "MiniLM-L6", "bert", 6, 384, 1536, 12),
 )
-# What a machine without a GPU tries the program with.
+# For trying the program on a machine without a GPU.
 TINY = (
     Network("tiny-bert", "tiny BERT", "bert", 2, 64, 128, 4, 2048),
     Network("tiny-distilbert", "tiny DistilBERT", "distilbert", 2, 64, 128, 4, 2048),
@@ -66,10 +66,10 @@ TINY = (
 
 
 def choose_networks(names: Iterable[str], *, tiny: bool) -> tuple[Network, ...]:
-    """Return the named networks, or all full-sized or all tiny ones where none is named.
+    """Return the named networks; without names, all full-sized or all tiny ones.
 
     Raises:
-        BenchmarkError: a name that none has.
+        BenchmarkError: a name is unknown.
     """
     known = {one.name: one for one in (*NETWORKS, *TINY)}
     wanted = list(names)
@@ -79,10 +79,10 @@ def choose_networks(names: Iterable[str], *, tiny: bool) -> tuple[Network, ...]:
 
 
 def open_checkpoint(network: Network, build: Path) -> Checkpoint:
-    """Return the network's random checkpoint, made under `build` where it is not there yet.
+    """Return the network's random checkpoint; make it under `build` if it is missing.
 
-    The weights are spread so that answers vary from text to text; those of a new BERT would make
-    all labels near ties, and no comparison of labels would tell anything.
+    The weights are spread, so that answers vary from text to text. The weights of a new BERT would
+    make all labels near ties, and a comparison of labels would mean nothing.
     """
     folder = build / "checkpoints" / network.name
     if not (folder / "config.json").exists():

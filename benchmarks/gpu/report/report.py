@@ -1,14 +1,15 @@
-"""The results as Markdown: the check list first, then a table of every stage."""
+"""Renders the results as Markdown: the check list, then a table for every stage."""
 
 from statistics import median
 from typing import Any
 
-from benchmarks.gpu.targets import BASE, by_setting, check_all
+from benchmarks.gpu.report.targets import BASE, by_setting, check_all
+from benchmarks.report.machine import machine_line
 from benchmarks.report.statistics import median_ratio, spread
 
 
-def render(results: dict[str, Any]) -> str:
-    """Return the page of a run, whole or in part."""
+def render_gpu_results(results: dict[str, Any]) -> str:
+    """Return the page of a whole or partial run."""
     parts = [_head(results), _checks(results)]
     for found in results.get("engine", {}).values():
         parts.append(_engine(found))
@@ -28,12 +29,10 @@ def _head(results: dict[str, Any]) -> str:
         if gpu
         else "no GPU"
     )
-    versions = ", ".join(f"{name} {v}" for name, v in machine["packages"].items())
     return (
-        f"# Benchmark on a device\n\n{results['when']}; {device}; {machine['cpus']} CPUs of "
-        f"{machine['cpu']}; Python {machine['python']}, {versions}. Networks of the usual sizes "
-        "with random weights. Made by `python -m benchmarks.gpu`; how it is measured: "
-        "[README.md](README.md)."
+        f"# Benchmark on a device\n\n{results['when']}; {device}; {machine_line(machine)}. "
+        "Networks of the usual sizes with random weights. Made by `python -m benchmarks.gpu`; "
+        "[README.md](README.md) says how."
     )
 
 
@@ -95,7 +94,7 @@ def _http(found: dict[str, Any]) -> str:
         f"## {found['title']}: over HTTP",
         "",
         f"Texts of {found['tokens']:.1f} tokens on average; the engine alone gives {engine:,.0f} "
-        f"texts/s on them. Load from {found['generator']}.",
+        f"texts/s on them.",
         "",
         "| texts a request | front ends | requests/s | texts/s | (least to most) | of the engine | "
         "p99 ms, closed loop | p99 ms at 70 % | failed |",
@@ -141,8 +140,8 @@ def _parity(found: dict[str, Any]) -> str:
     lines = [
         "## Answers beside the fp32 checkpoint's",
         "",
-        "Random weights make near ties, which rounding alone decides: the padded fp16 rows show "
-        "how far. Only rows with a verdict are held against the target.",
+        "Random weights make near ties, which rounding alone decides; the padded fp16 rows show "
+        "the extent. Only rows with a verdict count for the target.",
         "",
         "| | task | by | | compared | same label | largest score difference | |",
         "| --- | --- | --- | --- | --: | --: | --: | --- |",
