@@ -54,10 +54,13 @@ def load_graphs(served: ServedModel, folder: Path) -> list[GraphRace]:
     files = {name: served.bundle / graphs[name]["file"] for name in get_args(Precision)
              if name in graphs}  # fmt: skip
     files[DYNAMIC] = folder / f"{served.name}.dynamic.onnx"
-    # Imported here, because it needs onnx.
+    # Imported here, because only this measure needs onnx.
+    from onnx import TensorProto
     from onnxruntime.quantization import quantize_dynamic
 
-    quantize_dynamic(files[BASE], files[DYNAMIC])
+    # Shape inference knows no fused operators, whose outputs are floats.
+    options = {"DefaultTensorType": TensorProto.FLOAT}
+    quantize_dynamic(files[BASE], files[DYNAMIC], extra_options=options)
     common = served.environment(BASE) | {"BENCH_THREADS": "1"}
     return [
         GraphRace(

@@ -1,51 +1,26 @@
 """Ten plain news sentences with obvious entities, all of which the ner demo must find."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Finder = Callable[[str], Sequence[Mapping[str, Any]]]
 
-SENTENCES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    (
-        "Angela Merkel met Emmanuel Macron in Paris on Tuesday.",
-        (("Angela Merkel", "PER"), ("Emmanuel Macron", "PER"), ("Paris", "LOC")),
-    ),
-    (
-        "Microsoft is opening a new research centre in London.",
-        (("Microsoft", "ORG"), ("London", "LOC")),
-    ),
-    (
-        "Police in Chicago arrested two men after a robbery on Friday night.",
-        (("Chicago", "LOC"),),
-    ),
-    (
-        "Roger Federer beat Andy Roddick in the final in Melbourne.",
-        (("Roger Federer", "PER"), ("Andy Roddick", "PER"), ("Melbourne", "LOC")),
-    ),
-    (
-        "Shares in Sony fell sharply in Tokyo after the company cut its forecast.",
-        (("Sony", "ORG"), ("Tokyo", "LOC")),
-    ),
-    (
-        "Gordon Brown said that Britain would send aid to Indonesia.",
-        (("Gordon Brown", "PER"), ("Britain", "LOC"), ("Indonesia", "LOC")),
-    ),
-    (
-        "The European Commission fined Google over its search results.",
-        (("European Commission", "ORG"), ("Google", "ORG")),
-    ),
-    (
-        "Serena Williams will play her first match in Australia next week.",
-        (("Serena Williams", "PER"), ("Australia", "LOC")),
-    ),
-    (
-        "Farmers in Spain and Italy are waiting for rain.",
-        (("Spain", "LOC"), ("Italy", "LOC")),
-    ),
-    (
-        "Steve Jobs founded Apple in California.",
-        (("Steve Jobs", "PER"), ("Apple", "ORG"), ("California", "LOC")),
-    ),
+_ENTITY = re.compile(r"\[(.+?) (PER|LOC|ORG)\]")
+_MARKED = """\
+[Angela Merkel PER] met [Emmanuel Macron PER] in [Paris LOC] on Tuesday.
+[Microsoft ORG] is opening a new research centre in [London LOC].
+Police in [Chicago LOC] arrested two men after a robbery on Friday night.
+[Roger Federer PER] beat [Andy Roddick PER] in the final in [Melbourne LOC].
+Shares in [Sony ORG] fell sharply in [Tokyo LOC] after the company cut its forecast.
+[Gordon Brown PER] said that [Britain LOC] would send aid to [Indonesia LOC].
+The [European Commission ORG] fined [Google ORG] over its search results.
+[Serena Williams PER] will play her first match in [Australia LOC] next week.
+Farmers in [Spain LOC] and [Italy LOC] are waiting for rain.
+[Steve Jobs PER] founded [Apple ORG] in [California LOC]."""
+# Sentences with their entities, each a pair of words and label.
+SENTENCES: tuple[tuple[str, list[tuple[str, str]]], ...] = tuple(
+    (_ENTITY.sub(r"\1", line), _ENTITY.findall(line)) for line in _MARKED.split("\n")
 )
 
 

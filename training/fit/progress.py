@@ -35,11 +35,5 @@ class ProgressLog(TrainerCallback):
         if "loss" in values:
             shown.append(f"loss {values['loss']:.4f}")
         if shown:
-            seconds = time.monotonic() - self._started
-            logger.info(
-                "step %d of %d, %s, %.0f s",
-                state.global_step,
-                state.max_steps,
-                ", ".join(shown),
-                seconds,
-            )
+            shown.append(f"{time.monotonic() - self._started:.0f} s")
+            logger.info("step %d of %d, %s", state.global_step, state.max_steps, ", ".join(shown))
