@@ -12,9 +12,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="three rounds, fewer peers: minutes")
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
-    return run_command(
-        lambda: run_benchmark(plan, options.checkpoint, options.build.resolve(), options.out)
-    )
+    return run_command(lambda: run_benchmark(plan, options))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """One whole benchmark: bundles, rounds, latencies and files."""
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +13,19 @@ from benchmarks.report.plots import draw_capacity, draw_latency
 from benchmarks.report.report import render_results
 from benchmarks.servers import contenders
 from benchmarks.servers.contenders import CLASSMARK, PLAIN, PLAIN_ONE_THREAD, Contender
-from benchmarks.session import BenchmarkSession, make_session, say
+from benchmarks.session import BenchmarkSession, make_session, open_demo_session, say
 from benchmarks.subjects.bundles import base, minilm
 
 
-def run_benchmark(plan: Plan, checkpoint: Path, folder: Path, out: Path) -> None:
+def run_benchmark(plan: Plan, options: argparse.Namespace) -> None:
     """Measure, and write results.json, results.md and the plots (named -quick for that plan)."""
     say("bundles")
-    folder.mkdir(parents=True, exist_ok=True)
-    sources = checkpoint / "eval.jsonl"
-    session = make_session(minilm(checkpoint, folder), plan, folder, sources)
+    session = open_demo_session(options, plan)
+    checkpoint, folder, sources = (
+        options.checkpoint,
+        session.folder,
+        options.checkpoint / "eval.jsonl",
+    )
     field = contenders.FULL if plan.tune else contenders.QUICK
     subjects: list[dict[str, Any]] = []
     results = session.describe() | {"subjects": subjects}
@@ -29,7 +33,7 @@ def run_benchmark(plan: Plan, checkpoint: Path, folder: Path, out: Path) -> None
     def keep(found: dict[str, Any]) -> None:
         """Write after every model, so that a later failure loses nothing."""
         subjects.append(found)
-        write_results(results, out, "" if plan.name == "full" else f"-{plan.name}")
+        write_results(results, options.out, "" if plan.name == "full" else f"-{plan.name}")
 
     keep(_measure(session, tune(session, field) if plan.tune else field, latency=True))
     if plan.strict:

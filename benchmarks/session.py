@@ -22,6 +22,7 @@ from benchmarks.servers.contenders import Contender
 from benchmarks.servers.environments import prepare
 from benchmarks.servers.peers.model import Model
 from benchmarks.servers.servers import PROBE, Server, serving
+from benchmarks.subjects.bundles import minilm
 from benchmarks.subjects.served_model import ServedModel
 from benchmarks.subjects.workload import MEDIAN_TOKENS, Workload, make_workload
 
@@ -105,6 +106,16 @@ def make_session(
     model = Model.from_variables(served.environment())
     expected = max(model.classify([PROBE])[0].values())
     return BenchmarkSession(served, plan, folder, workload, texts_file, expected)
+
+
+def open_demo_session(
+    options: argparse.Namespace, plan: Plan, median_tokens: int = MEDIAN_TOKENS
+) -> BenchmarkSession:
+    """Return the session of the demo's sentiment model, with the options of `make_parser`."""
+    folder = options.build.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    served = minilm(options.checkpoint, folder)
+    return make_session(served, plan, folder, options.checkpoint / "eval.jsonl", median_tokens)
 
 
 def _open_tokenizer(served: ServedModel) -> Any:

@@ -2,10 +2,9 @@
 
 One-thread callers, one on each CPU, take length-sorted micro-batches of encoded texts from a list.
 The fastest batch size is found first and then measured alone beside every contender.
-`python -m benchmarks.measures.limit` is the process: it measures and prints JSON.
+`python -m benchmarks.measures.limit` is the process: it takes JSON and prints JSON.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -51,9 +50,10 @@ class Limit:
 
     def measure(self, *, encode: bool = False) -> float:
         """Return the current texts/s; with `encode` the callers encode too."""
-        sizes, options = [self.batch_size], ["--encode"] if encode else []
-        rates = _run(self.served, self.precision, self.texts, self.seconds, sizes, *options)
-        return rates[self.batch_size]
+        size = self.batch_size
+        return _run(self.served, self.precision, self.texts, self.seconds, [size], encode=encode)[
+            size
+        ]
 
 
 def find_limit(served: ServedModel, precision: Precision, texts: Path, seconds: float) -> Limit:
@@ -71,14 +71,14 @@ def _run(
     texts: Path,
     seconds: float,
     sizes: Sequence[int],
-    *options: str,
+    *,
+    encode: bool = False,
 ) -> dict[int, float]:
     """Measure in a new process; return texts/s by batch size."""
-    command = [sys.executable, "-m", "benchmarks.measures.limit", str(texts), str(seconds)]
-    environment = os.environ | served.environment(precision) | {"BENCH_THREADS": "1"}
+    order = {"texts": str(texts), "seconds": seconds, "sizes": list(sizes), "encode": encode}
     done = subprocess.run(
-        [*command, *map(str, sizes), *options],
-        env=environment,
+        [sys.executable, "-m", "benchmarks.measures.limit", json.dumps(order)],
+        env=os.environ | served.environment(precision) | {"BENCH_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -86,22 +86,6 @@ def _run(
     if done.returncode:
         raise BenchmarkError(f"the limit could not be measured: {done.stderr.strip()[-500:]}")
     return {size: json.loads(done.stdout)[str(size)] for size in sizes}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.measures.limit", description=__doc__
-    )
-    parser.add_argument("texts", type=Path)
-    parser.add_argument("seconds", type=float)
-    parser.add_argument("sizes", type=int, nargs="+")
-    parser.add_argument("--encode", action="store_true", help="the callers encode too")
-    options = parser.parse_args()
-    texts: list[str] = json.loads(options.texts.read_text())
-    found = _measure(
-        Model.from_environment(), texts, options.seconds, options.sizes, encode=options.encode
-    )
-    sys.stdout.write(json.dumps(found) + "\n")
 
 
 def _measure(
@@ -140,4 +124,6 @@ def seconds_per_pass(work: Callable[[T], object], batches: Sequence[T], seconds:
 
 
 if __name__ == "__main__":
-    main()
+    order = json.loads(sys.argv[1])
+    texts = json.loads(Path(order.pop("texts")).read_text())
+    sys.stdout.write(json.dumps(_measure(Model.from_environment(), texts, **order)) + "\n")

@@ -18,8 +18,7 @@ from benchmarks.report.plots import draw_memory
 from benchmarks.servers.contenders import CLASSMARK
 from benchmarks.servers.processes import descendants
 from benchmarks.servers.servers import Server
-from benchmarks.session import BenchmarkSession, make_parser, make_session, run_command, say
-from benchmarks.subjects.bundles import minilm
+from benchmarks.session import BenchmarkSession, make_parser, open_demo_session, run_command, say
 
 SETTLED_AFTER = 50_000
 SLICE_SECONDS = 20
@@ -128,10 +127,7 @@ def main() -> int:
     options = parser.parse_args()
 
     def measure() -> None:
-        folder = options.build.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        served, sources = minilm(options.checkpoint, folder), options.checkpoint / "eval.jsonl"
-        session = make_session(served, FULL, folder, sources, TEXT_TOKENS)
+        session = open_demo_session(options, FULL, TEXT_TOKENS)
         write_memory(session, measure_memory(session, options.requests), options.out)
 
     return run_command(measure)

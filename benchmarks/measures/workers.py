@@ -20,8 +20,7 @@ from benchmarks.measures.latency import ADMISSION, make_requests, summarise_open
 from benchmarks.plan import FULL, QUICK, rotate
 from benchmarks.report.report import render_results
 from benchmarks.servers.contenders import CLASSMARK, Contender, Tuning
-from benchmarks.session import BenchmarkSession, make_parser, make_session, run_command, say
-from benchmarks.subjects.bundles import minilm
+from benchmarks.session import BenchmarkSession, make_parser, open_demo_session, run_command, say
 
 OVERLOAD = 1.5
 COLUMNS = ("refused_share", "refusal_p50", "refusal_p99", "p50", "p99")
@@ -101,10 +100,7 @@ def main() -> int:
     options = parser.parse_args()
 
     def measure() -> None:
-        folder = options.build.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        served, plan = minilm(options.checkpoint, folder), QUICK if options.quick else FULL
-        session = make_session(served, plan, folder, options.checkpoint / "eval.jsonl")
+        session = open_demo_session(options, QUICK if options.quick else FULL)
         write_workers(measure_workers(session, options.workers), options.out)
 
     return run_command(measure)

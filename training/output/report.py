@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from training.tasks.scores import Scores
 
+SHARES = ("precision", "recall", "f1")
+
 
 def render_report(
     title: str, scores: Scores, classes: Sequence[str], facts: Mapping[str, object]
@@ -24,13 +26,7 @@ def _metrics(scores: Scores) -> str:
 
 def _per_label(scores: Scores) -> str:
     rows = [
-        [
-            label,
-            f"{row['precision']:.3f}",
-            f"{row['recall']:.3f}",
-            f"{row['f1']:.3f}",
-            f"{row['support']:.0f}",
-        ]
+        [label, *(f"{row[name]:.3f}" for name in SHARES), f"{row['support']:.0f}"]
         for label, row in scores.per_label.items()
     ]
     return _table(["label", "precision", "recall", "F1", "held-out"], rows)

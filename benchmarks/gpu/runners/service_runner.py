@@ -1,5 +1,6 @@
 """Classmark's own engine as the service runs it: from encodings to logits, both on the host."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -63,6 +64,18 @@ def load_servable(loaded: LoadedNetwork) -> Servable:
         return Servable.load(loaded.bundle, backend)
     except (ValueError, BundleError) as exc:
         raise Unavailable(str(exc)) from exc
+
+
+def measure_rate(
+    servables: Sequence[Servable], batches: Sequence[Batch], texts: int, seconds: float
+) -> float:
+    """Warm up; return the texts/s of whole passes over the batches, for at least these seconds."""
+    run_all(servables, batches)
+    passes, started = 0, time.perf_counter()
+    while not passes or time.perf_counter() - started < seconds:
+        run_all(servables, batches)
+        passes += 1
+    return passes * texts / (time.perf_counter() - started)
 
 
 def run_all(servables: Sequence[Servable], batches: Sequence[Batch]) -> None:

@@ -11,7 +11,11 @@ from benchmarks.gpu.device import measure_ceiling
 from benchmarks.gpu.plan import GpuPlan
 from benchmarks.gpu.runners.base import Runner
 from benchmarks.gpu.runners.lineup import MAKERS, SERVICE, make_runner, settings_for
-from benchmarks.gpu.runners.service_runner import ServiceRunner, load_servable, run_all
+from benchmarks.gpu.runners.service_runner import (
+    ServiceRunner,
+    load_servable,
+    measure_rate,
+)
 from benchmarks.gpu.stages.rounds import Prepared, prepare_best, run_rounds
 from benchmarks.gpu.subjects.bundles import LoadedNetwork
 from benchmarks.gpu.subjects.streams import Setting, Stream, make_batches, mixed, uniform
@@ -137,13 +141,8 @@ def _measure_sessions(
         say(f"  a second session: {exc}")
         return {}
     rates: dict[str, list[float]] = {str(count): [] for count in SESSIONS}
-    for count in SESSIONS:
-        run_all(servables[:count], batches)
     for _ in range(plan.rounds):
         for count in SESSIONS:
-            passes, started = 0, time.perf_counter()
-            while not passes or time.perf_counter() - started < plan.engine_seconds:
-                run_all(servables[:count], batches)
-                passes += 1
-            rates[str(count)].append(passes * len(texts) / (time.perf_counter() - started))
+            rate = measure_rate(servables[:count], batches, len(texts), plan.engine_seconds)
+            rates[str(count)].append(rate)
     return rates

@@ -5,8 +5,9 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.device import memory_taken
 from benchmarks.gpu.plan import GpuPlan
 from benchmarks.gpu.subjects.bundles import LoadedNetwork
-from benchmarks.load.wrk import ClosedLoopResult, closed_loop
+from benchmarks.load.wrk import closed_loop
 from benchmarks.servers.contenders import CLASSMARK
 from benchmarks.servers.servers import Server
 from benchmarks.session import say
@@ -62,19 +63,21 @@ def _swap_under_load(
     ]
     closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, 1)
     before = memory_taken(plan.device)
-    with _MemoryWatch(plan.device) as watch:
-        load = _BackgroundLoad(server, plan, bodies)
-        seconds = [_swap(server, first, version) for version in VERSIONS]
-        seen = load.wait()
+    with _watch_memory(plan.device) as samples, ThreadPoolExecutor(1) as pool:
+        seconds = round(plan.reload_seconds)
+        load = pool.submit(closed_loop, server.port, CLASSMARK.path, bodies, CONNECTIONS, seconds)
+        taken = [_swap(server, first, version) for version in VERSIONS]
+        swapped_in_time = not load.done()
+        seen = load.result()
     after = _settled_memory(plan.device, before)
     found = {
         "versions": len(VERSIONS),
-        "seconds": seconds,
+        "seconds": taken,
         "requests": seen.requests + seen.failed,
         "failed": seen.failed + seen.refused,
-        "swapped_in_time": load.ended_after_swaps,
+        "swapped_in_time": swapped_in_time,
         "memory_before": before,
-        "memory_most": watch.most,
+        "memory_most": max(samples, default=None),
         "memory_after": after,
         "memory_slack": SLACK_BYTES,
     }
@@ -117,54 +120,21 @@ def _settled_memory(device: str, before: int | None) -> int | None:
     return taken
 
 
-class _BackgroundLoad:
-    """A closed loop in the background that starts before the first swap."""
+@contextmanager
+def _watch_memory(device: str) -> Iterator[list[int]]:
+    """Give a list that fills with samples of the device memory until the block ends."""
+    samples: list[int] = []
+    ended = threading.Event()
 
-    def __init__(self, server: Server, plan: GpuPlan, bodies: Sequence[bytes]) -> None:
-        self._seen: list[ClosedLoopResult] = []
-        self._ended = threading.Event()
-        self.ended_after_swaps = False
+    def watch() -> None:
+        while (taken := memory_taken(device)) is not None:
+            samples.append(taken)
+            if ended.wait(0.1):
+                return
 
-        def run() -> None:
-            try:
-                seconds = round(plan.reload_seconds)
-                self._seen.append(
-                    closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, seconds)
-                )
-            finally:
-                self._ended.set()
-
-        self._thread = threading.Thread(target=run)
-        self._thread.start()
-
-    def wait(self) -> ClosedLoopResult:
-        """Return its result; note whether all swaps came before its end."""
-        self.ended_after_swaps = not self._ended.is_set()
-        self._thread.join()
-        if not self._seen:
-            raise BenchmarkError("wrk ended early under reload; see the traceback above")
-        return self._seen[0]
-
-
-class _MemoryWatch:
-    """Samples the device memory and keeps the maximum."""
-
-    def __init__(self, device: str) -> None:
-        self._device = device
-        self._stop = threading.Event()
-        self.most = memory_taken(device)
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> "_MemoryWatch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.1):
-            taken = memory_taken(self._device)
-            if taken is not None and self.most is not None:
-                self.most = max(self.most, taken)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(watch)
+        try:
+            yield samples
+        finally:
+            ended.set()

@@ -10,10 +10,11 @@ from app.engine.text.encoding import Encoding, TextInput
 from app.engine.text.tokenization import Tokenizer
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.plan import GpuPlan
-from benchmarks.gpu.stages.engine_rate import EngineRate
+from benchmarks.gpu.runners.service_runner import load_servable, measure_rate
 from benchmarks.gpu.stages.reload import measure_reload
 from benchmarks.gpu.stages.server import running
 from benchmarks.gpu.subjects.bundles import LoadedNetwork
+from benchmarks.gpu.subjects.streams import Setting, make_batches
 from benchmarks.load.generator import load_open
 from benchmarks.load.open_loop import post
 from benchmarks.load.wrk import closed_loop
@@ -26,6 +27,8 @@ from benchmarks.subjects.workload import make_workload
 from export.reference.sample_texts import SENTENCES
 
 LOAD = 0.7
+# Tokens of a batch for the engine alone, of which the best counts.
+BUDGETS = {"cuda": (4096, 8192, 16_384), "cpu": (256, 512)}
 WARM_UP_SECONDS = 1
 TEXTS = 1024
 ALONE_TOKENS = 32
@@ -52,15 +55,21 @@ def measure_service(
         "reload": None,
         "missing": {},
     }
-    engine = EngineRate(loaded, encoded)
+    servable = load_servable(loaded)
+    choices = [
+        make_batches(encoded, Setting(budget, ordered=True), servable.runs_on.kind)
+        for budget in BUDGETS[loaded.device]
+    ]
     for number in range(plan.http_rounds):
-        found["engine"].append(engine.measure(plan.engine_seconds))
+        found["engine"].append(
+            max(measure_rate([servable], one, len(texts), plan.engine_seconds) for one in choices)
+        )
         say(f"{found['title']}, round {number + 1}: engine alone {found['engine'][-1]:.0f} texts/s")
         for workers in plan.workers:
             with _missing(found, f"{workers} front ends, round {number + 1}"):
                 _measure_server(loaded, plan, (texts, encoded), workers, number, found)
             keep(found)
-    engine.close()
+    del servable
     with _missing(found, "reload"):
         most = max(plan.workers)
         found["reload"] = measure_reload(loaded, plan, lambda s: running(s, plan, most), texts)
