@@ -80,11 +80,7 @@ class BenchmarkSession:
 
 
 def make_session(
-    served: ServedModel,
-    plan: Plan,
-    folder: Path,
-    sources: Path,
-    median_tokens: int = MEDIAN_TOKENS,
+    served: ServedModel, plan: Plan, folder: Path, sources: Path, median_tokens: int = MEDIAN_TOKENS
 ) -> BenchmarkSession:
     """Make the workload of a served model.
 

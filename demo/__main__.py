@@ -14,8 +14,7 @@ NAMES = (*ENGLISH, "sentiment-zh", "ner-zh")
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     cli = argparse.ArgumentParser(
-        prog="python -m demo",
-        description="Fetch demo data and make the demo checkpoints from it.",
+        prog="python -m demo", description="Fetch demo data and make the demo checkpoints from it."
     )
     names = f"{', '.join(NAMES)}; without a name the English ones"
     cli.add_argument("names", nargs="*", metavar="NAME", help=names)

@@ -16,12 +16,7 @@ class DataError(TrainingError):
     """Data that cannot be used; the message names the place."""
 
     def __init__(
-        self,
-        problem: str,
-        *,
-        file: Path,
-        line: int | None = None,
-        column: str | int | None = None,
+        self, problem: str, *, file: Path, line: int | None = None, column: str | int | None = None
     ) -> None:
         place = [str(file)]
         if line is not None:

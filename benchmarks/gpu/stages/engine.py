@@ -11,11 +11,7 @@ from benchmarks.gpu.device import measure_ceiling
 from benchmarks.gpu.plan import GpuPlan
 from benchmarks.gpu.runners.base import Runner
 from benchmarks.gpu.runners.lineup import MAKERS, SERVICE, make_runner, settings_for
-from benchmarks.gpu.runners.service_runner import (
-    ServiceRunner,
-    load_servable,
-    measure_rate,
-)
+from benchmarks.gpu.runners.service_runner import ServiceRunner, load_servable, measure_rate
 from benchmarks.gpu.stages.rounds import Prepared, prepare_best, run_rounds
 from benchmarks.gpu.subjects.bundles import LoadedNetwork
 from benchmarks.gpu.subjects.streams import Setting, Stream, make_batches, mixed, uniform
@@ -96,11 +92,7 @@ def _measure_stream(
         "ceilings": ceilings,
         "failed": failed,
         "runners": {
-            one.runner.name: {
-                "setting": str(one.setting),
-                "tried": one.tried,
-                "rates": one.rates,
-            }
+            one.runner.name: {"setting": str(one.setting), "tried": one.tried, "rates": one.rates}
             for one in contenders
         },
     }
