@@ -49,6 +49,6 @@ FULL = Plan("full", 5, 512, 1.0, 5, 6.0, 200, tune=True, tune_seconds=3, strict=
 
 
 def rotate(items: Sequence[T], round_number: int) -> tuple[T, ...]:
-    """Return the order of a round: each starts with another, so that no two always follow."""
+    """Return the items in the order of a round: each round starts with another one."""
     first = round_number % max(1, len(items))
     return (*items[first:], *items[:first])

@@ -49,9 +49,7 @@ def finetune(
     evaluate: Evaluate,
     metric: str,
 ) -> None:
-    """Train the model in place; with patience, keep the weights of the evaluation with the best
-    `metric`.
-    """
+    """Train the model in place; with patience, keep the weights with the best `metric`."""
     freeze(model, settings)
     with tempfile.TemporaryDirectory(prefix="classmark-training-") as folder:
         early = settings.patience > 0
