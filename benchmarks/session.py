@@ -54,11 +54,9 @@ class BenchmarkSession:
         with serving(contender, self.served, python, log, self.expected, settings) as server:
             yield server
 
-    def bodies(self, server: Server, texts_each: int = 1) -> list[bytes]:
+    def bodies(self, server: Server, each: int = 1) -> list[bytes]:
         texts = self.workload.texts
-        return [
-            server.body(*texts[at : at + texts_each]) for at in range(0, len(texts), texts_each)
-        ]
+        return [server.body(*texts[at : at + each]) for at in range(0, len(texts), each)]
 
     def describe(self) -> dict[str, Any]:
         """Return the head of a results file: plan, date, machine and workload."""

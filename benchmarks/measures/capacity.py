@@ -109,12 +109,10 @@ def _measure(session: BenchmarkSession, contender: Contender, found: Capacity) -
         say(f"  {name:<42} {rate:7.0f} texts/s, {rate / limit:.2f} of the limit")
 
 
-def _load(
-    session: BenchmarkSession, server: Server, texts_each: int, seconds: int
-) -> dict[str, Any]:
+def _load(session: BenchmarkSession, server: Server, each: int, seconds: int) -> dict[str, Any]:
     path = server.contender.path
-    connections = CONNECTIONS if texts_each == 1 else BATCH_CONNECTIONS
-    bodies = session.bodies(server, texts_each)
+    connections = CONNECTIONS if each == 1 else BATCH_CONNECTIONS
+    bodies = session.bodies(server, each)
     closed_loop(server.port, path, bodies, connections, WARM_UP_SECONDS)
     before = server.usage
     closed = closed_loop(server.port, path, bodies, connections, seconds)

@@ -83,8 +83,7 @@ def _round(session: BenchmarkSession, model: RawSession, number: int) -> dict[st
 
 def _capacity(session: BenchmarkSession, server: Server, seconds: int) -> float:
     """Return the texts a second of a closed loop."""
-    bodies = session.bodies(server)
-    closed = closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, seconds)
+    closed = closed_loop(server.port, CLASSMARK.path, session.bodies(server), CONNECTIONS, seconds)
     return closed.answers_per_second
 
 

@@ -15,15 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Any
 
 from app.bundle import Precision
 from app.engine.batching.executors import available_cpus
 from benchmarks.errors import BenchmarkError
 from benchmarks.servers.peers.model import Model
 from benchmarks.subjects.served_model import ServedModel
-
-T = TypeVar("T")
 
 BATCH_SIZES = (1, 2, 4, 8)
 # The whole run keeps the batch size that is fastest in the median; the fastest of each measurement
@@ -107,7 +105,9 @@ def _measure(
     return rates
 
 
-def seconds_per_pass(work: Callable[[T], object], batches: Sequence[T], seconds: float) -> float:
+def seconds_per_pass(
+    work: Callable[[Any], object], batches: Sequence[Any], seconds: float
+) -> float:
     """Return the mean seconds of a pass over the batches, with one caller on each CPU."""
     passes, started = 0, time.perf_counter()
     with ThreadPoolExecutor(available_cpus()) as pool:

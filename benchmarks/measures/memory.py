@@ -86,9 +86,7 @@ def _bodies(session: BenchmarkSession, server: Server) -> list[bytes]:
 def write_memory(session: BenchmarkSession, samples: list[Sample], out: Path) -> None:
     """Write the table, the samples and the plot into a folder."""
     head = session.describe()
-    results: dict[str, Any] = {
-        "when": head["when"],
-        "machine": head["machine"],
+    results = {name: head[name] for name in ("when", "machine", "workload")} | {
         "subject": f"{session.served.title}, {session.served.precision}",
         "growth": growth(samples),
         "samples": [asdict(one) for one in samples],

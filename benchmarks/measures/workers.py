@@ -46,10 +46,9 @@ def measure_workers(session: BenchmarkSession, counts: Sequence[int]) -> dict[st
     for number in range(session.plan.rounds):
         say(f"refusals: round {number + 1} of {session.plan.rounds}")
         for one in rotate(contenders, number):
-            row = _overload(session, one, capacities[one.name], number)
-            refusals[one.name].append(row)
-    results = session.describe() | {"plan": "workers"}
-    return results | {
+            refusals[one.name].append(_overload(session, one, capacities[one.name], number))
+    return session.describe() | {
+        "plan": "workers",
         "subjects": [found.as_results(session.served, contenders)],
         "refusals": refusals,
     }

@@ -140,13 +140,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
     deadline = time.monotonic() + 3
-    while time.monotonic() < deadline and any(map(_alive, tree[1:])):
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in tree[1:]):
         time.sleep(0.05)
     for pid in reversed(tree):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait(STOP_SECONDS)
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
