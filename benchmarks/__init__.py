@@ -1,1 +1,1 @@
-"""How fast Classmark is beside the machine's limit and its peers. Never imported by the service."""
+"""Measures Classmark beside the machine's limit and its peers. The service never imports it."""

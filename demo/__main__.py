@@ -14,8 +14,7 @@ NAMES = (*ENGLISH, "sentiment-zh", "ner-zh")
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     cli = argparse.ArgumentParser(
-        prog="python -m demo",
-        description="Fetch demo data and make the demo checkpoints from it.",
+        prog="python -m demo", description="Fetch demo data and make the demo checkpoints from it."
     )
     names = f"{', '.join(NAMES)}; without a name the English ones"
     cli.add_argument("names", nargs="*", metavar="NAME", help=names)
@@ -27,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 def command(names: Sequence[str], out: Path, cache: Path) -> None:
     """Make the named checkpoints in their order; raise TrainingError if one fails."""
     from demo.demo import make
-    from demo.demos import DEMOS
+    from demo.registry import DEMOS
 
     for name in names:
         make(DEMOS[name], out, cache)

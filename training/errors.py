@@ -1,9 +1,8 @@
-"""Everything that training refuses, as one tree.
+"""The tree of errors that training raises.
 
 TrainingError
 ├── DataError     a file, line or column of the data cannot be used
-├── SettingError  an option has a value that makes no sense
-└── DemoError     a demo package or a demo checkpoint is not what it must be
+└── SettingError  an option has a value that makes no sense
 """
 
 from pathlib import Path
@@ -14,15 +13,10 @@ class TrainingError(Exception):
 
 
 class DataError(TrainingError):
-    """Data that cannot be used, with the place where it stands."""
+    """Data that cannot be used; the message names the place."""
 
     def __init__(
-        self,
-        problem: str,
-        *,
-        file: Path,
-        line: int | None = None,
-        column: str | int | None = None,
+        self, problem: str, *, file: Path, line: int | None = None, column: str | int | None = None
     ) -> None:
         place = [str(file)]
         if line is not None:
@@ -37,7 +31,3 @@ class DataError(TrainingError):
 
 class SettingError(TrainingError):
     """An option whose value is out of its limits."""
-
-
-class DemoError(TrainingError):
-    """A demo package, score or check that is not what it must be."""

@@ -11,25 +11,25 @@ from transformers import set_seed
 from training.fit.finetune import finetune, use_bf16
 from training.fit.predict import predict
 from training.output.checkpoint import check_writable, load_model, load_tokenizer, write_checkpoint
-from training.output.report import render
-from training.output.scores import Scores
-from training.readers.examples import Task
+from training.output.report import render_report
+from training.readers.examples import TaskName
 from training.settings import Settings
 from training.split import Split
-from training.tasks.base import make_problem
+from training.tasks.base import make_task
+from training.tasks.scores import Scores
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A task, where its encoder comes from, where its checkpoint goes, and how to train."""
+    """A task, the folder of its encoder, the folder to write, and the settings."""
 
-    task: Task
+    task: TaskName
     base: Path
     out: Path
     settings: Settings
-    facts: Mapping[str, object] = field(default_factory=dict)  # what the report should say
+    facts: Mapping[str, object] = field(default_factory=dict)  # further lines of the report
 
 
 def train(run: Run, split: Split) -> Scores:
@@ -39,14 +39,14 @@ def train(run: Run, split: Split) -> Scores:
     check_writable(run.out)
     set_seed(settings.seed)
     tokenizer = load_tokenizer(run.base, settings.max_length)
-    problem = make_problem(run.task, split, tokenizer, settings.max_length)
-    model = load_model(run.base, problem, settings.max_length, settings.dropout)
-    features = problem.encode(split.train)
-    held_out = problem.encode(split.evaluation)
+    task = make_task(run.task, split, tokenizer, settings.max_length)
+    model = load_model(run.base, task, settings.max_length, settings.dropout)
+    features = task.encode(split.train)
+    held_out = task.encode(split.evaluation)
 
     def score() -> Scores:
-        logits = predict(model, held_out, problem.collator)
-        return problem.score(split.evaluation, logits)
+        logits = predict(model, held_out, task.collator)
+        return task.score(split.evaluation, logits)
 
     logger.info(
         "training on %d examples, %d tokens; %d held out; %s",
@@ -55,13 +55,13 @@ def train(run: Run, split: Split) -> Scores:
         len(held_out),
         "bf16" if use_bf16(settings.precision) else "fp32",
     )
-    headline = "f1" if run.task == "token-classification" else "macro_f1"
-    finetune(model, features, problem.collator, settings, lambda: score().metrics, headline)
+    metric = "f1" if run.task == "token-classification" else "macro_f1"
+    finetune(model, features, task.collator, settings, lambda: score().metrics, metric)
     scores = score()
     facts = _facts(run, split, time.monotonic() - started)
-    evaluation = {"task": run.task, "labels": list(problem.classes), **problem.config}
+    evaluation = {"task": run.task, "labels": list(task.classes), **task.config}
     evaluation |= scores.as_dict() | {"facts": facts, "settings": asdict(settings)}
-    report = render(f"Evaluation of {run.out.name}", scores, problem.classes, facts)
+    report = render_report(f"Evaluation of {run.out.name}", scores, task.classes, facts)
     write_checkpoint(run.out, model, tokenizer, evaluation, report, split.evaluation)
     logger.info("%s %.4f on held-out data; wrote %s", scores.headline, scores.value, run.out)
     return scores

@@ -1,4 +1,4 @@
-"""The process around a run: offline libraries, quiet warnings, log lines, exit codes."""
+"""The process of a run: offline libraries, log lines and exit codes."""
 
 import logging
 import os
@@ -12,11 +12,11 @@ EXIT_BAD_INPUT = 2
 
 def prepare() -> None:
     """Set up logging and keep the libraries offline; call it before they are imported."""
-    # A base encoder is a folder. Whoever wants the hub sets these to 0.
+    # A base encoder is a local folder. Set these to 0 to use the hub.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Bars of weight loading and mapping say nothing that our own lines do not.
+    # Our own log lines say what these progress bars would.
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)

@@ -11,7 +11,7 @@ PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to fine-tune; every default is what a small English data set wants."""
+    """Settings of fine-tuning; the defaults suit a small English data set."""
 
     epochs: float = 3.0
     learning_rate: float = 5e-5

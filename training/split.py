@@ -1,4 +1,4 @@
-"""Duplicate-free, stratified, seeded division of examples into training and evaluation parts."""
+"""Divides examples into training and evaluation parts: without duplicates, stratified, seeded."""
 
 import math
 from collections import Counter
@@ -10,12 +10,12 @@ from sklearn.model_selection import train_test_split
 
 from training.errors import DataError, SettingError
 from training.readers.data import Sources, check_classes, check_labels_known, read_corpus
-from training.readers.examples import Corpus, Example, Task, TextExample
+from training.readers.examples import Corpus, Example, TaskName, TextExample
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Training and evaluation examples without a text in common, and what was left out."""
+    """Training and evaluation examples without a common text; the number of rows left out."""
 
     train: tuple[Example, ...]
     evaluation: tuple[Example, ...]
@@ -30,7 +30,7 @@ class Split:
 
 
 def make_split(
-    sources: Sources, task: Task, *, eval_fraction: float, seed: int, limit: int | None = None
+    sources: Sources, task: TaskName, *, eval_fraction: float, seed: int, limit: int | None = None
 ) -> Split:
     """Read the sources and divide them; `limit` bounds the training rows."""
     corpus = read_corpus(sources.train, task)
@@ -45,7 +45,7 @@ def make_split(
 def divide(
     corpus: Corpus, given: Corpus | None, *, eval_fraction: float, seed: int, limit: int | None
 ) -> Split:
-    """Divide a corpus, or take the given one as evaluation part; duplicates go first."""
+    """Drop duplicates, then divide a corpus, or take the given one as evaluation part."""
     unique, duplicates, contradictions = deduplicate(corpus.examples)
     if given is None:
         train, evaluation = stratify(unique, eval_fraction, seed, corpus.file)
@@ -66,9 +66,9 @@ def divide(
 
 
 def deduplicate(examples: Sequence[Example]) -> tuple[list[Example], int, int]:
-    """Return one example a text, the repeats dropped, and the rows that contradict each other.
+    """Return one example for each text, and the numbers of repeated and of contradictory rows.
 
-    A text that stands under different labels teaches nothing: all its rows are dropped.
+    A text with different labels teaches nothing, so all its rows are dropped.
     """
     first: dict[object, Example] = {}
     contradictory: set[object] = set()
@@ -90,7 +90,7 @@ def drop_shared(train: Sequence[Example], evaluation: Sequence[Example]) -> list
 def stratify(
     examples: Sequence[Example], eval_fraction: float, seed: int, file: Path
 ) -> tuple[list[Example], list[Example]]:
-    """Divide so that every class has its share in both parts; the seed fixes the draw."""
+    """Divide so that every class has the same share in both parts; the seed fixes the draw."""
     strata = _strata(examples, eval_fraction)
     held_out = math.ceil(len(examples) * eval_fraction)
     smallest, count = min(Counter(strata).items(), key=lambda item: item[1])
@@ -112,17 +112,14 @@ def stratify(
 
 
 def sample(examples: list[Example], limit: int | None, seed: int) -> list[Example]:
-    """Keep at most `limit` examples, classes in proportion where the limit allows."""
+    """Keep at most `limit` examples, with classes in proportion if the limit allows it."""
     if limit is None or limit >= len(examples):
         return examples
     strata = _strata(examples, limit / len(examples))
     counts = Counter(strata)
     proportional = min(counts.values()) >= 2 and len(counts) <= min(limit, len(examples) - limit)
     kept, _ = train_test_split(
-        examples,
-        train_size=limit,
-        random_state=seed,
-        stratify=strata if proportional else None,
+        examples, train_size=limit, random_state=seed, stratify=strata if proportional else None
     )
     return list(kept)
 

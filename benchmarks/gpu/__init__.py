@@ -1,4 +1,4 @@
-"""What a CUDA device gives: the engine beside its rivals, and the service in front of it."""
+"""Measures a CUDA device: the engine beside its rivals, and the service in front of it."""
 
-# Before ONNX Runtime: its CUDA provider then finds the CUDA libraries that torch brought.
+# Import torch before ONNX Runtime, whose CUDA provider then finds torch's CUDA libraries.
 import torch as torch

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gpu`: what a CUDA device gives, engines alone and the service over HTTP."""
+"""`python -m benchmarks.gpu`: measure engines alone and the service over HTTP on a CUDA device."""
 
 import argparse
 import sys
@@ -9,14 +9,15 @@ from pathlib import Path
 import torch
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.gpu.bundles import open_subject
-from benchmarks.gpu.engine import measure_engine
-from benchmarks.gpu.models import Network, choose_networks
-from benchmarks.gpu.parity import measure_parity
-from benchmarks.gpu.plan import Plan, quick
-from benchmarks.gpu.progress import say
-from benchmarks.gpu.results import Results, draw, read
-from benchmarks.gpu.service import measure_service
+from benchmarks.gpu.plan import GpuPlan, quick
+from benchmarks.gpu.report.results import Results, draw, read
+from benchmarks.gpu.stages.engine import measure_engine
+from benchmarks.gpu.stages.parity import measure_parity
+from benchmarks.gpu.stages.service import measure_service
+from benchmarks.gpu.subjects.bundles import open_network
+from benchmarks.gpu.subjects.networks import Network, choose_networks
+from benchmarks.load.wrk import check_installed
+from benchmarks.session import say
 from tests.support.families import choose_families
 
 OUT = {"cuda": Path("docs/benchmarks/gpu"), "cpu": Path("build/bench-gpu/trial")}
@@ -41,14 +42,18 @@ def main() -> int:
 
 
 def measure(options: argparse.Namespace) -> int:
-    """Run the stages; return 1 where an answer was wrong or a part could not be measured."""
+    """Run the stages; return 1 if an answer was wrong or a part could not be measured."""
     if options.device == "cuda" and not torch.cuda.is_available():
         raise BenchmarkError("no CUDA device here; --device cpu --quick tries the program without")
+    stages = options.stage or STAGES
+    if "http" in stages:
+        check_installed()
     build = options.build.resolve()
     build.mkdir(parents=True, exist_ok=True)
     small = options.device == "cpu"
-    plan = quick(options.device, build) if options.quick or small else Plan(options.device, build)
-    stages = options.stage or STAGES
+    plan = (
+        quick(options.device, build) if options.quick or small else GpuPlan(options.device, build)
+    )
     results = Results(options.out, options.device)
     whole = True
     if "parity" in stages:
@@ -66,15 +71,15 @@ def measure(options: argparse.Namespace) -> int:
     return 0 if whole else 1
 
 
-def _measure_each(stage: str, networks: Sequence[Network], plan: Plan, results: Results) -> bool:
-    """Measure the networks in turn; a failure ends its own network's part only."""
+def _measure_each(stage: str, networks: Sequence[Network], plan: GpuPlan, results: Results) -> bool:
+    """Measure the networks in turn; a failure ends only the part of its network."""
     measured = {"engine": measure_engine, "http": measure_service}[stage]
     whole = True
     for network in networks:
         try:
-            subject = open_subject(network, plan.build, plan.device)
+            loaded = open_network(network, plan.build, plan.device)
             keep = partial(results.keep, stage, network=network.name)
-            found = measured(subject, plan, keep)
+            found = measured(loaded, plan, keep)
             keep(found)
             whole &= stage != "http" or not found["missing"]
         except BenchmarkError as exc:
@@ -94,7 +99,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
                         help="cpu tries the program with tiny networks")  # fmt: skip
     parser.add_argument("--stage", action="append", choices=STAGES,
-                        help="only this one; may be given again")  # fmt: skip
+                        help="only this one; may be repeated")  # fmt: skip
     parser.add_argument("--models", nargs="+", default=[], metavar="NAME",
                         help="bert-base, bert-large, distilbert, minilm-l6")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="few and short rounds")

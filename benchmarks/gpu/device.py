@@ -1,4 +1,4 @@
-"""The device: what it is, what it gives at most, and how much of its memory is taken."""
+"""The device: its name and versions, its ceiling of operations, and its used memory."""
 
 import os
 import re
@@ -16,8 +16,8 @@ MATRIX = {"cuda": 8192, "cpu": 512}
 PRODUCTS = {"cuda": 40, "cpu": 4}
 
 
-def describe(device: str) -> dict[str, Any]:
-    """Return the machine, the device and the versions that matter."""
+def describe_device(device: str) -> dict[str, Any]:
+    """Return machine, device and versions."""
     machine = describe_machine()
     found = {name: version for name in PACKAGES if (version := version_of(name))}
     machine["packages"] |= found
@@ -49,13 +49,13 @@ def measure_ceiling(device: str) -> float:
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has done what this process gave it."""
+    """Wait until the device has finished this process's work."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 def memory_taken(device: str) -> int | None:
-    """Return the bytes of the device's memory that all processes together hold; None on a CPU."""
+    """Return the bytes of device memory that all processes hold together; None on a CPU."""
     if device != "cuda":
         return None
     free, total = torch.cuda.mem_get_info()
@@ -63,9 +63,9 @@ def memory_taken(device: str) -> int | None:
 
 
 def library_path() -> str:
-    """Return LD_LIBRARY_PATH with the CUDA libraries that torch brought, for other processes.
+    """Return LD_LIBRARY_PATH with torch's CUDA libraries, for other processes.
 
-    A process without torch looks for them beside ONNX Runtime, which may lie elsewhere.
+    A process without torch looks for them beside ONNX Runtime, where they may be missing.
     """
     packages = Path(torch.__file__).parents[1]
     folders = [str(one) for one in sorted(packages.glob("nvidia/*/lib"))]

@@ -1,19 +1,19 @@
-"""How much is measured: the full plan, and a quick one of few rounds and small streams."""
+"""The full plan of a GPU benchmark, and a quick one of few rounds and small streams."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class GpuPlan:
     """Seconds are those of one measurement of one round.
 
     Attributes:
-        lengths: of the streams whose texts all have one length, in tokens.
-        texts: in the mixed stream.
-        workers: front ends that the service is tried with.
-        texts_each: in a request.
-        processes: that make the load.
+        lengths: in tokens, of the streams with one length.
+        texts: number of them in the mixed stream.
+        workers: numbers of front ends to try.
+        texts_each: numbers of texts in a request to try.
+        processes: that make the load of the open loop.
         alone: requests of one client alone.
     """
 
@@ -34,15 +34,15 @@ class Plan:
     reload_seconds: float = 45.0
 
 
-def quick(device: str, build: Path) -> Plan:
-    """Return a plan that tries every part; on a CPU with sizes that it can compute."""
-    few = Plan(
+def quick(device: str, build: Path) -> GpuPlan:
+    """Return a plan that tries every part; on a CPU with small sizes."""
+    few = GpuPlan(
         device, build, rounds=2, engine_seconds=0.2, http_rounds=1, http_seconds=2.0, alone=50,
         reload_seconds=30.0,
     )  # fmt: skip
     if device == "cuda":
         return few
-    return Plan(
+    return GpuPlan(
         device, build, rounds=2, engine_seconds=0.05, pilot_seconds=0.02, lengths=(32,), texts=128,
         http_rounds=1, http_seconds=1.0, workers=(1,), texts_each=(1, 32), connections=16,
         processes=1, alone=20, reload_seconds=4.0,

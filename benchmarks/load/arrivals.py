@@ -1,4 +1,4 @@
-"""When requests are due in an open loop, whatever the server does."""
+"""Due times of the requests of an open loop, independent of the server."""
 
 import numpy as np
 

@@ -1,10 +1,10 @@
 """Open loop: requests leave when they are due, and latency counts from then.
 
-A client that waits for an answer before it sends the next hides the very delays it should measure
-(coordinated omission), so here a late send counts as latency like a late answer.
+A client that waits for an answer before it sends the next request hides the delays it should
+measure (coordinated omission). Here a late send counts as latency, like a late answer.
 
-Plain sockets and epoll: the generator shares the machine with the server, and an event loop of
-asyncio's would take several times as much of it.
+Plain sockets and epoll: the generator shares the machine with the server, and an asyncio event loop
+would take several times as much CPU.
 """
 
 import select
@@ -20,7 +20,7 @@ GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request's end; `latency_seconds` from when it was due."""
+    """The answer to one request; `latency_seconds` counts from its due time."""
 
     number: int
     status: int
@@ -28,8 +28,8 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Open:
-    """Every answer in the order they came, and how many never did."""
+class OpenLoopResult:
+    """All answers in the order of their arrival, and the number of missing ones."""
 
     sent: int = 0
     unanswered: int = 0
@@ -48,8 +48,8 @@ def post(path: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def open_loop(port: int, requests: Sequence[bytes], due: Sequence[float]) -> Open:
-    """Send each request when it is due, in seconds from now; return when all have ended.
+def open_loop(port: int, requests: Sequence[bytes], due: Sequence[float]) -> OpenLoopResult:
+    """Send each request at its due time, in seconds from now; return when all have ended.
 
     Args:
         requests: taken in turn, over and over.
@@ -62,7 +62,7 @@ def open_loop(port: int, requests: Sequence[bytes], due: Sequence[float]) -> Ope
 
 
 def is_whole(head: bytes, body: bytes) -> bool:
-    """Tell whether a body has come to its end, by what the lower-case head says of it."""
+    """Tell whether a body is complete, by its lower-case head."""
     _, found, length = head.partition(b"content-length:")
     if found:
         return len(body) >= int(length.split(b"\r\n", 1)[0])
@@ -80,7 +80,7 @@ class _Connection:
 
 
 class _Generator:
-    """Connections by their file descriptor, and the requests that wait for a free one."""
+    """Connections by file descriptor, and the requests that wait for a free one."""
 
     def __init__(self, port: int, requests: Sequence[bytes]) -> None:
         self._port = port
@@ -89,9 +89,9 @@ class _Generator:
         self._open: dict[int, _Connection] = {}
         self._idle: list[_Connection] = []
         self._waiting: deque[tuple[int, float]] = deque()
-        self._result = Open()
+        self._result = OpenLoopResult()
 
-    def run(self, due: Sequence[float]) -> Open:
+    def run(self, due: Sequence[float]) -> OpenLoopResult:
         started = time.perf_counter() + 0.05
         left = self._result.sent = len(due)
         next_one = 0
@@ -115,7 +115,7 @@ class _Generator:
         self._epoll.close()
 
     def _send(self, number: int, due: float) -> None:
-        """Send a request over a free connection or a new one; if there is neither, let it wait."""
+        """Send a request over a free or a new connection; without either, let it wait."""
         if not self._idle and len(self._open) >= MAX_CONNECTIONS:
             self._waiting.append((number, due))
             return
@@ -129,7 +129,7 @@ class _Generator:
 
     def _connect(self) -> _Connection:
         connection = _Connection(socket.create_connection(("127.0.0.1", self._port), 10))
-        connection.socket.settimeout(None)  # with one, each call would ask the system twice
+        connection.socket.settimeout(None)  # with a timeout, each call would ask the system twice
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._open[connection.socket.fileno()] = connection
         self._epoll.register(connection.socket, select.EPOLLIN)

@@ -1,4 +1,4 @@
-"""Closed loop: wrk keeps a number of connections busy, which finds the capacity."""
+"""Closed loop: wrk keeps a number of connections busy to find the capacity."""
 
 import json
 import shutil
@@ -14,11 +14,11 @@ SCRIPT = Path(__file__).with_name("bodies.lua")
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
-    """What the connections saw; latencies in seconds.
+class ClosedLoopResult:
+    """Counts over all connections; latencies in seconds.
 
     Attributes:
-        refused: answers that were no success.
+        refused: answers other than success.
         failed: requests that got no answer.
     """
 
@@ -36,15 +36,15 @@ class Closed:
 
 
 def check_installed() -> None:
-    """Raise BenchmarkError where wrk is missing."""
+    """Raise BenchmarkError if wrk is missing."""
     if shutil.which("wrk") is None:
         raise BenchmarkError("wrk is not installed; on Debian: apt-get install wrk")
 
 
 def closed_loop(
     port: int, path: str, bodies: Sequence[bytes], connections: int, seconds: int
-) -> Closed:
-    """Post the bodies one after the other, over and over."""
+) -> ClosedLoopResult:
+    """Post the bodies in turn, over and over."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"\n".join(bodies))
         file.flush()
@@ -55,4 +55,4 @@ def closed_loop(
         )  # fmt: skip
     if done.returncode:
         raise BenchmarkError(f"wrk ended with {done.returncode}: {done.stderr.strip()[-300:]}")
-    return Closed(**json.loads(done.stdout.strip().splitlines()[-1]))
+    return ClosedLoopResult(**json.loads(done.stdout.strip().splitlines()[-1]))

@@ -1,4 +1,4 @@
-"""Capacity in a closed loop, every contender in turn in rounds, each beside the limit."""
+"""Capacity in a closed loop: all contenders take turns in rounds, each beside the limit."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,25 +9,25 @@ from app.bundle import Precision
 from benchmarks.errors import BenchmarkError
 from benchmarks.load.wrk import closed_loop
 from benchmarks.measures.limit import Limit, find_limit
-from benchmarks.plan import BATCH_CONNECTIONS, BATCH_TEXTS, CONNECTIONS
-from benchmarks.servers.contenders import CLASSMARK, Contender, Tuning
+from benchmarks.plan import BATCH_CONNECTIONS, BATCH_TEXTS, CONNECTIONS, rotate
+from benchmarks.servers.contenders import Contender, Tuning
 from benchmarks.servers.servers import Server
-from benchmarks.session import Bench, say
+from benchmarks.session import BenchmarkSession, say
+from benchmarks.subjects.served_model import ServedModel
 
 WARM_UP_SECONDS = 1
-BATCH_NAME = f"{CLASSMARK.name}, {BATCH_TEXTS} texts a request"
 
 
 @dataclass(slots=True)
 class Capacity:
-    """What the rounds found.
+    """The figures of all rounds.
 
     Attributes:
-        limit, fp32: of the graph served, and of the fp32 graph.
+        limit, fp32: of the served graph, and of the fp32 graph.
         limits: texts/s, measured before the first contender and after each, in that order.
-        encoding_shares, fp32_shares: where the callers encode too, and with the fp32 graph, as
-            shares of the limit just before and just after; one a round.
-        contenders: name to its rounds, each with the `limit` just before and just after.
+        encoding_shares, fp32_shares: the limit with encoding in the callers, and with the fp32
+            graph, as shares of the limit just before and after; one for each round.
+        contenders: name to its rounds, each with the `limit` just before and after.
         failed: name to the reason.
     """
 
@@ -40,26 +40,43 @@ class Capacity:
     failed: dict[str, str] = field(default_factory=dict)
 
     def measure_limit(self) -> float:
-        """Measure the limit once more; return the mean of this and the one before."""
+        """Measure the limit again; return the mean of this and the previous one."""
         self.limits.append(self.limit.measure())
         say(f"  {'limit':<42} {self.limits[-1]:7.0f} texts/s")
         return mean(self.limits[-2:])
 
+    def as_results(self, served: ServedModel, field: Sequence[Contender]) -> dict[str, Any]:
+        """Return the figures as a results file holds them."""
+        return {
+            "title": served.title,
+            "name": served.name,
+            "precision": served.precision,
+            "agreement": served.agreement,
+            "parameters": served.manifest["source"]["parameters"],
+            "limit_batch_size": self.limit.batch_size,
+            "limit_by_batch_size": self.limit.by_batch_size,
+            "limits": self.limits,
+            "encoding_shares": self.encoding_shares,
+            "fp32_shares": self.fp32_shares,
+            "contenders": self.contenders,
+            "tunings": {one.name: str(one.tuning) for one in field if one.peer is not None},
+            "failed": self.failed,
+            "latency": None,
+        }
 
-def measure_capacity(bench: Bench, contenders: Sequence[Contender]) -> Capacity:
-    """Run the rounds; a contender that fails is named with its reason and left out from then on.
+
+def measure_capacity(session: BenchmarkSession, contenders: Sequence[Contender]) -> Capacity:
+    """Run the rounds; note the reason of a contender that fails, and leave it out from then on.
 
     The machine's speed changes within a minute, so the limit is taken before and after each.
     """
-    found = Capacity(_find_limit(bench, bench.subject.precision), _find_limit(bench, "fp32"))
+    found = Capacity(_find_limit(session, session.served.precision), _find_limit(session, "fp32"))
     found.measure_limit()
-    for number in range(bench.plan.rounds):
-        say(f"{bench.subject.title}: round {number + 1} of {bench.plan.rounds}")
-        # Each round starts with another, so that none always follows the same one.
-        first = number % len(contenders)
-        for contender in (*contenders[first:], *contenders[:first]):
+    for number in range(session.plan.rounds):
+        say(f"{session.served.title}: round {number + 1} of {session.plan.rounds}")
+        for contender in rotate(contenders, number):
             if contender.name not in found.failed:
-                _measure(bench, contender, found)
+                _measure(session, contender, found)
         encoding = found.limit.measure(encode=True)
         found.encoding_shares.append(encoding / found.measure_limit())
         fp32 = found.fp32.measure()
@@ -67,18 +84,19 @@ def measure_capacity(bench: Bench, contenders: Sequence[Contender]) -> Capacity:
     return found
 
 
-def _find_limit(bench: Bench, precision: Precision) -> Limit:
-    limit = find_limit(bench.subject, precision, bench.texts_file, bench.plan.limit_seconds)
+def _find_limit(session: BenchmarkSession, precision: Precision) -> Limit:
+    limit = find_limit(session.served, precision, session.texts_file, session.plan.limit_seconds)
     say(f"  limit in {precision}: batches of {limit.batch_size}")
     return limit
 
 
-def _measure(bench: Bench, contender: Contender, found: Capacity) -> None:
+def _measure(session: BenchmarkSession, contender: Contender, found: Capacity) -> None:
     try:
-        with bench.serving(contender) as server:
-            rows = {contender.name: _load(bench, server, 1, bench.plan.closed_seconds)}
+        with session.serving(contender) as server:
+            rows = {contender.name: _load(session, server, 1, session.plan.closed_seconds)}
             if contender.peer is None:
-                rows[BATCH_NAME] = _load(bench, server, BATCH_TEXTS, bench.plan.closed_seconds)
+                name = f"{contender.name}, {BATCH_TEXTS} texts a request"
+                rows[name] = _load(session, server, BATCH_TEXTS, session.plan.closed_seconds)
     except BenchmarkError as exc:
         found.failed[contender.name] = str(exc)
         found.contenders.pop(contender.name, None)
@@ -91,10 +109,10 @@ def _measure(bench: Bench, contender: Contender, found: Capacity) -> None:
         say(f"  {name:<42} {rate:7.0f} texts/s, {rate / limit:.2f} of the limit")
 
 
-def _load(bench: Bench, server: Server, texts_each: int, seconds: int) -> dict[str, Any]:
+def _load(session: BenchmarkSession, server: Server, each: int, seconds: int) -> dict[str, Any]:
     path = server.contender.path
-    connections = CONNECTIONS if texts_each == 1 else BATCH_CONNECTIONS
-    bodies = bench.bodies(server, texts_each)
+    connections = CONNECTIONS if each == 1 else BATCH_CONNECTIONS
+    bodies = session.bodies(server, each)
     closed_loop(server.port, path, bodies, connections, WARM_UP_SECONDS)
     before = server.usage
     closed = closed_loop(server.port, path, bodies, connections, seconds)
@@ -104,7 +122,7 @@ def _load(bench: Bench, server: Server, texts_each: int, seconds: int) -> dict[s
             f"{server.contender.name} gave no good answer in {seconds} s: {closed.refused} "
             f"refused, {closed.failed} failed"
         )
-    texts = len(bench.workload.texts) / len(bodies)
+    texts = len(session.workload.texts) / len(bodies)
     return asdict(closed) | {
         "texts_per_second": closed.answers_per_second * texts,
         "cpu_seconds_per_text": (after.cpu_seconds - before.cpu_seconds)
@@ -114,16 +132,16 @@ def _load(bench: Bench, server: Server, texts_each: int, seconds: int) -> dict[s
     }
 
 
-def tune(bench: Bench, contenders: Sequence[Contender]) -> list[Contender]:
-    """Add to each contender that can be tuned itself at its best of several settings."""
+def tune(session: BenchmarkSession, contenders: Sequence[Contender]) -> list[Contender]:
+    """Return the contenders, and after them each tunable one with its best setting."""
     found = list(contenders)
     for contender in contenders:
         rates: dict[Tuning, float] = {}
         for tuning in contender.others:
             one = contender.tuned(tuning)
             try:
-                with bench.serving(one) as server:
-                    row = _load(bench, server, 1, bench.plan.tune_seconds)
+                with session.serving(one) as server:
+                    row = _load(session, server, 1, session.plan.tune_seconds)
             except BenchmarkError as exc:
                 say(f"  {contender.name} with {tuning}: {exc}")
                 continue

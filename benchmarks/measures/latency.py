@@ -1,4 +1,4 @@
-"""Latency of Classmark in rounds: open loops at shares of its capacity, one client, long texts."""
+"""Latency of Classmark in rounds: open loops at several loads, one client alone, long texts."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,16 +7,16 @@ from statistics import median
 from typing import Any
 
 from benchmarks.load.arrivals import bursts, poisson
-from benchmarks.load.open_loop import Open, open_loop, post
+from benchmarks.load.open_loop import OpenLoopResult, open_loop, post
 from benchmarks.load.wrk import closed_loop
 from benchmarks.measures.long_texts import long_run_seconds, measure_long_texts
-from benchmarks.measures.raw_session import BareModel
-from benchmarks.measures.single_client import measure_alone
+from benchmarks.measures.raw_session import RawSession
+from benchmarks.measures.single_client import measure_single_client
 from benchmarks.plan import CONNECTIONS, LOADS, MAX_QUEUE_SECONDS, OBJECTIVE_SECONDS, Plan
 from benchmarks.report.statistics import goodput, percentile
 from benchmarks.servers.contenders import CLASSMARK
 from benchmarks.servers.servers import Server
-from benchmarks.session import Bench, say
+from benchmarks.session import BenchmarkSession, say
 
 ADMISSION = {"CLASSMARK_MAX_QUEUE_SECONDS": str(MAX_QUEUE_SECONDS)}
 PATTERNS: dict[str, Callable[[float, float, int], list[float]]] = {
@@ -28,10 +28,10 @@ WARM_UP_REQUESTS, WARM_UP_RATE = 200, 100.0
 WARM_UP_SECONDS = 1
 
 
-def measure_latency(bench: Bench) -> dict[str, Any]:
-    """Run the rounds; return each of them, and the medians."""
-    model = BareModel(bench.subject)
-    rounds = [_round(bench, model, number) for number in range(bench.plan.rounds)]
+def measure_latency(session: BenchmarkSession) -> dict[str, Any]:
+    """Return all rounds and their medians."""
+    model = RawSession(session.served)
+    rounds = [_round(session, model, number) for number in range(session.plan.rounds)]
     loads = zip(*(one["open_loop"] for one in rounds), strict=True)
     return {
         "rounds": rounds,
@@ -42,7 +42,7 @@ def measure_latency(bench: Bench) -> dict[str, Any]:
 
 
 def _medians(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return rows as one: the median of each number that any of them has."""
+    """Return one row with the median of each number that any row has."""
     found = {}
     for name, first in rows[0].items():
         values = [row[name] for row in rows if row[name] is not None]
@@ -50,48 +50,58 @@ def _medians(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _round(bench: Bench, model: BareModel, number: int) -> dict[str, Any]:
-    """Measure on servers that start anew: one with the default queue, and one with ADMISSION."""
-    plan, texts = bench.plan, bench.workload.texts
-    say(f"{bench.subject.title}: latency, round {number + 1} of {plan.rounds}")
-    with bench.serving(CLASSMARK) as server, bench.serving(CLASSMARK, ADMISSION) as limited:
-        capacity = partial(_capacity, bench, server, plan.closed_seconds)
-        short, long = _requests(server, texts), _requests(server, bench.workload.long_texts)
-        _capacity(bench, server, WARM_UP_SECONDS)
-        # With the default queue: a refused short text would have no latency to compare.
+def _round(session: BenchmarkSession, model: RawSession, number: int) -> dict[str, Any]:
+    """Measure on two new servers: one with the default queue, and one with ADMISSION."""
+    plan, texts = session.plan, session.workload.texts
+    say(f"{session.served.title}: latency, round {number + 1} of {plan.rounds}")
+    with session.serving(CLASSMARK) as server, session.serving(CLASSMARK, ADMISSION) as limited:
+        capacity = partial(_capacity, session, server, plan.closed_seconds)
+        short, long = (
+            make_requests(server, texts),
+            make_requests(server, session.workload.long_texts),
+        )
+        _capacity(session, server, WARM_UP_SECONDS)
+        # On the default queue, because a refused short text has no latency to compare.
         beside = measure_long_texts(server.port, short, long, capacity(), plan.open_seconds, number)
-        beside["one_run"] = long_run_seconds(model, bench.workload.long_texts)
+        beside["one_run"] = long_run_seconds(model, session.workload.long_texts)
         say(f"  long texts: p99 of short ones grows by {beside['growth'] * 1e3:.0f} ms")
-        open_loop(limited.port, short, [i / WARM_UP_RATE for i in range(WARM_UP_REQUESTS)])
+        warm_up(limited, short)
         some = plan.alone_texts
-        alone = measure_alone(limited.port, short[:some], texts[:some], model)
-        say(f"  one client alone: {alone['over'] * 1e3:.2f} ms over the bare run")
+        alone = measure_single_client(limited.port, short[:some], texts[:some], model)
+        say(f"  one client alone: {alone['over'] * 1e3:.2f} ms over the raw session")
         loads, before = [], capacity()
         for load, pattern in product(LOADS, PATTERNS):
             due = PATTERNS[pattern](load * before, plan.open_seconds, number)
             found, after = open_loop(limited.port, short, due), capacity()
             around = (before + after) / 2
-            loads.append({"pattern": pattern, "load": load, **_at_load(found, around, plan)})
+            loads.append(
+                {"pattern": pattern, "load": load, **summarise_open_loop(found, around, plan)}
+            )
             before = after
     return {"open_loop": loads, "alone": alone, "long_texts": beside}
 
 
-def _capacity(bench: Bench, server: Server, seconds: int) -> float:
+def _capacity(session: BenchmarkSession, server: Server, seconds: int) -> float:
     """Return the texts a second of a closed loop."""
-    bodies = bench.bodies(server)
-    closed = closed_loop(server.port, CLASSMARK.path, bodies, CONNECTIONS, seconds)
+    closed = closed_loop(server.port, CLASSMARK.path, session.bodies(server), CONNECTIONS, seconds)
     return closed.answers_per_second
 
 
-def _requests(server: Server, texts: Sequence[str]) -> list[bytes]:
+def warm_up(server: Server, requests: Sequence[bytes]) -> None:
+    """Send a few requests at a low rate."""
+    open_loop(server.port, requests, [i / WARM_UP_RATE for i in range(WARM_UP_REQUESTS)])
+
+
+def make_requests(server: Server, texts: Sequence[str]) -> list[bytes]:
+    """Return a request for each text, as bytes ready to send."""
     return [post(server.contender.path, server.body(text)) for text in texts]
 
 
-def _at_load(found: Open, capacity: float, plan: Plan) -> dict[str, Any]:
-    """Return what became of the requests of an open loop, in seconds and shares.
+def summarise_open_loop(found: OpenLoopResult, capacity: float, plan: Plan) -> dict[str, Any]:
+    """Return shares of accepted and refused requests, and their latencies in seconds.
 
     Args:
-        capacity: around the loop.
+        capacity: just before and after the loop.
     """
     accepted, refused = found.latencies(200), found.latencies(429)
     shares = {name: percentile(accepted, share) for name, share in SHARES.items()}
@@ -107,5 +117,6 @@ def _at_load(found: Open, capacity: float, plan: Plan) -> dict[str, Any]:
         "refused_share": len(refused) / found.sent,
         "failed": found.sent - len(accepted) - len(refused),
         "refusal_p50": percentile(refused, 0.5) if refused else None,
+        "refusal_p99": percentile(refused, 0.99) if refused else None,
         **shares,
     }

@@ -1,11 +1,10 @@
-"""The offline limit: what the machine gives without HTTP, in a process of its own.
+"""The offline limit: the most that the machine gives without HTTP, in a process of its own.
 
-One-thread callers, one a CPU, take length-sorted micro-batches from a list; texts are encoded
-before. The fastest batch size is found first, and then measured alone beside every contender.
-`python -m benchmarks.measures.limit` is the process: it measures and prints JSON.
+One-thread callers, one on each CPU, take length-sorted micro-batches of encoded texts from a list.
+The fastest batch size is found first and then measured alone beside every contender.
+`python -m benchmarks.measures.limit` is the process: it takes JSON and prints JSON.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -16,33 +15,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Any
 
 from app.bundle import Precision
 from app.engine.batching.executors import available_cpus
 from benchmarks.errors import BenchmarkError
 from benchmarks.servers.peers.model import Model
-from benchmarks.subjects.served_model import Subject
-
-T = TypeVar("T")
+from benchmarks.subjects.served_model import ServedModel
 
 BATCH_SIZES = (1, 2, 4, 8)
-# One batch size for the whole run, the fastest in the median: the fastest of each measurement would
-# be the luckiest as well.
+# The whole run keeps the batch size that is fastest in the median; the fastest of each measurement
+# would also be the luckiest.
 ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The strategy whose speed is the limit of a graph.
+    """The strategy that gives the limit of a graph.
 
     Attributes:
         texts: JSON list of texts.
-        seconds: of a measurement, at least; whole passes over the texts are counted.
-        by_batch_size: texts/s by which the batch size was chosen.
+        seconds: of a measurement, at least; only whole passes over the texts count.
+        by_batch_size: texts/s that chose the batch size.
     """
 
-    subject: Subject
+    served: ServedModel
     precision: Precision
     texts: Path
     seconds: float
@@ -50,35 +47,36 @@ class Limit:
     by_batch_size: dict[int, float]
 
     def measure(self, *, encode: bool = False) -> float:
-        """Return the texts/s of this moment; `encode`: where the callers encode too."""
-        sizes, options = [self.batch_size], ["--encode"] if encode else []
-        rates = _run(self.subject, self.precision, self.texts, self.seconds, sizes, *options)
-        return rates[self.batch_size]
+        """Return the current texts/s; with `encode` the callers encode too."""
+        size = self.batch_size
+        return _run(self.served, self.precision, self.texts, self.seconds, [size], encode=encode)[
+            size
+        ]
 
 
-def find_limit(subject: Subject, precision: Precision, texts: Path, seconds: float) -> Limit:
-    """Choose the batch size: 1, where answers would depend on the batch."""
-    sizes = BATCH_SIZES if subject.batch_invariant else (1,)
-    rounds = [_run(subject, precision, texts, seconds, sizes) for _ in range(ROUNDS)]
+def find_limit(served: ServedModel, precision: Precision, texts: Path, seconds: float) -> Limit:
+    """Choose the batch size; it is 1 if answers depend on the batch."""
+    sizes = BATCH_SIZES if served.batch_invariant else (1,)
+    rounds = [_run(served, precision, texts, seconds, sizes) for _ in range(ROUNDS)]
     rates = {size: median(one[size] for one in rounds) for size in sizes}
     best = max(sizes, key=lambda size: rates[size])
-    return Limit(subject, precision, texts, seconds, best, rates)
+    return Limit(served, precision, texts, seconds, best, rates)
 
 
 def _run(
-    subject: Subject,
+    served: ServedModel,
     precision: Precision,
     texts: Path,
     seconds: float,
     sizes: Sequence[int],
-    *options: str,
+    *,
+    encode: bool = False,
 ) -> dict[int, float]:
     """Measure in a new process; return texts/s by batch size."""
-    command = [sys.executable, "-m", "benchmarks.measures.limit", str(texts), str(seconds)]
-    environment = os.environ | subject.environment(precision) | {"BENCH_THREADS": "1"}
+    order = {"texts": str(texts), "seconds": seconds, "sizes": list(sizes), "encode": encode}
     done = subprocess.run(
-        [*command, *map(str, sizes), *options],
-        env=environment,
+        [sys.executable, "-m", "benchmarks.measures.limit", json.dumps(order)],
+        env=os.environ | served.environment(precision) | {"BENCH_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -88,46 +86,29 @@ def _run(
     return {size: json.loads(done.stdout)[str(size)] for size in sizes}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.measures.limit", description=__doc__
-    )
-    parser.add_argument("texts", type=Path)
-    parser.add_argument("seconds", type=float)
-    parser.add_argument("sizes", type=int, nargs="+")
-    parser.add_argument("--encode", action="store_true", help="the callers encode too")
-    options = parser.parse_args()
-    texts: list[str] = json.loads(options.texts.read_text())
-    found = _measure(
-        Model.from_environment(), texts, options.seconds, options.sizes, encode=options.encode
-    )
-    sys.stdout.write(json.dumps(found) + "\n")
-
-
 def _measure(
     model: Model, texts: Sequence[str], seconds: float, sizes: Sequence[int], *, encode: bool
 ) -> dict[int, float]:
     encoded = [model.encode(text) for text in texts]
-    # From the longest down: the last batches are short, so that callers end together.
+    # Longest first: the last batches are short, so that callers end together.
     order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
     model.run([encoded[order[0]]])  # the first run of a session also allocates
+
+    def run(batch: Sequence[int]) -> None:
+        ids = [model.encode(texts[i]) if encode else encoded[i] for i in batch]
+        model.scores(model.run(ids))
+
     rates: dict[int, float] = {}
     for size in sizes:
         batches = [order[at : at + size] for at in range(0, len(order), size)]
-        if encode:
-            taken = _pass_seconds(model.classify, [[texts[i] for i in b] for b in batches], seconds)
-        else:
-            taken = _pass_seconds(
-                lambda batch: model.scores(model.run(batch)),
-                [[encoded[i] for i in b] for b in batches],
-                seconds,
-            )
-        rates[size] = len(texts) / taken
+        rates[size] = len(texts) / seconds_per_pass(run, batches, seconds)
     return rates
 
 
-def _pass_seconds(work: Callable[[T], object], batches: Sequence[T], seconds: float) -> float:
-    """Return the mean seconds of a whole pass over the batches, by one caller a CPU."""
+def seconds_per_pass(
+    work: Callable[[Any], object], batches: Sequence[Any], seconds: float
+) -> float:
+    """Return the mean seconds of a pass over the batches, with one caller on each CPU."""
     passes, started = 0, time.perf_counter()
     with ThreadPoolExecutor(available_cpus()) as pool:
         while (taken := time.perf_counter() - started) < seconds or not passes:
@@ -138,4 +119,6 @@ def _pass_seconds(work: Callable[[T], object], batches: Sequence[T], seconds: fl
 
 
 if __name__ == "__main__":
-    main()
+    order = json.loads(sys.argv[1])
+    texts = json.loads(Path(order.pop("texts")).read_text())
+    sys.stdout.write(json.dumps(_measure(Model.from_environment(), texts, **order)) + "\n")

@@ -1,15 +1,15 @@
-"""What long texts do to short ones that come meanwhile."""
+"""Latency of short texts while long ones are served too."""
 
 from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.load.arrivals import poisson
 from benchmarks.load.open_loop import open_loop
-from benchmarks.measures.raw_session import BareModel
+from benchmarks.measures.raw_session import RawSession
 from benchmarks.plan import LONG_LOAD, LONG_SHARE
 from benchmarks.report.statistics import percentile
 
-# Without and with long texts in turns: both find the machine as fast as it is in that minute.
+# Loops without and with long texts alternate, so that both meet the machine at the same speed.
 TURNS = 3
 
 
@@ -21,10 +21,10 @@ def measure_long_texts(
     seconds: float,
     seed: int,
 ) -> dict[str, float]:
-    """Compare the short texts' latency at the same rate of short texts, without and with long.
+    """Compare the latency of short texts, at the same rate, without and with long ones.
 
     Args:
-        seconds: of each turn; both take TURNS of them, one after the other.
+        seconds: of each loop; TURNS are without long texts and TURNS with them.
 
     Returns:
         Seconds: the 99th percentile of short texts `without` and `with` long ones, and `growth`.
@@ -46,6 +46,6 @@ def measure_long_texts(
     return {"without": alone, "with": p99, "growth": p99 - alone}
 
 
-def long_run_seconds(model: BareModel, texts: Sequence[str]) -> float:
-    """Return the bare session run of one long text, alone."""
-    return median(model.seconds(model.encode(text)) for text in texts)
+def long_run_seconds(session: RawSession, texts: Sequence[str]) -> float:
+    """Return the median raw session run of one long text."""
+    return median(session.seconds(session.encode(text)) for text in texts)

@@ -1,49 +1,46 @@
-"""Memory over a million requests: a server under mixed load, its resident set sampled.
+"""Memory over a million requests: samples the resident set of a server under mixed load.
 
 `python -m benchmarks.measures.memory` writes memory.md, memory.json and memory.svg.
 """
 
-import argparse
 import json
 import os
 import sys
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.load.wrk import check_installed, closed_loop
+from benchmarks.load.wrk import closed_loop
 from benchmarks.plan import CONNECTIONS, FULL
-from benchmarks.report.machine import describe_machine
+from benchmarks.report.machine import machine_line
 from benchmarks.report.plots import draw_memory
-from benchmarks.report.processes import descendants
 from benchmarks.servers.contenders import CLASSMARK
+from benchmarks.servers.processes import descendants
 from benchmarks.servers.servers import Server
-from benchmarks.session import Bench, make_bench, say
-from benchmarks.subjects.bundles import minilm
+from benchmarks.session import BenchmarkSession, make_parser, open_demo_session, run_command, say
 
 SETTLED_AFTER = 50_000
 SLICE_SECONDS = 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-# Shorter texts than the benchmark's, so that a million take minutes and not hours.
+# Texts are shorter than the benchmark's, so that a million take minutes and not hours.
 TEXT_TOKENS = 8
-# One text in so many is of 512 tokens, so that the arena meets its largest shapes too.
+# Every 256th text has 512 tokens, so that the arena meets its largest shapes too.
 LONG_EVERY = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """After so many requests, the resident set of all the server's processes."""
+    """The resident set of all server processes after a number of requests."""
 
     requests: int
     resident_bytes: int
 
 
-def measure_memory(bench: Bench, requests: int) -> list[Sample]:
-    """Load a server until it has answered so many requests; sample it every few seconds."""
-    with bench.serving(CLASSMARK) as server:
-        bodies = _bodies(bench, server)
+def measure_memory(session: BenchmarkSession, requests: int) -> list[Sample]:
+    """Load a server until it has answered the requests; take a sample after each slice."""
+    with session.serving(CLASSMARK) as server:
+        bodies = _bodies(session, server)
         samples: list[Sample] = []
         answered = 0
         while answered < requests:
@@ -60,52 +57,49 @@ def measure_memory(bench: Bench, requests: int) -> list[Sample]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the resident set of a process and everything below it."""
+    """Return the resident set of a process and its descendants."""
     pages = (int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in descendants(pid))
     return sum(pages) * PAGE_BYTES
 
 
 def growth(samples: list[Sample]) -> float:
-    """Return how much the largest sample exceeds the first one after the settling, as a share."""
+    """Return the share by which the largest settled sample exceeds the first settled one."""
     settled = [one for one in samples if one.requests >= SETTLED_AFTER]
     if len(settled) < 2:
         raise BenchmarkError(
-            f"{samples[-1].requests} requests tell nothing: memory settles over the first "
+            f"{samples[-1].requests} requests are too few: memory settles over the first "
             f"{SETTLED_AFTER}; ask for more"
         )
     return max(one.resident_bytes for one in settled) / settled[0].resident_bytes - 1
 
 
-def _bodies(bench: Bench, server: Server) -> list[bytes]:
-    long_texts = bench.workload.long_texts
+def _bodies(session: BenchmarkSession, server: Server) -> list[bytes]:
+    long_texts = session.workload.long_texts
     bodies = []
-    for number, text in enumerate(bench.workload.texts):
+    for number, text in enumerate(session.workload.texts):
         bodies.append(server.body(text))
         if number % LONG_EVERY == 0:
             bodies.append(server.body(long_texts[number // LONG_EVERY % len(long_texts)]))
     return bodies
 
 
-def write(bench: Bench, samples: list[Sample], out: Path) -> None:
+def write_memory(session: BenchmarkSession, samples: list[Sample], out: Path) -> None:
     """Write the table, the samples and the plot into a folder."""
-    machine = describe_machine()
-    results: dict[str, Any] = {
-        "when": datetime.now(UTC).date().isoformat(),
-        "machine": machine,
-        "subject": f"{bench.subject.title}, {bench.subject.precision}",
+    head = session.describe()
+    results = {name: head[name] for name in ("when", "machine", "workload")} | {
+        "subject": f"{session.served.title}, {session.served.precision}",
         "growth": growth(samples),
         "samples": [asdict(one) for one in samples],
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "memory.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / "memory.md").write_text(_render(results))
+    (out / "memory.md").write_text(_render_memory(results))
     draw_memory(results, out / "memory.svg")
     say(f"wrote {out / 'memory.md'}: {results['growth']:+.1%}")
 
 
-def _render(results: dict[str, Any]) -> str:
-    machine, samples = results["machine"], results["samples"]
-    versions = ", ".join(f"{name} {v}" for name, v in machine["packages"].items())
+def _render_memory(results: dict[str, Any]) -> str:
+    samples = results["samples"]
     marks = [int(share * (len(samples) - 1)) for share in (0, 0.05, 0.1, 0.25, 0.5, 0.75, 1)]
     rows = [
         f"| {samples[i]['requests']} | {samples[i]['resident_bytes'] / 1e6:.0f} |"
@@ -113,8 +107,8 @@ def _render(results: dict[str, Any]) -> str:
     ]
     return (
         f"# Memory over {samples[-1]['requests']} requests\n\n"
-        f"{results['when']}; {results['subject']}; {machine['cpus']} CPUs of {machine['cpu']}; "
-        f"Python {machine['python']}, {versions}. {CONNECTIONS} connections, one text a request, "
+        f"{results['when']}; {results['subject']}; {machine_line(results['machine'])}. "
+        f"{CONNECTIONS} connections, one text a request, "
         f"lengths lognormal with a median of {TEXT_TOKENS} tokens, every {LONG_EVERY}th text of "
         "512.\n\n"
         f"From {SETTLED_AFTER} requests on the largest resident set was "
@@ -126,27 +120,15 @@ def _render(results: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.measures.memory", description=__doc__
-    )
+    parser = make_parser("benchmarks.measures.memory", __doc__)
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"), metavar="FOLDER")
-    parser.add_argument(
-        "--checkpoint", type=Path, default=Path("build/checkpoints/sentiment"), metavar="FOLDER"
-    )
-    parser.add_argument("--build", type=Path, default=Path("build/bench"), metavar="FOLDER")
     options = parser.parse_args()
-    try:
-        check_installed()
-        folder = options.build.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        subject = minilm(options.checkpoint, folder)
-        bench = make_bench(subject, FULL, folder, options.checkpoint / "eval.jsonl", TEXT_TOKENS)
-        write(bench, measure_memory(bench, options.requests), options.out)
-    except BenchmarkError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return 1
-    return 0
+
+    def measure() -> None:
+        session = open_demo_session(options, FULL, TEXT_TOKENS)
+        write_memory(session, measure_memory(session, options.requests), options.out)
+
+    return run_command(measure)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""The bare model: one-thread session runs, without a server."""
+"""The served graph without a server: one-thread session runs in this process."""
 
 import time
 from collections.abc import Sequence
 
 from benchmarks.servers.peers.model import Model
-from benchmarks.subjects.served_model import Subject
+from benchmarks.subjects.served_model import ServedModel
 
 
-class BareModel:
-    """A subject's session in this process."""
+class RawSession:
+    """A one-thread session of a served model."""
 
-    def __init__(self, subject: Subject) -> None:
-        self._model = Model.from_variables(subject.environment() | {"BENCH_THREADS": "1"})
+    def __init__(self, served: ServedModel) -> None:
+        self._model = Model.from_variables(served.environment() | {"BENCH_THREADS": "1"})
 
     def encode(self, text: str) -> Sequence[int]:
         return self._model.encode(text)

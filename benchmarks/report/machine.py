@@ -1,4 +1,4 @@
-"""Where a measurement was made."""
+"""The machine of a measurement: CPU, instructions and versions."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -9,11 +9,11 @@ from app.engine.batching.executors import available_cpus
 
 FLAGS = {"avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX-VNNI", "avx512_bf16": "BF16",
          "amx_int8": "AMX int8"}  # fmt: skip
-PACKAGES = ("onnxruntime", "openvino", "tokenizers", "numpy", "fastapi", "uvicorn", "uvloop")
+PACKAGES = ("onnxruntime", "tokenizers", "numpy", "fastapi", "uvicorn", "uvloop")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return CPU, cores, flags that matter for inference, and versions."""
+    """Return CPU, cores, the flags that matter for inference, and versions."""
     cpu, flags = _read_cpuinfo()
     return {
         "cpu": cpu,
@@ -23,6 +23,14 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := version_of(name))},
     }
+
+
+def machine_line(machine: dict[str, Any]) -> str:
+    """Return e.g. `2 CPUs of AMD EPYC (BF16); Python 3.11.7, numpy 2.4.6`."""
+    flags = f" ({', '.join(machine['flags'])})" if machine.get("flags") else ""
+    words = [f"{name} {version}" for name, version in machine["packages"].items()]
+    python = ", ".join([f"Python {machine['python']}", *words])
+    return f"{machine['cpus']} CPUs of {machine['cpu']}{flags}; {python}"
 
 
 def _read_cpuinfo() -> tuple[str, set[str]]:
@@ -36,7 +44,7 @@ def _read_cpuinfo() -> tuple[str, set[str]]:
 
 
 def version_of(package: str) -> str | None:
-    """Return an installed package's version, None where it is not installed."""
+    """Return the version of a package, None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Results as SVG."""
+"""Draws results as SVG."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ OURS, THEIRS = "#1f6feb", "#9aa4b2"
 
 
 def draw_capacity(subject: dict[str, Any], path: Path) -> None:
-    """Draw each contender's capacity as a share of the limit, with its spread over the rounds."""
+    """Draw each contender's capacity as a share of the limit, with the spread over the rounds."""
     plt = pyplot()
     rows = summarise(subject)[::-1]
     figure, axes = plt.subplots(figsize=(8, 0.45 * len(rows) + 1.2), layout="constrained")
@@ -60,8 +60,8 @@ def draw_memory(results: dict[str, Any], path: Path) -> None:
 
 
 def pyplot(kind: str = "svg") -> Any:
-    """Return matplotlib's pyplot, drawing files of this kind (`svg`, `agg`)."""
-    # Imported here: only drawing needs it, and it takes a second.
+    """Return matplotlib's pyplot with this backend (`svg`, `agg`)."""
+    # Imported here, because only drawing needs it and it takes a second.
     import matplotlib as mpl
 
     mpl.use(kind)

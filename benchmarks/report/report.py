@@ -1,10 +1,11 @@
-"""Results as Markdown."""
+"""Renders results as Markdown."""
 
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
 from benchmarks.plan import LONG_LOAD, LONG_SHARE
+from benchmarks.report.machine import machine_line
 from benchmarks.report.statistics import spread
 from benchmarks.servers.contenders import CLASSMARK
 
@@ -12,7 +13,7 @@ PERCENT = "{:.0%}".format
 
 
 def summarise(subject: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each contender: the medians of its rounds, ratios to the limit beside."""
+    """Return a row for each contender: medians of its rounds, and its ratio to the limit."""
     rows = []
     for name, rounds in subject["contenders"].items():
         shares = [one["texts_per_second"] / one["limit"] for one in rounds]
@@ -31,8 +32,8 @@ def summarise(subject: dict[str, Any]) -> list[dict[str, Any]]:
 MEDIANS = ("p50", "p99", "cpu_seconds_per_text", "peak_bytes", "start_seconds")
 
 
-def render(results: dict[str, Any]) -> str:
-    """Return the report of a run."""
+def render_results(results: dict[str, Any]) -> str:
+    """Return the page of a run."""
     parts = [_head(results)]
     for subject in results["subjects"]:
         parts += [f"## {subject['title']}, {subject['precision']}", _capacity(subject)]
@@ -44,16 +45,14 @@ def render(results: dict[str, Any]) -> str:
 
 
 def _head(results: dict[str, Any]) -> str:
-    machine, workload = results["machine"], results["workload"]
-    versions = ", ".join(f"{name} {v}" for name, v in machine["packages"].items())
+    workload = results["workload"]
     return (
         f"# Benchmark: {results['plan']} run\n\n"
-        f"{results['when']}; {machine['cpus']} CPUs of {machine['cpu']}"
-        f" ({', '.join(machine['flags']) or 'no flags of note'}); Python {machine['python']}, "
-        f"{versions}. {results['rounds']} interleaved rounds.\n\n"
+        f"{results['when']}; {machine_line(results['machine'])}. {results['rounds']} interleaved "
+        "rounds.\n\n"
         f"Workload: {workload['texts']} texts, tokens median {workload['median_tokens']:.0f}, "
-        f"mean {workload['mean_tokens']:.1f}, longest {workload['longest_tokens']}. How it is "
-        "measured and how to read it: [README.md](README.md)."
+        f"mean {workload['mean_tokens']:.1f}, longest {workload['longest_tokens']}. "
+        "[README.md](README.md) explains the method."
     )
 
 
@@ -62,8 +61,8 @@ def _capacity(subject: dict[str, Any]) -> str:
     encoding, fp32 = median(subject["encoding_shares"]), median(subject["fp32_shares"])
     lines = [
         f"Offline limit: median {median(subject['limits']):.0f} texts/s, between "
-        f"{min(subject['limits']):.0f} and {max(subject['limits']):.0f}; the same with encoding in "
-        f"the callers {PERCENT(encoding)}, with the fp32 graph {PERCENT(fp32)} of "
+        f"{min(subject['limits']):.0f} and {max(subject['limits']):.0f}; with encoding in the "
+        f"callers {PERCENT(encoding)}, with the fp32 graph {PERCENT(fp32)} of "
         "it.",
         "",
         *_beside_fp32(subject, rows, fp32),
@@ -103,8 +102,8 @@ def _failed(failed: dict[str, str]) -> str:
 def _latency(latency: dict[str, Any], objective_seconds: float) -> str:
     alone, long_texts = latency["alone"], latency["long_texts"]
     lines = [
-        f"Classmark in an open loop, medians of {len(latency['rounds'])} rounds; goodput is what "
-        f"came within {objective_seconds * 1e3:.0f} ms, as a share of capacity around it:",
+        f"Classmark in an open loop, medians of {len(latency['rounds'])} rounds; goodput counts "
+        f"answers within {objective_seconds * 1e3:.0f} ms, as a share of the capacity around it:",
         "",
         "| arrivals | load | p50 ms | p90 ms | p99 ms | goodput | refused | refusal p50 ms |",
         "| --- | --: | --: | --: | --: | --: | --: | --: |",
@@ -119,7 +118,7 @@ def _latency(latency: dict[str, Any], objective_seconds: float) -> str:
     lines += [
         "",
         f"One client alone: median {alone['http'] * 1e3:.2f} ms, {alone['over'] * 1e3:.2f} ms over "
-        f"the bare session run of the same text, measured in turns ({alone['bare'] * 1e3:.2f} ms).",
+        f"the raw session run of the same text, measured in turns ({alone['bare'] * 1e3:.2f} ms).",
         "",
         f"Long texts ({PERCENT(LONG_SHARE)} of 512 tokens, at {PERCENT(LONG_LOAD)} of capacity): "
         f"p99 of the short ones {long_texts['without'] * 1e3:.0f} ms without, "

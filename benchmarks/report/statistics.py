@@ -1,4 +1,4 @@
-"""The arithmetic of the report."""
+"""Percentiles, goodput, ratios and spreads."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from statistics import median
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least this share of all values does not exceed."""
+    """Return the smallest value that at least this share of the values does not exceed."""
     if not values:
         return math.nan
     ordered = sorted(values)
@@ -14,7 +14,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def goodput(latencies: Sequence[float], objective_seconds: float, seconds: float) -> float:
-    """Return the answers a second that came within the objective."""
+    """Return the answers within the objective, each second."""
     return sum(latency <= objective_seconds for latency in latencies) / seconds
 
 

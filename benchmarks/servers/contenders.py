@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, and what it is sent."""
+"""The contenders: their commands, environments and request bodies."""
 
 import os
 import sys
@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from app.engine.batching.executors import available_cpus
-from benchmarks.subjects.served_model import Subject
+from benchmarks.subjects.served_model import ServedModel
 
 PEERS = Path(__file__).parent / "peers"
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What a contender may be tuned by; 0 leaves its own default.
+    """The settings of a contender; 0 leaves its own default.
 
     Attributes:
         threads: intra-op, of each session.
-        callers: requests in its thread pool at once (plain FastAPI).
+        callers: simultaneous requests in its thread pool (plain FastAPI).
         batch, wait_ms: largest batch, and the longest wait for it to fill.
-        workers: processes or replicas, each with a session.
+        workers: of a peer, processes or replicas with a session each; of Classmark, front ends.
     """
 
     threads: int = 1
@@ -46,7 +46,7 @@ class Contender:
     Attributes:
         peer: folder under peers/ with its program; None for Classmark itself.
         own_environment: whether it runs in build/bench/venvs/<peer>.
-        others: settings to try beside `tuning`; the best is measured in the rounds.
+        others: further settings to try; the best is measured in the rounds.
     """
 
     name: str
@@ -63,23 +63,24 @@ class Contender:
             return [sys.executable, "-m", "app"]
         folder = PEERS / self.peer
         if self.peer == "bentoml":
-            return [str(python), "-m", "bentoml", "serve", "app:Classifier", "--host", "127.0.0.1",
-                    "--port", str(port), "--working-dir", str(folder)]  # fmt: skip
+            return [str(python), "-m", "bentoml", "serve", "app:BentoMLClassifier", "--host",
+                    "127.0.0.1", "--port", str(port), "--working-dir", str(folder)]  # fmt: skip
         return [str(python), str(folder / "app.py")]
 
-    def environment(self, subject: Subject, ports: Sequence[int]) -> dict[str, str]:
-        """Return the variables it is started with, those of this process among them."""
+    def environment(self, served: ServedModel, ports: Sequence[int]) -> dict[str, str]:
+        """Return its environment variables, including those of this process."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("CLASSMARK_", "BENCH_"))}
         if self.peer is None:
             return kept | {
-                "CLASSMARK_MODEL_STORE": str(subject.store),
+                "CLASSMARK_MODEL_STORE": str(served.store),
                 "CLASSMARK_PORT": str(ports[0]),
-                "CLASSMARK_PRECISION": subject.precision,
+                "CLASSMARK_PRECISION": served.precision,
+                "CLASSMARK_WORKERS": str(self.tuning.workers),
                 "CLASSMARK_LOG_LEVEL": "warning",
                 "CLASSMARK_DRAIN_SECONDS": "0",
             }
         tuning = self.tuning
-        return kept | subject.environment() | {
+        return kept | served.environment() | {
             "PYTHONPATH": str(PEERS),
             "BENCH_PORT": str(ports[0]),
             "BENCH_PORT_2": str(ports[1]),
@@ -89,7 +90,7 @@ class Contender:
             "BENCH_BATCH": str(tuning.batch),
             "BENCH_WAIT_SECONDS": str(tuning.wait_ms / 1000),
             "BENCH_WORKERS": str(tuning.workers),
-            # Nobody reports to anybody from a benchmark.
+            # No usage reports from a benchmark.
             "BENTOML_DO_NOT_TRACK": "True",
             "RAY_USAGE_STATS_ENABLED": "0",
             "DO_NOT_TRACK": "1",
@@ -101,12 +102,12 @@ class Contender:
             self.peer, "/classify"
         )
 
-    def body(self, subject: Subject, texts: Sequence[str]) -> dict[str, Any]:
-        """Return the body of a request for some texts; only Classmark takes more than one."""
+    def body(self, served: ServedModel, texts: Sequence[str]) -> dict[str, Any]:
+        """Return a request body for some texts; only Classmark takes more than one."""
         match self.peer:
             case None:
                 return {
-                    "model": subject.name,
+                    "model": served.name,
                     "inputs": texts[0] if len(texts) == 1 else list(texts),
                 }
             case "mlserver":
@@ -120,7 +121,7 @@ class Contender:
 
 CPUS = available_cpus()
 WINDOW = Tuning(batch=32, wait_ms=5, workers=CPUS)
-# One-thread sessions throughout: with the default of all cores each was slower at every batch size.
+# One-thread sessions only: with all cores, each peer was slower at every batch size.
 GRID = tuple(
     Tuning(batch=batch, wait_ms=wait_ms, workers=CPUS)
     for batch, wait_ms in ((1, 0), (4, 1), (8, 5), (32, 5))

@@ -1,4 +1,4 @@
-"""An environment of its own for each peer, so that their versions need not agree."""
+"""A separate environment for each peer, so that their versions need not agree."""
 
 import subprocess
 import sys

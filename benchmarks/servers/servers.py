@@ -1,4 +1,4 @@
-"""A contender as a process on a free loopback port."""
+"""Runs a contender as a process on a free loopback port."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.report.processes import Usage, descendants, usage
 from benchmarks.servers.contenders import Contender
-from benchmarks.subjects.served_model import Subject
+from benchmarks.servers.processes import Usage, descendants, usage
+from benchmarks.subjects.served_model import ServedModel
 
 START_SECONDS = 120
 STOP_SECONDS = 15
@@ -34,7 +34,7 @@ class Server:
     """
 
     contender: Contender
-    subject: Subject
+    served: ServedModel
     port: int
     pid: int
     start_seconds: float
@@ -44,13 +44,13 @@ class Server:
         return usage(self.pid)
 
     def body(self, *texts: str) -> bytes:
-        return json.dumps(self.contender.body(self.subject, texts)).encode()
+        return json.dumps(self.contender.body(self.served, texts)).encode()
 
 
 @contextmanager
 def serving(
     contender: Contender,
-    subject: Subject,
+    served: ServedModel,
     python: Path,
     log: Path,
     expected: float,
@@ -59,15 +59,15 @@ def serving(
     """Run a contender until the block ends.
 
     Args:
-        log: file for what it prints.
-        expected: highest score of the PROBE; another answer is no fair contender.
+        log: file for its output.
+        expected: highest score of the PROBE; a contender must give it.
         settings: further environment variables.
 
     Raises:
-        BenchmarkError: it does not start, or answers something else.
+        BenchmarkError: it does not start, or gives another answer.
     """
     ports = free_ports(3)
-    environment = contender.environment(subject, ports) | dict(settings or {})
+    environment = contender.environment(served, ports) | dict(settings or {})
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with log.open("wb") as output:
@@ -75,20 +75,20 @@ def serving(
             contender.command(python, ports[0]), env=environment, stdout=output, stderr=output
         )
     try:
-        server = Server(contender, subject, ports[0], process.pid, 0.0)
+        server = Server(contender, served, ports[0], process.pid, 0.0)
         score = _wait_until_ready(process, server, log)
         ready = time.monotonic() - started
         if abs(score - expected) > SCORE_TOLERANCE:
             raise BenchmarkError(
                 f"{contender.name} answers {score:.4f} where the model gives {expected:.4f}"
             )
-        yield Server(contender, subject, ports[0], process.pid, ready)
+        yield Server(contender, served, ports[0], process.pid, ready)
     finally:
         _stop(process)
 
 
 def free_ports(count: int) -> list[int]:
-    """Return loopback ports nobody listens on now."""
+    """Return loopback ports that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
@@ -100,7 +100,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Path) -> float:
-    """Ask until there is an answer; return the highest score in it."""
+    """Ask until an answer comes; return the highest score in it."""
     url = f"http://127.0.0.1:{server.port}{server.contender.path}"
     request = Request(url, server.body(PROBE), {"Content-Type": "application/json"})
     opener = build_opener(ProxyHandler({}))
@@ -120,7 +120,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], server: Server, log: Pat
 
 
 def _numbers(answer: Any) -> list[float]:
-    """Return every score: each fraction between 0 and 1 anywhere in an answer."""
+    """Return every score, i.e. each fraction between 0 and 1 anywhere in an answer."""
     if isinstance(answer, float):
         return [answer] if 0 < answer < 1 else []
     if isinstance(answer, dict):
@@ -133,20 +133,16 @@ def _tail(log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end; then end what is left of its own tree, by id."""
+    """Ask it to end, then kill what is left of its process tree, by id."""
     tree = descendants(process.pid)
     with suppress(ProcessLookupError):
         process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
     deadline = time.monotonic() + 3
-    while time.monotonic() < deadline and any(map(_alive, tree[1:])):
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in tree[1:]):
         time.sleep(0.05)
     for pid in reversed(tree):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait(STOP_SECONDS)
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()

@@ -1,4 +1,4 @@
-"""What is served in a benchmark: one graph of one bundle."""
+"""The served model of a benchmark: one graph of one bundle."""
 
 import json
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from app.bundle import Precision
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A bundle, and the precision every contender serves of it.
+class ServedModel:
+    """A bundle, and the precision that every contender serves.
 
     Attributes:
-        title: how the report names it.
+        title: its name in the report.
     """
 
     title: str

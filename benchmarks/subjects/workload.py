@@ -1,4 +1,4 @@
-"""One seeded workload: real texts of mixed lengths."""
+"""Makes one seeded workload: real texts of mixed lengths."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ import numpy as np
 
 SEED = 20_240_601
 MEDIAN_TOKENS = 22
-# With this spread one text in a thousand would exceed MAX_TOKENS, where lengths are cut.
+# With this spread one text in a thousand would exceed MAX_TOKENS and is cut.
 SIGMA = 0.68
 MIN_TOKENS = 4
 MAX_TOKENS = 180
 LONG_TOKENS = 512
 
-# Gives where each token of a text ends, special tokens left out, and how many special tokens join.
+# Gives the offsets of each token of a text, without special tokens.
 Offsets = Callable[[str], Sequence[tuple[int, int]]]
 SPECIAL_TOKENS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Texts in the order they are sent.
+    """Texts in their order of sending.
 
     Attributes:
         texts: of mixed lengths.
@@ -34,7 +34,7 @@ class Workload:
 def make_workload(
     sources: Sequence[str], offsets: Offsets, count: int, median_tokens: int = MEDIAN_TOKENS
 ) -> Workload:
-    """Join and cut real texts to lognormal lengths; the same arguments give the same workload."""
+    """Join and cut real texts to lognormal lengths; equal arguments give an equal workload."""
     random = np.random.default_rng(SEED)
     lengths = draw_lengths(random, count, median_tokens)
     texts = tuple(_compose(sources, offsets, int(n), random) for n in lengths)
@@ -45,7 +45,7 @@ def make_workload(
 def draw_lengths(
     random: np.random.Generator, count: int, median_tokens: int = MEDIAN_TOKENS
 ) -> list[int]:
-    """Return lengths in tokens, lognormal, special tokens included."""
+    """Return lognormal lengths in tokens, including special tokens."""
     drawn = random.lognormal(np.log(median_tokens), SIGMA, count)
     return [int(n) for n in np.clip(np.rint(drawn), MIN_TOKENS, MAX_TOKENS)]
 
@@ -53,7 +53,7 @@ def draw_lengths(
 def _compose(
     sources: Sequence[str], offsets: Offsets, tokens: int, random: np.random.Generator
 ) -> str:
-    """Return consecutive sources from a random one on, cut after the wanted number of tokens."""
+    """Return consecutive sources from a random one on, cut to a number of tokens."""
     wanted = tokens - SPECIAL_TOKENS
     at = int(random.integers(len(sources)))
     text = sources[at]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import ner_zh, sentiment_zh
+from demo.chinese import ner, sentiment
 from training.errors import DataError
 from training.readers.examples import Span
 from training.split import divide
@@ -18,8 +18,8 @@ def tagged(*sentences: str) -> str:
 
 def convert(*sentences: str) -> list[tuple[str, tuple[Span, ...]]]:
     blocks = [s.replace(" ", "\n").replace("/", " ") for s in sentences]
-    rows = (ner_zh.rows(block, Path("corpus.txt")) for block in blocks)
-    return [(e.text, e.spans) for e in ner_zh.convert(rows)]
+    rows = (ner.rows(block, Path("corpus.txt")) for block in blocks)
+    return [(e.text, e.spans) for e in ner.convert(rows)]
 
 
 def test_tags_become_spans_over_the_characters():
@@ -55,24 +55,24 @@ def test_consistent_tags_count_as_none_mended(caplog):
 @pytest.mark.parametrize("line", ["北", "北 X-LOC", "北 B-CITY", " O"])
 def test_a_line_of_another_form_is_refused_and_shown(line):
     with pytest.raises(DataError, match=rf"corpus\.txt: '{line}' is not a character and its tag"):
-        ner_zh.rows(line, Path("corpus.txt"))
+        ner.rows(line, Path("corpus.txt"))
 
 
 def test_sentences_are_drawn_by_seed_and_none_twice(tmp_path):
     different = [f"{character}/O 人/O" for character in "天地玄黄宇宙洪荒"]
     path = tmp_path / "corpus.txt"
     path.write_text(tagged(*different, *different), encoding="utf-8")
-    blocks = ner_zh.read_blocks(path)
+    blocks = ner.read_blocks(path)
     assert len(blocks) == 16
-    drawn = ner_zh.draw(blocks, 4, seed=1)
-    assert drawn == ner_zh.draw(blocks, 4, seed=1) != ner_zh.draw(blocks, 4, seed=2)
-    assert len({ner_zh.text_of(block) for block in drawn}) == 4
-    assert len(ner_zh.draw(blocks, 99, seed=1)) == 8
+    drawn = ner.draw(blocks, 4, seed=1)
+    assert drawn == ner.draw(blocks, 4, seed=1) != ner.draw(blocks, 4, seed=2)
+    assert len({ner.text_of(block) for block in drawn}) == 4
+    assert len(ner.draw(blocks, 99, seed=1)) == 8
 
 
 def test_sentences_that_name_something_are_told_apart():
-    assert ner_zh.names_something("我 O\n京 S-LOC")
-    assert not ner_zh.names_something("我 O\nO O")
+    assert ner.names_something("我 O\n京 S-LOC")
+    assert not ner.names_something("我 O\nO O")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def reviews(tmp_path: Path) -> Path:
 
 
 def test_reviews_are_labelled_by_their_file_and_short_lines_are_left_out(reviews):
-    rows = list(sentiment_zh.read_reviews(reviews))
+    rows = list(sentiment.read_reviews(reviews))
     assert {(r.text[:2], r.label) for r in rows} == {
         ("房间", "positive"), ("隔音", "negative"), ("在两", "positive"), ("在两", "negative"),
     }  # fmt: skip
@@ -94,7 +94,7 @@ def test_reviews_are_labelled_by_their_file_and_short_lines_are_left_out(reviews
 
 
 def test_repeated_reviews_and_those_of_both_kinds_are_gone_before_the_division(reviews):
-    corpus = sentiment_zh.Corpus(reviews, tuple(sentiment_zh.read_reviews(reviews)))
+    corpus = sentiment.Corpus(reviews, tuple(sentiment.read_reviews(reviews)))
     split = divide(corpus, None, eval_fraction=0.25, seed=0, limit=None)
     texts = [example.text for example in (*split.train, *split.evaluation)]
     assert len(texts) == len(set(texts)) == 40

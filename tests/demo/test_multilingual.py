@@ -11,10 +11,10 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 
-from demo import multilingual
-from demo.fourbit import BLOCK, FourBitFile
-from demo.pieces import cut_at_borders, keep, prune, seen
-from training.errors import DemoError
+from demo.chinese import multilingual
+from demo.chinese.e5_4bit import BLOCK, FourBitFile
+from demo.chinese.pieces import cut_at_borders, keep, prune, seen
+from demo.errors import DemoError
 from training.readers.examples import Span, TaggedExample
 
 HIDDEN, LAYERS, HEADS, WIDE, POSITIONS, TYPES = 32, 2, 2, 64, 24, 2
@@ -167,7 +167,7 @@ def test_the_layers_are_as_many_as_asked_for(weights, tmp_path, monkeypatch):
 def test_prepared_for_texts_the_first_token_begins_with_the_mean_of_all(weights, tmp_path):
     base, prepared = tmp_path / "base", tmp_path / "prepared"
     multilingual.rebuild(weights, document(), TEXTS, base)
-    multilingual.read_texts_whole(base, prepared)
+    multilingual.attend_to_all_tokens(base, prepared)
     model = AutoModel.from_pretrained(prepared, attn_implementation="eager")
     ids = AutoTokenizer.from_pretrained(prepared)(TEXTS[0], return_tensors="pt")
     with torch.inference_mode():
@@ -211,7 +211,7 @@ def test_prepared_for_entities_only_the_tokenizer_differs(weights, tmp_path):
     base, prepared = tmp_path / "base", tmp_path / "prepared"
     multilingual.rebuild(weights, document(), TEXTS, base)
     known = [TaggedExample("大学", (Span(0, 1, "LOC"),))]
-    multilingual.read_entities(base, known, prepared)
+    multilingual.split_at_entities(base, known, prepared)
     same = (base / "model.safetensors").read_bytes()
     assert (prepared / "model.safetensors").read_bytes() == same
     assert "大学" in AutoTokenizer.from_pretrained(base).tokenize("大学")

@@ -9,8 +9,8 @@ import zipfile
 import pytest
 
 from demo import packages
+from demo.errors import DemoError
 from demo.packages import Package, fetch
-from training.errors import DemoError
 
 
 def wheel() -> bytes:

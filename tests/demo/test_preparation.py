@@ -2,11 +2,11 @@
 
 import pytest
 
-from demo import ner, news, sentiment, silver, topic
 from demo.__main__ import NAMES, main
 from demo.demo import check_score
-from demo.demos import DEMOS
-from training.errors import DemoError
+from demo.english import ner, news, sentiment, silver, topic
+from demo.errors import DemoError
+from demo.registry import DEMOS
 from training.readers.examples import Span, TaggedExample
 
 

@@ -12,11 +12,10 @@ import pytest
 
 from app.bundle import Precision, open_bundle
 from app.engine.answers.decoding import label_scores
-from app.engine.text.encoding import Logits
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import TextInput
+from app.engine.text.encoding import Logits, TextInput
 from tests.conftest import ROOT
 from tests.support.texts import random_texts
 

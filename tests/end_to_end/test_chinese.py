@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.bundle import open_bundle
-from demo.demos import DEMOS
+from demo.registry import DEMOS
 from tests.support.server import serving
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 
 from app.bundle import Manifest, Precision, open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
-from demo.news import missed
+from demo.english.news import missed
 from tests.support.load import Call, Clients
 from tests.support.server import Server, serving
 from tests.support.texts import random_texts

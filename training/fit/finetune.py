@@ -25,7 +25,7 @@ Evaluate = Callable[[], Mapping[str, float]]
 
 
 class _FineTuner(Trainer):
-    """A Trainer that scores with our own evaluation, the same one as the final report's."""
+    """A Trainer that evaluates with the function that the final report uses."""
 
     def __init__(self, *args: Any, scores: Evaluate, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -47,15 +47,15 @@ def finetune(
     collator: Collator,
     settings: Settings,
     evaluate: Evaluate,
-    headline: str,
+    metric: str,
 ) -> None:
-    """Train the model in place; with patience, the weights of the best evaluation are kept."""
+    """Train the model in place; with patience, keep the weights with the best `metric`."""
     freeze(model, settings)
     with tempfile.TemporaryDirectory(prefix="classmark-training-") as folder:
         early = settings.patience > 0
         trainer = _FineTuner(
             model=model,
-            args=_arguments(settings, Path(folder), headline if early else None),
+            args=_arguments(settings, Path(folder), metric if early else None),
             train_dataset=features,
             eval_dataset=features if early else None,  # only its presence counts: see evaluate
             data_collator=collator,
@@ -63,13 +63,13 @@ def finetune(
             callbacks=_callbacks(settings),
             scores=evaluate,
         )
-        # It prints dictionaries; our own callbacks say it better.
+        # It prints dictionaries; our own callbacks replace it.
         trainer.pop_callback(PrinterCallback)  # type: ignore[no-untyped-call]
         with warnings.catch_warnings():
-            # Two epochs within a second: the Trainer then orders its folders by number, rightly.
+            # If two epochs end within a second, the Trainer rightly orders folders by number.
             warnings.filterwarnings("ignore", "mtime may not be reliable")
             trainer.train()
-        # In bf16 the Trainer leaves the model's forward wrapped in it; scores are of the weights.
+        # In bf16 the Trainer leaves the forward pass wrapped; scores must not be computed in bf16.
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     model.requires_grad_(True)
 
@@ -81,8 +81,8 @@ def _callbacks(settings: Settings) -> list[TrainerCallback]:
     return callbacks
 
 
-def _arguments(settings: Settings, folder: Path, headline: str | None) -> TrainingArguments:
-    when = "no" if headline is None else "epoch"
+def _arguments(settings: Settings, folder: Path, metric: str | None) -> TrainingArguments:
+    when = "no" if metric is None else "epoch"
     on_gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
@@ -97,8 +97,8 @@ def _arguments(settings: Settings, folder: Path, headline: str | None) -> Traini
         save_strategy=when,
         save_only_model=True,
         save_total_limit=1,
-        load_best_model_at_end=headline is not None,
-        metric_for_best_model=headline,
+        load_best_model_at_end=metric is not None,
+        metric_for_best_model=metric,
         greater_is_better=True,
         logging_strategy="steps",
         logging_steps=0.1,
@@ -109,7 +109,7 @@ def _arguments(settings: Settings, folder: Path, headline: str | None) -> Traini
 
 
 def use_bf16(precision: Precision) -> bool:
-    """Decide on bfloat16: `auto` takes it where the processor multiplies in it."""
+    """Tell whether to train in bfloat16; `auto` takes it if the processor multiplies in it."""
     if precision != "auto":
         return precision == "bf16"
     if torch.cuda.is_available():
@@ -119,7 +119,7 @@ def use_bf16(precision: Precision) -> bool:
 
 
 def freeze(model: PreTrainedModel, settings: Settings) -> None:
-    """Keep the weights of the embeddings and of the lowest layers as the settings say."""
+    """Freeze the embeddings and the lowest layers as the settings say."""
     encoder: Any = model.base_model
     if settings.freeze_embeddings:
         encoder.embeddings.requires_grad_(False)
@@ -130,7 +130,7 @@ def freeze(model: PreTrainedModel, settings: Settings) -> None:
 
 
 def _optimizer(model: PreTrainedModel, settings: Settings) -> torch.optim.Optimizer:
-    """Return AdamW with a rate of its own for the head, and no decay on biases and norms."""
+    """Return AdamW with a separate rate for the head and no decay on biases and norms."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     prefix = f"{model.base_model_prefix}."
     for name, parameter in model.named_parameters():

@@ -10,7 +10,7 @@ BATCH_SIZE = 16
 
 
 def predict(model: PreTrainedModel, features: Features, collator: Collator) -> list[np.ndarray]:
-    """Return one array an example: (labels,) for a text, (tokens, labels) for its tokens."""
+    """Return one array for each example: (labels,), or (tokens, labels) of a tagger."""
     lengths = features.lengths()
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     logits: list[np.ndarray] = [np.empty(0)] * len(lengths)

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, a line now and then in a log."""
+"""Progress of a run: a bar on a terminal, lines in a log."""
 
 import logging
 import sys
@@ -11,12 +11,12 @@ logger = logging.getLogger(__name__)
 
 
 def is_interactive() -> bool:
-    """Tell whether somebody watches a terminal."""
+    """Tell whether standard error is a terminal."""
     return sys.stderr.isatty()
 
 
 class ProgressLog(TrainerCallback):
-    """Writes steps, loss and time as log lines, readable where a bar is not."""
+    """Writes steps, loss and time as log lines, where a bar would be unreadable."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -35,11 +35,5 @@ class ProgressLog(TrainerCallback):
         if "loss" in values:
             shown.append(f"loss {values['loss']:.4f}")
         if shown:
-            seconds = time.monotonic() - self._started
-            logger.info(
-                "step %d of %d, %s, %.0f s",
-                state.global_step,
-                state.max_steps,
-                ", ".join(shown),
-                seconds,
-            )
+            shown.append(f"{time.monotonic() - self._started:.0f} s")
+            logger.info("step %d of %d, %s", state.global_step, state.max_steps, ", ".join(shown))

@@ -11,11 +11,11 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from training.errors import SettingError
 from training.readers.examples import Example
-from training.tasks.base import Problem
+from training.tasks.base import ClassifierTask
 
 
 def load_tokenizer(base: Path, max_length: int) -> PreTrainedTokenizerBase:
-    """Load the base's tokenizer, its greatest length set to what will be trained."""
+    """Load the base's tokenizer and set its greatest length to the trained one."""
     if not (base / "config.json").is_file():
         raise SettingError(f"--base {base} has no config.json; name a Hugging Face model folder")
     try:
@@ -29,21 +29,21 @@ def load_tokenizer(base: Path, max_length: int) -> PreTrainedTokenizerBase:
 
 
 def load_model(
-    base: Path, problem: Problem, max_length: int, dropout: float | None
+    base: Path, task: ClassifierTask, max_length: int, dropout: float | None
 ) -> PreTrainedModel:
-    """Load the base encoder under a new head for the problem's classes."""
-    options: dict[str, Any] = dict(problem.config)
+    """Load the base encoder under a new head for the task's classes."""
+    options: dict[str, Any] = dict(task.config)
     if not torch.cuda.is_available():
         # Torch's fused attention has no fast backward pass in bf16 on a CPU.
         options["attn_implementation"] = "eager"
     if dropout is not None:
         options |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     try:
-        model: PreTrainedModel = problem.model_class.from_pretrained(
+        model: PreTrainedModel = task.model_class.from_pretrained(
             base,
-            num_labels=len(problem.classes),
-            id2label=dict(enumerate(problem.classes)),
-            label2id={name: i for i, name in enumerate(problem.classes)},
+            num_labels=len(task.classes),
+            id2label=dict(enumerate(task.classes)),
+            label2id={name: i for i, name in enumerate(task.classes)},
             ignore_mismatched_sizes=True,
             **options,
         )
@@ -58,7 +58,7 @@ def load_model(
 
 
 def check_writable(out: Path) -> None:
-    """Raise SettingError if something that is not a checkpoint stands where one should."""
+    """Raise SettingError if `out` holds something other than a checkpoint."""
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not _is_checkpoint(out)):
         raise SettingError(f"--out {out} exists and is no checkpoint; name a new folder")
 
@@ -71,7 +71,7 @@ def write_checkpoint(
     report: str,
     examples: Sequence[Example],
 ) -> None:
-    """Write everything beside `out` and rename: an older checkpoint is replaced as a whole."""
+    """Write into a folder beside `out`, then rename it: an old checkpoint goes as a whole."""
     check_writable(out)
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

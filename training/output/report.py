@@ -1,11 +1,15 @@
-"""The readable report of a checkpoint, in Markdown."""
+"""Renders the report of a checkpoint as Markdown."""
 
 from collections.abc import Mapping, Sequence
 
-from training.output.scores import Scores
+from training.tasks.scores import Scores
+
+SHARES = ("precision", "recall", "f1")
 
 
-def render(title: str, scores: Scores, classes: Sequence[str], facts: Mapping[str, object]) -> str:
+def render_report(
+    title: str, scores: Scores, classes: Sequence[str], facts: Mapping[str, object]
+) -> str:
     """Return the report: metrics, a table by label, the confusion matrix and the facts."""
     parts = [f"# {title}", _metrics(scores), "## By label", _per_label(scores)]
     if scores.confusion is not None:
@@ -22,13 +26,7 @@ def _metrics(scores: Scores) -> str:
 
 def _per_label(scores: Scores) -> str:
     rows = [
-        [
-            label,
-            f"{row['precision']:.3f}",
-            f"{row['recall']:.3f}",
-            f"{row['f1']:.3f}",
-            f"{row['support']:.0f}",
-        ]
+        [label, *(f"{row[name]:.3f}" for name in SHARES), f"{row['support']:.0f}"]
         for label, row in scores.per_label.items()
     ]
     return _table(["label", "precision", "recall", "F1", "held-out"], rows)

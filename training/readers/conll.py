@@ -1,6 +1,6 @@
 """Reader of CoNLL columns: one token a line, its tag in the last column, blank between sentences.
 
-Tags are BIO, or BIOES / BMES, which say the same and are turned into spans alike.
+Tags are BIO, BIOES or BMES; all become the same spans.
 """
 
 import unicodedata
@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.errors import DataError
 from training.readers.examples import Span, TaggedExample
-from training.readers.lines import read_text
+from training.readers.lines import Place, read_text
 
 _OPENING = frozenset("BS")
 _INSIDE = frozenset("IME")
@@ -29,7 +28,7 @@ class _Token:
 
 
 def read_conll(path: Path) -> Iterator[TaggedExample]:
-    """Read sentences; the text is the tokens with one space between them, none in Chinese."""
+    """Read sentences; tokens are joined by one space, Chinese ones by none."""
     tokens: list[_Token] = []
     columns = 0
     for number, line in enumerate(read_text(path).split("\n"), start=1):
@@ -40,42 +39,30 @@ def read_conll(path: Path) -> Iterator[TaggedExample]:
             continue
         cells = line.strip("\r\n").split("\t") if "\t" in line else line.split()
         columns = columns or len(cells)
-        tokens.append(_token(cells, columns, tokens[-1] if tokens else None, path, number))
+        previous = tokens[-1] if tokens else None
+        tokens.append(_token(cells, columns, previous, Place(path, number)))
     if tokens:
         yield _sentence(tokens)
 
 
-def _token(
-    cells: list[str], columns: int, previous: _Token | None, path: Path, line: int
-) -> _Token:
+def _token(cells: list[str], columns: int, previous: _Token | None, at: Place) -> _Token:
     if len(cells) < 2 or len(cells) != columns:
         expected = columns if columns >= 2 else "2 or more"
-        raise DataError(
-            f"{len(cells)} columns, expected {expected}: the token first, its tag last",
-            file=path,
-            line=line,
-            column=len(cells),
-        )
+        problem = f"{len(cells)} columns, expected {expected}: the token first, its tag last"
+        raise at.error(problem, len(cells))
     word, tag = cells[0].strip(), cells[-1].strip()
     if not word:
-        raise DataError("the token is empty; drop the line", file=path, line=line, column=1)
+        raise at.error("the token is empty; drop the line", 1)
     prefix, _, label = tag.partition("-")
     known = tag == "O" or (label and prefix in _OPENING | _INSIDE)
     if not known:
-        raise DataError(
-            f"{tag!r} is not a tag; use O, B-<label> or I-<label>",
-            file=path,
-            line=line,
-            column=columns,
-        )
-    token = _Token(word, prefix, label, line)
+        raise at.error(f"{tag!r} is not a tag; use O, B-<label> or I-<label>", columns)
+    token = _Token(word, prefix, label, at.line)
     if prefix in _INSIDE and not _continues(previous, token):
         before = "nothing" if previous is None else repr(previous.tag)
-        raise DataError(
+        raise at.error(
             f"{tag!r} continues no entity (before it: {before}); begin an entity with B-{label}",
-            file=path,
-            line=line,
-            column=columns,
+            columns,
         )
     return token
 

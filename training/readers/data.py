@@ -1,4 +1,4 @@
-"""Data files and folders: which reader a file gets and what its rows must add up to."""
+"""Chooses the reader of a data file or folder, and checks the rows as a whole."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from pathlib import Path
 
 from training.errors import DataError
 from training.readers.conll import read_conll
-from training.readers.examples import Corpus, Example, Task
+from training.readers.examples import Corpus, Example, TaskName
+from training.readers.lines import Place
 from training.readers.rows import read_csv, read_jsonl, read_tsv
 from training.readers.spans import read_spans
 
 Reader = Callable[[Path], Iterator[Example]]
 
-READERS: dict[Task, dict[str, Reader]] = {
+READERS: dict[TaskName, dict[str, Reader]] = {
     "sequence-classification": {
         ".csv": read_csv,
         ".tsv": read_tsv,
@@ -33,14 +34,14 @@ READERS: dict[Task, dict[str, Reader]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The file to train on and, where one is given, the file to evaluate on."""
+    """The file to train on, and optionally the file to evaluate on."""
 
     train: Path
     evaluation: Path | None = None
 
 
 def find_sources(data: Path, eval_data: Path | None) -> Sources:
-    """Resolve a file, or a folder that holds train.* and perhaps eval.* or test.*."""
+    """Resolve a file, or a folder with train.* and optionally eval.* or test.*."""
     if not data.is_dir():
         return Sources(data, eval_data)
     train = _only(data, ("train",))
@@ -57,8 +58,8 @@ def _only(folder: Path, stems: tuple[str, ...]) -> Path | None:
     return found[0] if found else None
 
 
-def read_corpus(path: Path, task: Task) -> Corpus:
-    """Read one file with the reader of its extension; raise DataError for anything unusable."""
+def read_corpus(path: Path, task: TaskName) -> Corpus:
+    """Read a file with the reader for its extension; raise DataError for unusable data."""
     readers = READERS[task]
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -71,38 +72,30 @@ def read_corpus(path: Path, task: Task) -> Corpus:
     return corpus
 
 
-def check_classes(corpus: Corpus, task: Task) -> None:
-    """Raise DataError unless there is something to tell apart."""
+def check_classes(corpus: Corpus, task: TaskName) -> None:
+    """Raise DataError if there are no classes to tell apart."""
     labels = corpus.labels
     if task == "token-classification" and not labels:
         raise DataError("no entity in the whole file; tag some", file=corpus.file)
     if task == "sequence-classification" and len(labels) < 2:
-        raise DataError(
+        raise Place(corpus.file, corpus.examples[0].line).error(
             f"one class only, {labels[0] if labels else 'none'!r}, in all "
             f"{len(corpus.examples)} rows; a classifier needs two or more",
-            file=corpus.file,
-            line=corpus.examples[0].line,
-            column="label",
+            "label",
         )
 
 
 def check_labels_known(evaluation: Corpus, train: Corpus) -> None:
     """Raise DataError if the two differ in kind, or in a label that training never shows."""
     if evaluation.is_multi_label != train.is_multi_label:
-        raise DataError(
+        raise Place(evaluation.file, evaluation.examples[0].line).error(
             f"one label a row here, lists of labels there ({train.file}), or the reverse; "
             "use one form in both",
-            file=evaluation.file,
-            line=evaluation.examples[0].line,
-            column="label",
+            "label",
         )
     known = train.labels
     for example in evaluation.examples:
         for label in example.labels:
             if label not in known:
-                raise DataError(
-                    f"{label!r} is not a label of the training data ({', '.join(known)})",
-                    file=evaluation.file,
-                    line=example.line,
-                    column="label",
-                )
+                problem = f"{label!r} is not a label of the training data ({', '.join(known)})"
+                raise Place(evaluation.file, example.line).error(problem, "label")

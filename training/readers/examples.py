@@ -1,15 +1,15 @@
-"""Labelled examples: what the readers produce and everything else consumes."""
+"""Labelled examples, which readers produce and training consumes."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Task = Literal["sequence-classification", "token-classification"]
-TASKS: tuple[Task, ...] = ("sequence-classification", "token-classification")
+TaskName = Literal["sequence-classification", "token-classification"]
+TASKS: tuple[TaskName, ...] = ("sequence-classification", "token-classification")
 
 
 def normalise(text: str) -> str:
-    """Fold case and white space: an uncased encoder reads such texts as the same one."""
+    """Fold case and white space: to an uncased encoder such texts are the same."""
     return " ".join(text.casefold().split())
 
 
@@ -24,7 +24,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class TextExample:
-    """A text, or a pair, with its label; a tuple of labels makes it multi-label."""
+    """A text or a pair with its label; a tuple of labels makes it multi-label."""
 
     text: str
     label: str | tuple[str, ...]

@@ -2,10 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from training.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a data file."""
+
+    file: Path
+    line: int
+
+    def error(self, problem: str, column: str | int | None = None) -> DataError:
+        """Return the error of a problem on this line."""
+        return DataError(problem, file=self.file, line=self.line, column=column)
 
 
 def read_text(path: Path) -> str:
@@ -28,24 +41,16 @@ def read_text(path: Path) -> str:
         ) from exc
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) for every line that is not blank."""
+def read_json_lines(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Yield place and object of every line that is not blank."""
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
+        at = Place(path, number)
         try:
             row = json.loads(line)
         except json.JSONDecodeError as exc:
-            raise DataError(
-                f"not JSON ({exc.msg}); write one object a line",
-                file=path,
-                line=number,
-                column=exc.colno,
-            ) from exc
+            raise at.error(f"not JSON ({exc.msg}); write one object a line", exc.colno) from exc
         if not isinstance(row, dict):
-            raise DataError(
-                f"{type(row).__name__} instead of an object; write one object a line",
-                file=path,
-                line=number,
-            )
-        yield number, row
+            raise at.error(f"{type(row).__name__} instead of an object; write one object a line")
+        yield at, row

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from training.errors import DataError
 from training.readers.examples import Span, TaggedExample
-from training.readers.lines import read_json_lines
+from training.readers.lines import Place, read_json_lines
 
 _ROW = {"text", "spans"}
 _SPAN = {"start", "end", "label"}
@@ -14,63 +13,46 @@ _SPAN = {"start", "end", "label"}
 
 def read_spans(path: Path) -> Iterator[TaggedExample]:
     """Read texts with entities given by character offsets, end excluded."""
-    for line, row in read_json_lines(path):
-        _check_keys(row, _ROW, path, line, "")
+    for at, row in read_json_lines(path):
+        _check_keys(row, _ROW, at)
         text = row["text"]
         if not isinstance(text, str) or not text.strip():
-            raise DataError(f"{text!r} is not a text", file=path, line=line, column="text")
+            raise at.error(f"{text!r} is not a text", "text")
         if not isinstance(row["spans"], list):
-            raise DataError(
-                f"{row['spans']!r} is not a list; write [] for a text without entities",
-                file=path,
-                line=line,
-                column="spans",
-            )
-        spans = [_span(value, text, path, line) for value in row["spans"]]
+            problem = f"{row['spans']!r} is not a list; write [] for a text without entities"
+            raise at.error(problem, "spans")
+        spans = [_span(value, text, at) for value in row["spans"]]
         spans.sort(key=lambda span: span.start)
         for left, right in zip(spans, spans[1:], strict=False):
             if right.start < left.end:
-                raise DataError(
-                    f"{_show(left, text)} and {_show(right, text)} overlap; keep one",
-                    file=path,
-                    line=line,
-                    column="spans",
-                )
-        yield TaggedExample(text, tuple(spans), line)
+                problem = f"{_show(left, text)} and {_show(right, text)} overlap; keep one"
+                raise at.error(problem, "spans")
+        yield TaggedExample(text, tuple(spans), at.line)
 
 
-def _check_keys(row: dict[str, Any], expected: set[str], path: Path, line: int, at: str) -> None:
+def _check_keys(row: dict[str, Any], expected: set[str], at: Place, prefix: str = "") -> None:
     wanted = ", ".join(sorted(expected))
     for name in sorted(row.keys() - expected):
-        raise DataError(
-            f"unknown column; expected {wanted}", file=path, line=line, column=at + name
-        )
+        raise at.error(f"unknown column; expected {wanted}", prefix + name)
     for name in sorted(expected - row.keys()):
-        raise DataError(
-            f"the column is missing; expected {wanted}", file=path, line=line, column=at + name
-        )
+        raise at.error(f"the column is missing; expected {wanted}", prefix + name)
 
 
-def _span(value: Any, text: str, path: Path, line: int) -> Span:
+def _span(value: Any, text: str, at: Place) -> Span:
     if not isinstance(value, dict):
-        raise DataError(
-            f"{value!r} is not a span; write start, end and label",
-            file=path,
-            line=line,
-            column="spans",
-        )
-    _check_keys(value, _SPAN, path, line, "spans.")
+        raise at.error(f"{value!r} is not a span; write start, end and label", "spans")
+    _check_keys(value, _SPAN, at, "spans.")
     start, end, label = value["start"], value["end"], value["label"]
     if not isinstance(label, str) or not label.strip():
-        raise DataError(f"{label!r} is not a label", file=path, line=line, column="spans.label")
+        raise at.error(f"{label!r} is not a label", "spans.label")
     problem = _offset_problem(start, end, text)
     if problem:
-        raise DataError(problem, file=path, line=line, column="spans")
+        raise at.error(problem, "spans")
     return Span(start, end, label.strip())
 
 
 def _offset_problem(start: Any, end: Any, text: str) -> str | None:
-    """Say what is wrong with two offsets, or nothing."""
+    """Return the fault of two offsets, None if they are right."""
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
         return (
             f"span {start!r} to {end!r} is out of the text; "

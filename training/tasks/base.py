@@ -1,4 +1,4 @@
-"""What the two tasks have in common, and which of them a split poses."""
+"""The interface of a task, and the choice of the task for a split."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -6,16 +6,16 @@ from typing import Any, Protocol
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from training.output.scores import Scores
-from training.readers.examples import Example, Task
+from training.readers.examples import Example, TaskName
 from training.split import Split
 from training.tasks.features import Collator, Features
-from training.tasks.text import SequenceProblem
-from training.tasks.tokens import TokenProblem
+from training.tasks.scores import Scores
+from training.tasks.text import TextTask
+from training.tasks.tokens import TokenTask
 
 
-class Problem(Protocol):
-    """A task on a fixed set of classes: encodes examples and scores logits."""
+class ClassifierTask(Protocol):
+    """Encodes examples and scores logits for a fixed set of classes."""
 
     classes: tuple[str, ...]  # in id order
 
@@ -29,12 +29,12 @@ class Problem(Protocol):
     def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores: ...
 
 
-def make_problem(
-    task: Task, split: Split, tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> Problem:
-    """Return the problem of a task on the labels of a split."""
-    if task == "token-classification":
-        return TokenProblem(tokenizer, split.labels, max_length=max_length)
-    return SequenceProblem(
+def make_task(
+    name: TaskName, split: Split, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> ClassifierTask:
+    """Return the named task on the labels of a split."""
+    if name == "token-classification":
+        return TokenTask(tokenizer, split.labels, max_length=max_length)
+    return TextTask(
         tokenizer, split.labels, multi_label=split.is_multi_label, max_length=max_length
     )

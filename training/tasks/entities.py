@@ -1,16 +1,16 @@
-"""Entities as spans of the text: read from tags, and compared with those that people marked."""
+"""Entities as spans of a text: decoding from tags, and scores beside the marked ones."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from seqeval.metrics.sequence_labeling import get_entities
 
-from training.output.scores import Row
 from training.readers.examples import Span
+from training.tasks.scores import Row
 
 
 def find_spans(text: str, tags: Sequence[str], ranges: Sequence[tuple[int, int]]) -> set[Span]:
-    """Return the entities of BIO tags on character ranges, without the blanks at their ends."""
+    """Return the entities of BIO tags on character ranges, stripped of white space."""
     spans = set()
     for label, first, last in get_entities(list(tags)):
         start, end = ranges[first][0], ranges[last][1]
@@ -20,10 +20,12 @@ def find_spans(text: str, tags: Sequence[str], ranges: Sequence[tuple[int, int]]
     return spans
 
 
-def compare(truth: Sequence[set[Span]], found: Sequence[set[Span]]) -> tuple[Row, dict[str, Row]]:
+def score_entities(
+    truth: Sequence[set[Span]], found: Sequence[set[Span]]
+) -> tuple[Row, dict[str, Row]]:
     """Return precision, recall, F1 and support over all entities, and by label.
 
-    An entity counts as found where start, end and label are all the same.
+    An entity counts as found if start, end and label all match.
     """
     marked, named, right = Counter[str](), Counter[str](), Counter[str]()
     for one, other in zip(truth, found, strict=True):

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch.utils.data import Dataset
 
-# Lengths in steps of 8 keep the number of different shapes small: each new one costs a kernel.
+# Steps of 8 keep the number of different shapes small: each new one costs a kernel.
 PAD_TO = 8
 
 
@@ -17,7 +17,7 @@ class Collator(Protocol):
 
 
 class Features(Dataset[dict[str, Any]]):
-    """Model inputs and labels by name, one dictionary an example, not yet padded."""
+    """Model inputs and labels by name, one unpadded dictionary for each example."""
 
     def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
         self.rows = list(rows)
@@ -29,5 +29,5 @@ class Features(Dataset[dict[str, Any]]):
         return self.rows[index]
 
     def lengths(self) -> list[int]:
-        """Return the tokens of each example."""
+        """Return the number of tokens of each example."""
         return [len(row["input_ids"]) for row in self.rows]

@@ -11,14 +11,14 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from training.output.scores import Scores, row_of
 from training.readers.examples import Example, TextExample
 from training.tasks.features import PAD_TO, Features
+from training.tasks.scores import Scores, row_of
 
 MULTI_LABEL_THRESHOLD = 0.5
 
 
-class SequenceProblem:
+class TextTask:
     """One label, or a set of labels, for a whole text or pair."""
 
     model_class = AutoModelForSequenceClassification
@@ -46,7 +46,7 @@ class SequenceProblem:
         return DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=PAD_TO)
 
     def encode(self, examples: Sequence[Example]) -> Features:
-        """Tokenize and cut to the greatest length; labels become ids or a 0/1 vector."""
+        """Tokenize and truncate to `max_length`; labels become ids or a 0/1 vector."""
         rows = [example for example in examples if isinstance(example, TextExample)]
         has_pairs = any(row.text_pair is not None for row in rows)
         encoded = self.tokenizer(

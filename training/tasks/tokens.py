@@ -17,12 +17,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from training.output.scores import Scores
 from training.readers.examples import Example, Span, TaggedExample
-from training.tasks.entities import compare, find_spans, macro_f1
+from training.tasks.entities import find_spans, macro_f1, score_entities
 from training.tasks.features import PAD_TO, Features
+from training.tasks.scores import Scores
 
-IGNORED = -100  # the label id that torch's cross entropy leaves out
+IGNORED = -100  # the label id that torch's cross entropy ignores
 OUTSIDE = "O"
 
 
@@ -33,10 +33,10 @@ class _Words:
     starts: tuple[int, ...]
     ranges: tuple[tuple[int, int], ...]
     tags: tuple[str, ...]
-    piece_tags: tuple[str | None, ...]  # one a piece, None for special pieces
+    piece_tags: tuple[str | None, ...]  # of each piece; None for special ones
 
 
-class TokenProblem:
+class TokenTask:
     """A BIO tag for every word, learnt on every piece."""
 
     model_class = AutoModelForTokenClassification
@@ -60,7 +60,7 @@ class TokenProblem:
         )
 
     def encode(self, examples: Sequence[Example]) -> Features:
-        """Tokenize, cut to the greatest length and give every piece its label id."""
+        """Tokenize, truncate to `max_length` and give every piece its label id."""
         ids = {tag: i for i, tag in enumerate(self.classes)}
         encoded = self.tokenizer(
             [example.text for example in examples], truncation=True, max_length=self.max_length
@@ -69,14 +69,14 @@ class TokenProblem:
         for i, words in enumerate(self._words(examples)):
             row = {name: encoded[name][i] for name in encoded}
             length = len(row["input_ids"])
-            # The last piece kept is the closing special one, whatever stood there before the cut.
+            # After truncation the last piece is the closing special one.
             labels = [IGNORED if tag is None else ids[tag] for tag in words.piece_tags]
             row["labels"] = [*labels[: length - 1], IGNORED]
             rows.append(row)
         return Features(rows)
 
     def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores:
-        """Compare entities by their spans; those beyond the greatest length count as missed."""
+        """Compare entities by their spans; those beyond `max_length` count as missed."""
         truth, found = [], []
         tags: list[str] = []
         predicted: list[str] = []
@@ -88,7 +88,7 @@ class TokenProblem:
             found.append(find_spans(example.text, given, words.ranges))
             tags += words.tags
             predicted += given
-        overall, by_label = compare(truth, found)
+        overall, by_label = score_entities(truth, found)
         return Scores(
             headline="f1",
             metrics={
@@ -114,7 +114,7 @@ class TokenProblem:
         return found
 
     def _word_ids(self, word_ids: list[int | None]) -> list[int | None]:
-        """Group pieces into words where the tokenizer marks inner pieces, else keep them apart."""
+        """Group pieces into words if the tokenizer marks inner pieces; else keep them apart."""
         if self.strategy == "first":
             return word_ids
         return [None if word is None else i for i, word in enumerate(word_ids)]

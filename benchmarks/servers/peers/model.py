@@ -1,7 +1,7 @@
-"""What every peer serves: the same ONNX file, tokenizer and softmax, and nothing else.
+"""The model of every peer: the same ONNX file, tokenizer and softmax.
 
-Stands alone, so that it runs in each peer's own environment: what is needed comes as BENCH_*
-environment variables. The offline limit is measured with it too.
+The module imports nothing of the project, so that it runs in each peer's own environment; BENCH_*
+environment variables configure it. The offline limit is measured with it too.
 """
 
 import os
@@ -18,7 +18,7 @@ class Model:
     """A session and its tokenizer; `classify` may be called from many threads.
 
     Args:
-        threads: of the session, intra-op; 0 leaves ONNX Runtime its default, one a core.
+        threads: of the session, intra-op; 0 leaves the default, one for each core.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Model:
 
     @classmethod
     def from_variables(cls, variables: Mapping[str, str]) -> "Model":
-        """Load what BENCH_* variables say."""
+        """Load the model that BENCH_* variables describe."""
         return cls(
             graph=Path(variables["BENCH_GRAPH"]),
             tokenizer=Path(variables["BENCH_TOKENIZER"]),
@@ -60,11 +60,11 @@ class Model:
 
     @classmethod
     def from_environment(cls) -> "Model":
-        """Load what the benchmark set in this process's environment."""
+        """Load the model that this process's environment describes."""
         return cls.from_variables(os.environ)
 
     def encode(self, text: str) -> list[int]:
-        """Return the token ids of a text, special tokens included."""
+        """Return the token ids of a text, including special tokens."""
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu.lineup import CAPTURED, COMPILED, PADDED, TORCH
-from benchmarks.gpu.plots import draw_all
-from benchmarks.gpu.report import render
-from benchmarks.gpu.results import Results, read
-from benchmarks.gpu.targets import check_all
+from benchmarks.gpu.report.plots import draw_all
+from benchmarks.gpu.report.report import render_gpu_results
+from benchmarks.gpu.report.results import Results, read
+from benchmarks.gpu.report.targets import check_all
+from benchmarks.gpu.runners.lineup import CAPTURED, COMPILED, PADDED, TORCH
 
 
 def stream(**rates: float) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def results() -> dict[str, Any]:
         "alone": {CAPTURED: 0.0009}, "sessions": {"1": [50_000.0], "2": [52_000.0]},
     }  # fmt: skip
     http = {
-        "title": "BERT-base", "generator": "wrk", "tokens": 28.0, "engine": [50_000.0],
+        "title": "BERT-base", "tokens": 28.0, "engine": [50_000.0],
         "rows": [row(1, 1, 4000), row(4, 1, 11_000), row(4, 32, 1300)],
         "alone": {"1": 0.0018, "4": 0.0021}, "missing": {"8 front ends": "did not start"},
         "reload": {"versions": 2, "seconds": [9.0, 10.0], "requests": 5000, "failed": 0,
@@ -81,7 +81,7 @@ def test_targets_hold_or_fall_short(results: dict[str, Any]) -> None:
 def test_what_was_not_measured_says_so(results: dict[str, Any]) -> None:
     empty = {key: results[key] for key in ("when", "device", "machine")}
     assert {one.verdict for one in check_all(empty)} == {"not measured"}
-    assert "not measured" in render(empty)
+    assert "not measured" in render_gpu_results(empty)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_reload_falls_short_by_any_of_its_parts(
 
 
 def test_the_page_names_all_that_was_measured_and_what_was_not(results: dict[str, Any]) -> None:
-    page = render(results)
+    page = render_gpu_results(results)
     assert "A GPU, 80 GiB, driver 580, CUDA 13.0" in page
     assert "| packed, CUDA graphs | 63,000 | 60,000 to 66,000 | 1260.00 |" in page
     assert "| a runner | | no / room | | | |" in page

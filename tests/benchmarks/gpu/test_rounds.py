@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from app.engine.text.encoding import Logits
-from benchmarks.gpu.models import TINY
-from benchmarks.gpu.rounds import Prepared, prepare_best, run_rounds
-from benchmarks.gpu.runners import Unavailable
-from benchmarks.gpu.streams import Batch, Layout, Setting, uniform
+from benchmarks.errors import Unavailable
+from benchmarks.gpu.stages.rounds import Prepared, prepare_best, run_rounds
+from benchmarks.gpu.subjects.networks import TINY
+from benchmarks.gpu.subjects.streams import Batch, Layout, Setting, uniform
 
 TEXTS = uniform(32, 64).encode(TINY[0])
 

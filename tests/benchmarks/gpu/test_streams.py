@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.gpu.models import NETWORKS, TINY, choose_networks
-from benchmarks.gpu.streams import (
+from benchmarks.gpu.subjects.networks import NETWORKS, TINY, choose_networks
+from benchmarks.gpu.subjects.streams import (
     BUCKETS,
     Layout,
     Setting,

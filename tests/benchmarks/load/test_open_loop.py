@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from benchmarks.load import open_loop as generator
-from benchmarks.load.open_loop import Open, open_loop, post
+from benchmarks.load.open_loop import OpenLoopResult, open_loop, post
 
 Reply = Callable[[int], Awaitable[bytes]]
 
@@ -14,7 +14,7 @@ def answer(status: int, body: bytes = b"{}") -> bytes:
     return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
 
 
-async def against(reply: Reply, due: list[float]) -> Open:
+async def against(reply: Reply, due: list[float]) -> OpenLoopResult:
     """Run the generator against a server that answers the n-th request with reply(n)."""
     seen = 0
     handlers: set[asyncio.Task[None] | None] = set()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks.load.open_loop import post
-from benchmarks.measures.one_client import OneClient
+from benchmarks.measures.single_client import SingleClient
 
 
 @contextmanager
@@ -32,14 +32,14 @@ def answering(*parts: bytes) -> Iterator[int]:
 def test_each_request_has_a_latency() -> None:
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     with answering(whole, whole) as port:
-        client = OneClient(port)
+        client = SingleClient(port)
         assert all(client.ask(post("/", b"{}")) > 0 for _ in range(2))
         client.close()
 
 
 def test_an_answer_that_ends_too_soon_is_an_error() -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}") as port:
-        client = OneClient(port)
+        client = SingleClient(port)
         with pytest.raises(ConnectionError, match="before its answer's end"):
             client.ask(post("/", b"{}"))
         client.close()

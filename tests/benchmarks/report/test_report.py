@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.report.report import render, summarise
+from benchmarks.report.report import render_results, summarise
 from benchmarks.servers.contenders import FULL
 
 
@@ -40,7 +40,7 @@ def results() -> dict[str, Any]:
 
 
 def test_the_report_names_all_that_was_measured_and_what_was_not(results: dict[str, Any]) -> None:
-    text = render(results)
+    text = render_results(results)
     assert "| Classmark | 0.94 | 0.92 to 0.95 |" in text
     assert "| Slow (batch 32) | 0.20 |" in text
     assert "- Broken: did not start" in text
@@ -59,7 +59,7 @@ def test_every_peer_has_its_program_and_pinned_versions() -> None:
     for contender in FULL:
         if contender.peer is None:
             continue
-        folder = Path(__file__).parents[2] / "benchmarks" / "peers" / contender.peer
+        folder = Path(__file__).parents[3] / "benchmarks" / "servers" / "peers" / contender.peer
         assert (folder / "app.py").is_file()
         if contender.own_environment:
             lines = (folder / "requirements.txt").read_text().splitlines()

@@ -63,7 +63,7 @@ def test_a_missing_column_is_named(write, write_rows):
 
 
 def test_a_column_given_twice_is_refused(write):
-    fail(write("d.csv", "text,label,text\na,b,c\n"), ", line 1, column 'text': the column stands 2")
+    fail(write("d.csv", "text,label,text\na,b,c\n"), ", line 1, column 'text': the column occurs 2")
 
 
 def test_an_empty_label_is_named_with_the_line_its_row_begins_in(write, write_rows):

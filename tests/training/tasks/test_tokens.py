@@ -5,18 +5,18 @@ import pytest
 
 from training.output.checkpoint import load_tokenizer
 from training.readers.examples import Span, TaggedExample
-from training.tasks.tokens import IGNORED, TokenProblem, tag_ranges
+from training.tasks.tokens import IGNORED, TokenTask, tag_ranges
 
 TEXT = "Anna Paris, Romeston"
 SPANS = (Span(0, 4, "PER"), Span(5, 10, "LOC"), Span(12, 20, "LOC"))
 
 
 @pytest.fixture
-def problem(encoder) -> TokenProblem:
-    return TokenProblem(load_tokenizer(encoder, 16), ["LOC", "PER"], max_length=16)
+def problem(encoder) -> TokenTask:
+    return TokenTask(load_tokenizer(encoder, 16), ["LOC", "PER"], max_length=16)
 
 
-def logits(problem: TokenProblem, features) -> list[np.ndarray]:
+def logits(problem: TokenTask, features) -> list[np.ndarray]:
     """Return logits that are certain of the labels in the features."""
     return [np.eye(len(problem.classes))[np.maximum(row["labels"], 0)] for row in features.rows]
 
@@ -81,7 +81,7 @@ def test_an_entity_that_ends_within_a_piece_is_missed_however_right_the_tags(pro
 
 
 def test_entities_beyond_the_greatest_length_count_as_missed(encoder):
-    problem = TokenProblem(load_tokenizer(encoder, 8), ["LOC", "PER"], max_length=8)
+    problem = TokenTask(load_tokenizer(encoder, 8), ["LOC", "PER"], max_length=8)
     text = "Anna lives in the film of Paris"
     examples = [TaggedExample(text, (Span(0, 4, "PER"), Span(26, 31, "LOC")))]
     features = problem.encode(examples)

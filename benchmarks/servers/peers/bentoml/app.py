@@ -6,9 +6,9 @@ import bentoml
 from model import Model
 
 
-# `max_latency_ms` is when BentoML starts to refuse; its batching wait has no other setting.
+# At `max_latency_ms` BentoML starts to refuse; it has no other setting for the batching wait.
 @bentoml.service(workers=int(os.environ["BENCH_WORKERS"]), traffic={"timeout": 60})
-class Classifier:
+class BentoMLClassifier:
     def __init__(self) -> None:
         self.model = Model.from_environment()
 

@@ -7,11 +7,11 @@ import litserve
 from model import Model
 
 
-class Classifier(litserve.LitAPI):
+class LitServeClassifier(litserve.LitAPI):
     def setup(self, device: Any) -> None:
         self.model = Model.from_environment()
 
-    def decode_request(self, request):  # an annotation would change what LitServe parses
+    def decode_request(self, request):  # LitServe would parse by an annotation
         return request["text"]
 
     def batch(self, inputs: list[Any]) -> list[Any]:
@@ -30,7 +30,7 @@ class Classifier(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    api = Classifier(
+    api = LitServeClassifier(
         max_batch_size=int(os.environ["BENCH_BATCH"]),
         batch_timeout=float(os.environ["BENCH_WAIT_SECONDS"]),
         api_path="/classify",

@@ -1,4 +1,4 @@
-"""MLServer: its adaptive batching in front of the shared model, spoken to in the V2 protocol."""
+"""MLServer: its adaptive batching in front of the shared model, over the V2 protocol."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from mlserver.types import InferenceRequest, InferenceResponse
 from model import Model
 
 
-class Classifier(MLModel):
+class MLServerClassifier(MLModel):
     async def load(self) -> bool:
         self.model = Model.from_environment()
         return True
@@ -38,7 +38,7 @@ async def main() -> None:
     batch = int(os.environ["BENCH_BATCH"])
     model = ModelSettings(
         name="classify",
-        implementation=Classifier,
+        implementation=MLServerClassifier,
         max_batch_size=batch if batch > 1 else 0,
         max_batch_time=float(os.environ["BENCH_WAIT_SECONDS"]) if batch > 1 else 0,
         parameters=ModelParameters(version="v1"),

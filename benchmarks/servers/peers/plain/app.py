@@ -1,4 +1,4 @@
-"""Plain FastAPI, as people write it: one call of the session a request, in the thread pool."""
+"""Plain FastAPI as commonly written: one session call for each request, in the thread pool."""
 
 import os
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ class Body(BaseModel):
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Bound the calls at once, where asked; the framework's own default is 40."""
+    """Bound the simultaneous calls if asked; the framework's default is 40."""
     if callers := int(os.environ.get("BENCH_CALLERS", "0")):
         anyio.to_thread.current_default_thread_limiter().total_tokens = callers
     yield

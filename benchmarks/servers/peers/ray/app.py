@@ -1,4 +1,4 @@
-"""Ray Serve: `@serve.batch` in front of the shared model, one replica a core."""
+"""Ray Serve: `@serve.batch` in front of the shared model, one replica for each core."""
 
 import os
 import time
@@ -13,7 +13,7 @@ WORKERS = int(os.environ["BENCH_WORKERS"])
 
 
 @serve.deployment(num_replicas=WORKERS, max_ongoing_requests=256, ray_actor_options={"num_cpus": 1})
-class Classifier:
+class RayClassifier:
     def __init__(self) -> None:
         self.model = Model.from_environment()
 
@@ -30,7 +30,7 @@ class Classifier:
 
 if __name__ == "__main__":
     ray.init(
-        num_cpus=WORKERS + 2,  # logical: proxy and controller want a place of their own
+        num_cpus=WORKERS + 2,  # logical; proxy and controller need their own
         include_dashboard=False,
         object_store_memory=100_000_000,
         log_to_driver=False,
@@ -39,6 +39,6 @@ if __name__ == "__main__":
         proxy_location="HeadOnly",
         http_options={"host": "127.0.0.1", "port": int(os.environ["BENCH_PORT"])},
     )
-    serve.run(Classifier.bind(), name="classify", route_prefix="/classify")
+    serve.run(RayClassifier.bind(), name="classify", route_prefix="/classify")
     while True:
         time.sleep(3600)

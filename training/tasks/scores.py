@@ -1,0 +1,44 @@
+"""Scores of a checkpoint on held-out examples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Metrics by name, a table by label and, for single-label texts, the confusion matrix."""
+
+    # The metric that the log and evaluation.json name first. Early stopping goes by macro F1 (of a
+    # tagger by F1 over all entities), whatever the headline is.
+    headline: str
+    metrics: Mapping[str, float]
+    per_label: Mapping[str, Row]
+    confusion: tuple[tuple[int, ...], ...] | None = None  # rows: true, columns: predicted
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        return self.metrics[self.headline]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the scores as `evaluation.json` holds them."""
+        return {
+            "headline": self.headline,
+            "metrics": dict(self.metrics),
+            "per_label": {label: dict(row) for label, row in self.per_label.items()},
+            "confusion_matrix": self.confusion,
+            **self.notes,
+        }
+
+
+def row_of(report: Mapping[str, Any]) -> dict[str, float]:
+    """Turn one row of scikit-learn's or seqeval's report into plain numbers."""
+    return {
+        "precision": float(report["precision"]),
+        "recall": float(report["recall"]),
+        "f1": float(report["f1-score"]),
+        "support": int(report["support"]),
+    }
