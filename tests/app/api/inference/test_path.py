@@ -25,12 +25,14 @@ MOST_MODULES = 15
 def described() -> list[str]:
     """Return the modules that docs/architecture.md names, in its order."""
     text = (ROOT / "docs" / "architecture.md").read_text()
-    named = text.partition("(a test follows one):")[2].partition("The others")[0]
+    named = text.partition("(a test follows one):")[2].partition("Those hand it on")[0]
     modules: list[str] = []
+    folder = ""
     for name in re.findall(r"`([\w/]+)`", named):
-        folder = modules[-1].rpartition("/")[0] if "/" not in name else ""
-        modules.append(f"{folder}/{name}" if folder else name)
-    return modules
+        folder = name.rpartition("/")[0] or folder  # a bare name stands in the folder before it
+        known = [module for module in modules if module.rpartition("/")[2] == name]
+        modules += known or [f"{folder}/{name.rpartition('/')[2]}"]
+    return list(dict.fromkeys(modules))
 
 
 class Trace:
