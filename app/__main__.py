@@ -1,4 +1,4 @@
-"""`python -m app`: serve until SIGTERM, then answer what was accepted and exit with 0."""
+"""Serves (`python -m app`) until SIGTERM, then answers what was accepted and exits with 0."""
 
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from app.telemetry.logging import configure_logging
 
 
 def main() -> None:
-    """Read the settings, say in a sentence what is wrong with them, or serve."""
+    """Read the settings and serve, or say in a sentence what is wrong with them."""
     try:
         settings = CliApp.run(Settings)
         serve = one_process(settings) if settings.workers == 1 else several_processes(settings)
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def one_process(settings: Settings) -> Callable[[], int]:
-    """Return what serves from this process; raise ValueError for what cannot work here."""
+    """Return a function that serves from this process; raise ValueError if that cannot work."""
     from app.main import create_app, with_middleware
     from app.server import Server, make_config
 
@@ -45,7 +45,7 @@ def one_process(settings: Settings) -> Callable[[], int]:
 
 
 def several_processes(settings: Settings) -> Callable[[], int]:
-    """Return what serves from several; this one only looks after them, and loads no runtime."""
+    """Return a function that serves from several; this one supervises, and loads no runtime."""
     from app.workers.supervisor.supervisor import Supervisor
 
     configure_logging(settings.log_format, settings.log_level, role="supervisor")

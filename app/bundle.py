@@ -1,4 +1,4 @@
-"""The contract between export and service: what a bundle is, and how one is read without trust.
+"""Defines bundles, the contract between export and service, and reads them without trust.
 
 <store>/<name>/<version>/manifest.json  model.<precision>.onnx ...  tokenizer.json  report.md
 """
@@ -24,7 +24,7 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 Task = Literal["sequence-classification", "token-classification"]
 ProblemType = Literal["single_label", "multi_label"]
 Precision = Literal["fp32", "fp16", "int8"]
-# Padded: inputs are rectangles, a text a row. Packed: texts follow one another, without padding.
+# Padded: inputs are rectangles, a text per row. Packed: texts follow one another, without padding.
 GraphKind = Literal["padded", "packed"]
 TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
@@ -35,7 +35,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Record(BaseModel):
-    """Frozen, and a field nobody knows is an error rather than a silent typo."""
+    """Frozen; an unknown field is an error rather than a silent typo."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -46,7 +46,7 @@ class Parity(Record):
     inputs: int = Field(ge=1, description="texts compared")
     agreement: Share = Field(description="share of equal labels (tokens' labels for NER)")
     max_score_difference: float = Field(ge=0.0, description="largest difference of any score")
-    batch_agreement: Share = Field(description="share of equal labels, alone against in a batch")
+    batch_agreement: Share = Field(description="share of equal labels, alone and in a batch")
     batch_max_score_difference: float = Field(ge=0.0, description="the same for scores")
     golden_max_score_difference: float = Field(ge=0.0, description="over the golden cases")
 
@@ -56,7 +56,7 @@ class Gate(Record):
 
     agreement: Share = Field(description="least share of equal labels")
     score_difference: float = Field(ge=0.0, description="greatest difference of any score")
-    metric_loss: float = Field(description="most that may be lost of the metric, 0.01 is a point")
+    metric_loss: float = Field(description="largest loss of the metric allowed; 0.01 is a point")
 
 
 class GraphFile(Record):
@@ -123,20 +123,20 @@ class Calibration(Record):
 
     temperature: float = Field(ge=0.01, le=100.0, description="1: scores as they were")
     ece_before: Share = Field(description="of the checkpoint's own scores")
-    ece_after: Share = Field(description="of the served scores, each half by the other's fit")
+    ece_after: Share = Field(description="of the served scores; each half by a fit on the other")
     examples: int = Field(ge=1, description="labelled inputs")
     observations: int = Field(ge=0, description="scores counted: texts, text labels, or tokens")
     reason: str | None = Field(None, description="why the temperature stays 1")
 
 
 class Defaults(Record):
-    """What a request gets when it does not ask."""
+    """Values of the options that a request leaves out."""
 
     long_text: LongText = "truncate"
     aggregation_strategy: AggregationStrategy = "first"
     threshold: Share = 0.0
     label_thresholds: dict[str, Share] | None = Field(
-        None, description="one for each label of a multi-label model; goes before threshold"
+        None, description="one for each label of a multi-label model; overrides threshold"
     )
 
 
@@ -212,7 +212,7 @@ class Manifest(Record):
 
     @property
     def temperature(self) -> float:
-        """What logits are divided by before they become scores; 1 without a calibration."""
+        """The divisor of logits before they become scores; 1 without a calibration."""
         return self.calibration.temperature if self.calibration else 1.0
 
 
@@ -230,7 +230,7 @@ class Bundle:
         return self._read(graph)
 
     def _read(self, file: GraphFile | TokenizerFile) -> bytes:
-        """Return the file's bytes once their size and checksum match: what is verified is used."""
+        """Return the file's bytes if size and checksum match: the verified bytes are those used."""
         path = self.path / file.file
         data = _read_regular(path, file.bytes)
         if len(data) != file.bytes:

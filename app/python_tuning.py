@@ -1,14 +1,14 @@
-"""Settings of the process that suit a server with busy threads beside its event loop."""
+"""Tunes the Python process for a server with busy threads beside its event loop."""
 
 import gc
 import os
 import sys
 
-# An executor that comes back from the runtime needs the GIL for microseconds; with Python's own
-# 5 ms its core would stand idle that long whenever the event loop is busy.
+# An executor that comes back from the runtime needs the GIL for microseconds; with Python's
+# default of 5 ms its core would be idle that long whenever the event loop is busy.
 SWITCH_SECONDS = 0.0005
-# Requests leave few cycles behind, so looking for them rarely costs little memory. With Python's
-# own 700 the collector took an eighth of the event loop's time.
+# Requests leave few cycles behind, so rare collections cost little memory. With Python's default of
+# 700 the collector took an eighth of the event loop's time.
 YOUNG_OBJECTS = 20_000
 
 
@@ -20,6 +20,6 @@ def tune() -> None:
 
 
 def freeze_loaded() -> None:
-    """Take all that lives now (modules, models) out of the collector's sight for good."""
+    """Exclude all current objects (modules, models) from garbage collection for good."""
     gc.collect()
     gc.freeze()

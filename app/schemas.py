@@ -1,4 +1,4 @@
-"""Requests and answers of the HTTP interface."""
+"""Defines the requests and answers of the HTTP interface."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -83,7 +83,7 @@ FiniteShare = Annotated[Share, Field(allow_inf_nan=False)]
 
 
 class InferenceRequest(Schema):
-    """What both endpoints take."""
+    """Fields that both endpoints take."""
 
     model: str | None = Field(
         None, description="May be left out where one model alone fits the endpoint."
@@ -92,7 +92,7 @@ class InferenceRequest(Schema):
     threshold: FiniteShare | None = Field(
         None,
         description="Lowest score to answer with; if left out, the bundle's default, or each "
-        "label's own threshold where the bundle has such.",
+        "label's own threshold where the bundle has them.",
     )
     long_text: LongText | None = Field(
         None,
@@ -170,7 +170,7 @@ class ExecutionStatus(Schema):
         "captured: packed, and replayed as CUDA graphs."
     )
     reason: str | None = Field(
-        description="Why not in a better way; null: this is the best that the backend has."
+        description="Why the backend's better way is not used; null: there is none better."
     )
 
 
@@ -193,7 +193,7 @@ class ModelStatus(Schema):
         None, description="Label agreement of the graph with the checkpoint, as export measured it."
     )
     temperature: float | None = Field(
-        None, description="Scores are of logits divided by it; null: not calibrated."
+        None, description="Scores are computed from logits / temperature; null: not calibrated."
     )
     label_thresholds: dict[str, float] | None = Field(
         None, description="Lowest score of each label where a request gives no threshold."

@@ -1,4 +1,4 @@
-"""API keys: who may predict, who may administer.
+"""Checks API keys: who may predict, who may administer.
 
 The file holds a line for each key: name, scopes joined by commas, SHA-256 of the key. Keys are
 256 random bits, so a plain hash is as good as a slow one and costs nothing on the hot path.
@@ -65,7 +65,7 @@ class Authorizer:
 def make_authorizer(
     keys_file: Path | None, *, on_loopback: bool, allow_anonymous: bool
 ) -> Authorizer:
-    """Read the keys; without any, all is open on loopback and at most predictions elsewhere."""
+    """Read the keys; without any, loopback may do everything, others may only predict."""
     if keys_file is not None:
         return Authorizer(read_keys(keys_file), frozenset(["predict"] if allow_anonymous else []))
     return Authorizer((), frozenset(SCOPES if on_loopback else ["predict"]))

@@ -1,4 +1,4 @@
-"""uvicorn as the service runs it: it drains before it stops."""
+"""Runs uvicorn so that it drains before it stops."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
         self._announce()
 
     def _announce(self) -> None:
-        """Say where the service can be reached."""
+        """Log the addresses of the service."""
         for server in self.servers:
             for listener in server.sockets:
                 log_address(*listener.getsockname()[:2])
@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self.drain)
 
     def drain(self) -> None:
-        """Turn readiness off, answer for a while longer, then stop; stop at once if it drains."""
+        """Turn readiness off, answer for a while longer, then stop; stop at once if draining."""
         if self._service.lifecycle.draining:
             self.force_exit = self.should_exit = True
             return
@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().call_later(seconds, self.stop)
 
     def stop(self) -> None:
-        """Take nothing new, answer what was accepted, and end."""
+        """Accept nothing new, answer what was accepted, and end."""
         self.should_exit = True
 
 
@@ -63,7 +63,7 @@ def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
     """Return uvicorn's configuration: our protocol, no log and no header of its own.
 
     Args:
-        app: answers the requests that are not plain.
+        app: answers everything but inference requests.
     """
     return uvicorn.Config(
         app,

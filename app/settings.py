@@ -20,7 +20,7 @@ class Settings(BaseSettings):
 
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen on. Any but loopback needs API keys or allow_anonymous.",
+        description="Address to listen on. Any except loopback needs API keys or allow_anonymous.",
     )
     port: int = Field(8000, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
     model_store: Path = Field(
@@ -37,25 +37,25 @@ class Settings(BaseSettings):
     )
     precision: Literal["auto"] | Precision = Field(
         "auto",
-        description="Graph to load. auto: fp16 on CUDA, int8 on CPU, else fp32, whichever the "
-        "bundle has and this device answers rightly with.",
+        description="Graph to load. auto: fp16 on CUDA, int8 on CPU, else fp32; the first "
+        "that the bundle has and that answers correctly on this device.",
     )
     executors: int = Field(
         0,
         ge=0,
         le=1024,
         description="Threads that run batches. 0: one for each CPU this process may use, two on "
-        "CUDA, where one prepares while the other runs. More than there are cores makes all of "
-        "them slower.",
+        "CUDA, where one prepares while the other runs. More executors than cores slow each "
+        "other down.",
     )
     workers: int = Field(
         1,
         ge=1,
         le=256,
-        description="Processes that answer HTTP. 1: one process does everything. More: each of "
-        "them feeds one engine process, for machines where HTTP and encoding need more than one "
-        "core; costs a process's memory each, a cache of its own each, and a hop between "
-        "processes a request.",
+        description="Processes that answer HTTP. 1: one process does everything. More: all of "
+        "them feed one engine process, for machines where HTTP and encoding need more than one "
+        "core. Each costs a process's memory and has its own cache; each request costs a hop "
+        "between processes.",
     )
     max_inputs: int = Field(
         128,
@@ -85,8 +85,8 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=1_000_000,
-        description="Memory for answers to texts that come again exactly as they came; 0 keeps "
-        "none. Raising it helps only where texts repeat. With several workers each has its own.",
+        description="Memory for answers to texts that repeat exactly; 0 keeps none. Raising it "
+        "helps only where texts repeat. With several workers each has its own cache.",
     )
     request_timeout_seconds: float = Field(
         30.0,
@@ -97,12 +97,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         1.0,
         ge=0,
-        description="After SIGTERM, how long new requests are still answered while readiness "
-        "already says no. Raise it to what a load balancer needs to notice.",
+        description="How long new requests are still answered after SIGTERM, while readiness "
+        "already says no. Raise it to the time that a load balancer needs to notice.",
     )
     api_keys_file: Path | None = Field(
         None,
-        description="File of hashed API keys, a line each, made by `python -m app.security`. "
+        description="File of hashed API keys, one per line, made by `python -m app.security`. "
         "None: no keys.",
     )
     allow_anonymous: bool = Field(

@@ -1,4 +1,4 @@
-"""A model store: which models and versions are there, and which version is wanted.
+"""Reads a model store: its models, their versions, and the desired version of each.
 
 <store>/<name>/<version>/...    bundles; a version is a positive integer
 <store>/<name>/desired-version  a number, if the model is pinned; else the newest is wanted
@@ -15,7 +15,7 @@ VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def check_store(store: Path) -> None:
-    """Raise ValueError where there is no such folder."""
+    """Raise ValueError if there is no such folder."""
     if not store.is_dir():
         raise ValueError(
             f"the model store {store} is not a folder; make the demo models with `make models`, "
@@ -71,7 +71,7 @@ def write_desired_version(store: Path, name: str, version: int | None) -> None:
 
 
 def version_signature(store: Path, name: str, version: int) -> tuple[object, ...]:
-    """Return what changes when a version's files change, to tell a new attempt from an old one."""
+    """Return a value that changes with a version's files, to tell a new attempt from an old one."""
     try:
         files = sorted(p for p in (store / name / str(version)).iterdir())
         return tuple((p.name, p.lstat().st_size, p.lstat().st_mtime_ns) for p in files)

@@ -1,4 +1,4 @@
-"""Keeps answers for texts that come again exactly as they came, while their version serves."""
+"""Caches answers to texts that repeat exactly, while their version serves."""
 
 import weakref
 from collections import deque
@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
 
-# What an answer takes besides its text and its JSON: the key and the objects that hold it.
+# Memory of an answer besides its text and its JSON: the key and the objects that hold it.
 OVERHEAD_BYTES = 600
 
 Version = weakref.ref[Servable]
@@ -19,10 +19,10 @@ Version = weakref.ref[Servable]
 
 @dataclass(frozen=True, slots=True)
 class AnswerKey:
-    """An input with all that decides its answer besides the servable.
+    """An input with everything that decides its answer, except the servable.
 
     Attributes:
-        options: what the request asks of decoding; equal options give equal answers.
+        options: the request's options for decoding; equal options give equal answers.
     """
 
     source: TextInput
@@ -30,19 +30,19 @@ class AnswerKey:
 
     @property
     def bytes(self) -> int:
-        return 4 * self.source.characters  # what Python takes at most
+        return 4 * self.source.characters  # the most that Python takes
 
 
 class AnswerCache:
-    """The latest answers as JSON, up to a number of bytes; used on the event loop only.
+    """The most recently used answers as JSON, up to a number of bytes; event loop only.
 
     Answers are kept under a weak reference to their servable, so a version that was swapped out is
-    neither kept alive nor ever answered from. It may die on any thread; that thread only leaves
-    word, and the next use of the cache drops what it left.
+    not kept alive and gives no more answers. It may be freed on any thread; that thread only queues
+    the reference, and the next use of the cache drops its answers.
 
     Args:
         max_bytes: 0 keeps nothing.
-        lookups: counts what was found and what was not, by model and outcome.
+        lookups: counts hits and misses, by model and outcome.
     """
 
     def __init__(self, max_bytes: int, lookups: Counter) -> None:
@@ -60,7 +60,7 @@ class AnswerCache:
 
     @property
     def bytes(self) -> float:
-        """What the kept answers take, by estimate."""
+        """Estimated memory of the kept answers."""
         self._drop_dead()
         return float(self._answers.currsize)
 
@@ -72,7 +72,7 @@ class AnswerCache:
         return None if kept is None else kept[1]
 
     def put(self, servable: Servable, key: AnswerKey, answer: str) -> None:
-        """Keep an answer, unless it alone is over the limit; the longest unused ones go."""
+        """Keep an answer, unless it alone exceeds the limit; evict the least recently used."""
         self._drop_dead()
         size = key.bytes + len(answer) + OVERHEAD_BYTES
         if size > self._max_bytes:

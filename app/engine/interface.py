@@ -1,4 +1,4 @@
-"""The interface that the HTTP side has to an engine, in this process or in another."""
+"""Defines the engine as the HTTP side uses it, in this process or in another."""
 
 import asyncio
 import logging
@@ -25,11 +25,11 @@ class RunResult:
 
 
 class PendingRun(ABC):
-    """The encodings of one request at an engine; on the event loop's thread only.
+    """The encodings of one request, submitted to an engine; event loop's thread only.
 
     Args:
-        seconds: after which the wait ends with DeadlineExceeded.
-        on_done: called once when `result` has something to say, unless `close` came first.
+        seconds: time after which the wait ends with DeadlineExceeded.
+        on_done: called once when `result` can return or raise, unless `close` came first.
     """
 
     def __init__(self, seconds: float, on_done: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class PendingRun(ABC):
         return self._read()
 
     def close(self) -> None:
-        """Let go: nobody waits any more, so what is still queued is dropped."""
+        """Stop waiting, and drop what is still queued."""
         self._timer.cancel()
         self._on_done = None
         self._drop()
@@ -54,17 +54,17 @@ class PendingRun(ABC):
 
     @abstractmethod
     def _drop(self) -> None:
-        """Drop what has not ended; may come twice, and after the end."""
+        """Drop what has not ended; may be called twice, and after the end."""
 
     def _finish(self) -> None:
         self._timer.cancel()
-        # Let go of the listener, which knows this object too: no cycle is left to the collector.
+        # Drop the listener, which refers back to this object, so that no reference cycle remains.
         on_done, self._on_done = self._on_done, None
         if on_done is None:
             return
         try:
             on_done()
-        except Exception:  # others of the same batch are still to hear of their end
+        except Exception:  # the other requests of the batch must still be told
             logger.exception("a request could not be told of its end")
 
     def _time_out(self) -> None:
@@ -89,7 +89,7 @@ class Engine(ABC):
     ) -> PendingRun:
         """Take the encodings of one request, which may share batches with others.
 
-        Whoever submits closes what this returns, whatever its end.
+        The caller must close the returned run, however it ends.
 
         Args:
             deadline: on the engine's clock; past it the request ends with DeadlineExceeded.
@@ -102,14 +102,14 @@ class Engine(ABC):
     @property
     @abstractmethod
     def expected_wait_seconds(self) -> float:
-        """How long a short request submitted now waits before it runs, as far as is known here."""
+        """How long a short request submitted now waits before it runs, as far as known here."""
 
     @abstractmethod
     def check_admission(self, deadline: float) -> None:
-        """Raise what `submit` would, before the request has cost anything.
+        """Raise what `submit` would raise, before the request has cost anything.
 
         Raises:
-            Overloaded, NotReady, DeadlineExceeded: of a short request with this deadline.
+            Overloaded, NotReady, DeadlineExceeded: for a short request with this deadline.
         """
 
     @abstractmethod

@@ -1,7 +1,7 @@
-"""Histograms that cost a request little: what the client library's do, without locks or checks.
+"""Implements cheap histograms: those of the client library without its locks and checks.
 
-Every request adds to half a dozen of them, and with the library's own that was a tenth of its time
-on the event loop. The library still collects and exposes them.
+Every request adds to half a dozen of them; with the library's own that took a tenth of its time on
+the event loop. The library still collects and exposes them.
 """
 
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""One line for each event: `time level event key=value ...`, or the same as JSON."""
+"""Logs one line for each event: `time level event key=value ...`, or the same as JSON."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ def configure_logging(style: Literal["text", "json"], level: str, role: str | No
     """Send every logger's events, uvicorn's too, to standard error in one style.
 
     Args:
-        role: of this process where there are several; every event then has it, and the pid.
+        role: role of this process where there are several; events then have it and the pid.
     """
     handler = logging.StreamHandler(sys.stderr)
     if role is not None:
@@ -29,13 +29,13 @@ def configure_logging(style: Literal["text", "json"], level: str, role: str | No
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    # Its start and stop lines repeat ours; what goes wrong is still told.
+    # uvicorn's start and stop lines repeat ours; its warnings and errors still appear.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 def log_address(host: str, port: int) -> None:
-    """Say where the service can be reached."""
+    """Log the address of the service."""
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     logging.getLogger("app").info("listening", extra={"url": url, "docs": f"{url}/docs"})
 

@@ -1,4 +1,4 @@
-"""Every metric the service exports: base units, labels bounded by what is loaded."""
+"""Defines every metric of the service: base units, labels bounded by the loaded models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ class ModelSeries:
 
 
 class Metrics:
-    """One registry for one application, so that several can live in a process."""
+    """One registry per application, so that a process can have several applications."""
 
     def __init__(self) -> None:
-        # The times at which series were born double their number and help nobody.
+        # Creation times would double the number of series and help nobody.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -60,7 +60,7 @@ class Metrics:
         self._ends: dict[tuple[str, str, int], tuple[Counter, Series]] = {}
 
     def of(self, model: str) -> ModelSeries:
-        """Return what a request to the model is recorded in."""
+        """Return the series that record requests to the model and its batches."""
         series = self._series.get(model)
         if series is None:
             series = self._series[model] = ModelSeries(

@@ -1,4 +1,4 @@
-"""Starts a process of a service with several; run by the supervisor, never by hand."""
+"""Starts one process of a service with several; only the supervisor runs it."""
 
 import asyncio
 import signal
@@ -19,8 +19,8 @@ BackendMaker = Callable[[Settings], Backend]
 
 
 def main(make_backend: BackendMaker = make_backend) -> int:
-    """Be what the supervisor says, over the socket whose descriptor is the last argument."""
-    # The supervisor alone decides when a process ends, and in which order.
+    """Take the role that the supervisor sends; the last argument is its socket's descriptor."""
+    # Only the supervisor decides when processes end, and in which order.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     end = socket.socket(fileno=int(sys.argv[-1]))
@@ -54,7 +54,7 @@ async def _serve(end: socket.socket, make_backend: BackendMaker) -> int:
 
 
 def _run(work: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where there is one, as uvicorn does."""
+    """Run on uvloop where it is installed, as uvicorn does."""
     factory = None
     with suppress(ImportError):
         import uvloop

@@ -1,4 +1,4 @@
-"""Metrics of several processes as those of one service."""
+"""Merges the metrics of several processes into those of one service."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -11,11 +11,11 @@ from prometheus_client.registry import Collector
 Family = list[Any]
 Snapshot = list[Family]
 
-# What adds up is added up: counters, histograms, and gauges such as requests in flight or resident
-# memory. These are not amounts. The start is that of the youngest process, so that one which is
-# restarted again and again raises the alert that a service in one process would raise.
+# Counters, histograms, and gauges such as requests in flight or resident memory are added up. These
+# are not amounts: the largest counts. The start is that of the youngest process, so a process that
+# keeps restarting raises the alert that a service in one process would raise.
 _LARGEST = {"process_start_time_seconds", "classmark_build_info", "python_info"}
-# Readiness is that of the front end that was asked, as its /health/ready says.
+# Readiness is that of the front end that was scraped, as its /health/ready says.
 _ASKED = {"classmark_ready"}
 _KEPT_OF_THE_DEAD = {"counter", "histogram"}
 
@@ -34,7 +34,7 @@ def take_snapshot(registry: CollectorRegistry) -> Snapshot:
 
 
 def kept_of_the_dead(snapshot: Snapshot) -> Snapshot:
-    """Return what still counts when its process is gone, so that no counter goes backwards."""
+    """Return what still counts after its process has ended, so that no counter goes backwards."""
     return [family for family in snapshot if family[2] in _KEPT_OF_THE_DEAD]
 
 
@@ -42,7 +42,7 @@ def merge(snapshots: Sequence[Snapshot], asked: Snapshot | None = None) -> Snaps
     """Return the snapshots as one.
 
     Args:
-        asked: the one of the process that was asked; it must be among `snapshots`.
+        asked: snapshot of the process that was scraped; it must be among `snapshots`.
     """
     families: dict[str, Family] = {}
     for snapshot in snapshots:
@@ -78,7 +78,7 @@ def render(snapshot: Snapshot) -> str:
 
 
 class _Fixed(Collector):
-    """A collector of what was collected before."""
+    """A collector that returns an earlier snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -1,4 +1,4 @@
-"""One port for several processes."""
+"""Shares one port between several processes."""
 
 import errno
 import socket
@@ -8,18 +8,18 @@ _ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def reserve(host: str, port: int) -> list[socket.socket]:
-    """Take a port on every address of a host, for this process's children to listen on.
+    """Reserve a port on every address of a host, for this process's children to listen on.
 
-    Each front end listens on a socket of its own (SO_REUSEPORT): the kernel then spreads
-    connections evenly, where one inherited socket would let whichever process wakes up first take a
-    whole burst, and what waits to be accepted by a process that dies is lost with that process
-    alone. The sockets returned here never listen; they keep the port while no front end does.
+    Each front end listens on a socket of its own (SO_REUSEPORT), so the kernel spreads connections
+    evenly: with one inherited socket, the process that wakes up first would take a whole burst. If
+    a process dies, only the connections that wait for it are lost. The sockets returned here never
+    listen; they keep the port while no front end listens.
 
     Args:
         port: 0 takes a free one.
 
     Raises:
-        OSError: the port is taken, by whomever: also by another instance that shares ports.
+        OSError: the port is taken, even by another instance that shares ports.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     reserved: list[socket.socket] = []
@@ -38,7 +38,7 @@ def reserve(host: str, port: int) -> list[socket.socket]:
 
 
 def _reserve(family: int, address: Address) -> socket.socket:
-    # Without sharing first: that fails if anybody listens there, also one who would share.
+    # Without sharing first: that fails if any socket listens there, even one that shares.
     with _bound(family, address, share=False) as probe:
         probe.listen()
         free: Address = probe.getsockname()[:2]
@@ -46,7 +46,7 @@ def _reserve(family: int, address: Address) -> socket.socket:
 
 
 def listen_too(host: str, port: int) -> socket.socket:
-    """Return a socket of this process's own on a reserved port."""
+    """Return this process's own socket on a reserved port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return _bound(family, (host, port), share=True)
 

@@ -1,7 +1,7 @@
-"""Links a process with its supervisor: JSON, a message a line, over a socket both inherit.
+"""Links a process with its supervisor: one JSON message per line, over a socket pair.
 
-The supervisor's first message says what the process is. When the link ends the other side is gone,
-however it went: so no process outlives its supervisor.
+The supervisor's first message says what the process is. When the link ends, the other side has
+ended too, for any reason: so no process outlives its supervisor.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ SUPERVISOR_SILENT = (
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a process is to be.
+    """The role of a process, and what it needs for it.
 
     Attributes:
         role: `engine`, or `front-end-` and a number.
@@ -64,18 +64,18 @@ class Link:
         return cls(*await asyncio.open_connection(sock=end, limit=MAX_LINE_BYTES))
 
     def send(self, **message: Any) -> None:
-        """Send a message, or nothing where the other side is gone."""
+        """Send a message; do nothing if the other side is gone."""
         if not self._writer.is_closing():
             self._writer.write(json.dumps(message).encode() + b"\n")
 
     async def receive(self) -> dict[str, Any] | None:
-        """Return the next message, or None once the other side is gone, or makes no sense."""
+        """Return the next message, or None if the other side is gone or sends no valid JSON."""
         try:
             line = await self._reader.readline()
             message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
         except ConnectionError:
             return None
-        except ValueError:  # no JSON, or a line over the limit
+        except ValueError:  # not JSON, or a line over the limit
             logger.exception("a message that makes no sense, the link is given up")
             return None
         return message
@@ -98,10 +98,10 @@ class SupervisorLink:
         self._link.send(event=event, **fields)
 
     async def exposition(self) -> bytes:
-        """Return what was measured in all processes, in Prometheus' text format.
+        """Return the metrics of all processes, in Prometheus' text format.
 
         Raises:
-            NotReady: the supervisor, which alone knows them all, is gone, or does not answer.
+            NotReady: the supervisor, which collects them, is gone or does not answer.
         """
         if self._gone:
             raise NotReady(SUPERVISOR_GONE)
@@ -123,7 +123,7 @@ class SupervisorLink:
     async def follow(
         self, registry: CollectorRegistry, commands: Mapping[str, Callable[[], object]]
     ) -> None:
-        """Do as the supervisor says until it is gone; then `stop`."""
+        """Run the supervisor's commands until it is gone; then run `stop`."""
         while (message := await self._link.receive()) is not None:
             match message["do"]:
                 case "ping":

@@ -1,4 +1,4 @@
-"""Logits to answers: pure functions, the same for every backend."""
+"""Turns logits into answers: pure functions, the same for every backend."""
 
 import math
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def sigmoid(logits: npt.ArrayLike) -> Scores:
 def temper(logits: npt.ArrayLike, temperature: float) -> Scores:
     """Return logits / temperature, in float64 so that no two labels become equal by rounding.
 
-    Over 1 it makes scores less sure, under 1 surer; the order of a text's labels stays.
+    Above 1, scores get less confident; below 1, more. The order of a text's labels stays.
     """
     return np.asarray(logits, dtype=np.float64) / temperature
 
@@ -46,10 +46,10 @@ def temper(logits: npt.ArrayLike, temperature: float) -> Scores:
 def label_scores(
     logits: npt.ArrayLike, problem_type: ProblemType, temperature: float = 1.0
 ) -> Scores:
-    """Return one score a label; a one-logit model is a sigmoid, as in transformers' pipeline.
+    """Return one score per label; a single logit gets a sigmoid, as in transformers' pipeline.
 
     Args:
-        temperature: of the bundle's calibration; 1 gives the checkpoint's own scores.
+        temperature: from the bundle's calibration; 1 gives the checkpoint's own scores.
     """
     values = temper(logits, temperature)
     if problem_type == "multi_label" or values.shape[-1] == 1:
@@ -58,9 +58,9 @@ def label_scores(
 
 
 def row_scores(logits: Logits, problem_type: ProblemType, temperature: float = 1.0) -> list[float]:
-    """Return what `label_scores` does for the logits of one text.
+    """Return what `label_scores` returns, for the logits of one text.
 
-    In plain floats: for the few labels of a text each call into numpy costs more than its sums.
+    It uses plain floats: for a text's few labels, a numpy call costs more than its arithmetic.
     """
     values = [value / temperature for value in logits.tolist()]
     if problem_type == "multi_label" or len(values) == 1:
@@ -82,10 +82,10 @@ def rank_labels(
     top_k: int | None,
     threshold: float | Sequence[float],
 ) -> list[LabelScore]:
-    """Return the labels from the highest score down, at most `top_k`, none under its threshold.
+    """Return the labels by falling score, at most `top_k`, none under its threshold.
 
     Args:
-        threshold: one for all labels, or one a label.
+        threshold: one for all labels, or one per label.
     """
     reached = [threshold] * len(labels) if isinstance(threshold, float) else threshold
     known = zip(scores, labels, reached, strict=True)
@@ -117,11 +117,11 @@ class TokenLogits:
 
 
 def stitch_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> TokenLogits:
-    """Join the windows of a text so that every token is there once.
+    """Join the windows of a text so that every token appears once.
 
-    A token in an overlap is taken from the window in which it stands further from the edge, where
-    the model sees more of what is around it. Decoding then runs once over the whole text, so an
-    entity on a window's edge comes out once and whole.
+    A token in an overlap is taken from the window where it is further from the edge, because the
+    model sees more context there. Decoding then runs once over the whole text, so an entity on a
+    window's edge is found once and whole.
     """
     parts: list[Logits] = []
     offsets: list[tuple[int, int]] = []

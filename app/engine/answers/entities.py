@@ -1,9 +1,9 @@
-"""Token labels to entities, as transformers' token-classification pipeline aggregates them.
+"""Turns token labels into entities, as transformers' token-classification pipeline does.
 
-The five strategies, how sub-words are joined and how B- and I- tags open and continue an entity
-follow `TokenClassificationPipeline` of transformers 4.57. Two things differ on purpose: `word` is
-the text itself between `start` and `end`, never re-joined tokens; and a span neither begins nor
-ends with a blank, as tokenizers that keep blanks would have it, nor is it one.
+The five strategies, the joining of sub-words, and the effects of B- and I- tags follow
+`TokenClassificationPipeline` of transformers 4.57. Two things differ on purpose: `word` is exactly
+the text between `start` and `end`, never re-joined tokens; and the blanks that some tokenizers keep
+are cut off a span's ends, so a span of blanks alone is dropped.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -40,7 +40,7 @@ class _Tagged:
 
 @dataclass(slots=True, eq=False)
 class _Token:
-    """A token with its scores [tags], the best of them and where it stands among the tags."""
+    """A token with its scores [tags], the index of the best tag, and that tag's score."""
 
     scores: Scores
     best: int
@@ -60,7 +60,7 @@ def decode_entities(
     """Return the entities of a text in reading order, scores averaged over their parts.
 
     Args:
-        temperature: of the bundle's calibration; 1 gives the checkpoint's own scores.
+        temperature: from the bundle's calibration; 1 gives the checkpoint's own scores.
     """
     known = len(tokens.offsets) > 0
     scores = softmax(temper(tokens.logits, temperature)) if known else np.zeros((0, len(tags)))
@@ -82,7 +82,7 @@ def decode_entities(
 def keep_entities(
     entities: Sequence[EntitySpan], groups: Collection[str] | None, threshold: float
 ) -> list[EntitySpan]:
-    """Return the entities of the asked groups whose score reaches the threshold."""
+    """Return the entities of the requested groups whose score reaches the threshold."""
     return [
         entity
         for entity in entities

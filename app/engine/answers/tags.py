@@ -1,8 +1,8 @@
-"""The labels of a tagger, read once: which group each belongs to, and what it opens and closes.
+"""Reads a tagger's labels: the group of each, and whether it opens or closes an entity.
 
 B- and I- follow transformers' pipeline, which joins neighbours of one group unless the second is
-B-; so IO, BIO and the older IOB1 need no telling apart. That pipeline knows no further prefix and
-would take E-PER for a group of its own; here BIOES and BILOU are read as what they mean.
+B-. So IO, BIO and the older IOB1 need not be told apart. That pipeline knows no other prefix and
+would take E-PER for a separate group; here BIOES and BILOU keep their meaning.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from app.bundle import TagScheme
 
 OUTSIDE = "O"
-# What a prefix does to the entity: (opens a new one, closes it).
+# The effect of a prefix on the entity: (opens a new one, closes it).
 _IOB = {"B": (True, False), "I": (False, False)}
 _EFFECTS: dict[TagScheme, dict[str, tuple[bool, bool]]] = {
     "IO": _IOB,

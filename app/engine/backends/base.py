@@ -1,4 +1,4 @@
-"""The seam between the engine and an inference runtime."""
+"""Defines the interface between the engine and an inference runtime."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Literal, NamedTuple, Protocol
 from app.bundle import GraphFile, GraphKind, Manifest, Precision
 from app.engine.text.encoding import Encoding, Logits
 
-# On a CPU a small batch is as fast as any.
+# On a CPU small batches are as fast as large ones.
 CPU_WARM_UP_SHAPES = ((1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64))
 
 
 class Mode(NamedTuple):
-    """The graph of a bundle that is run: its precision and its kind."""
+    """The graph of a bundle that runs: its precision and its kind."""
 
     precision: Precision
     kind: GraphKind = "padded"
@@ -31,7 +31,7 @@ class Execution(NamedTuple):
     Attributes:
         kind: padded: each text filled up to the longest; packed: without padding; captured: packed,
             and replayed as a CUDA graph instead of being started kernel by kernel.
-        reason: a sentence on why not in a better way that the backend has; None if there is none.
+        reason: a sentence on why the backend's better way is not used; None if there is none.
     """
 
     kind: Literal["padded", "packed", "captured"]
@@ -87,7 +87,7 @@ class Backend(Protocol):
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """Ways it can run a bundle, from the best on this device to the last resort."""
+        """Modes it can run a bundle in, from the best on this device to the last resort."""
         ...
 
     @property
@@ -97,9 +97,9 @@ class Backend(Protocol):
 
     @property
     def warm_up_shapes(self) -> Sequence[tuple[int, int]]:
-        """Batches, as (texts, tokens each), that show what one costs here, the smallest first."""
+        """Batches to measure the cost with, as (texts, tokens each), the smallest first."""
         ...
 
     def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
-        """Load an ONNX graph of a bundle; raise BundleError if it is none."""
+        """Load an ONNX graph of a bundle; raise BundleError if it does not load."""
         ...

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU, and padded graphs by any of its providers."""
+"""Runs graphs with ONNX Runtime on the CPU, and padded ones with any of its providers."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -46,7 +46,7 @@ def choose_provider(device: Literal["auto", "cpu", "cuda"]) -> Provider:
 
 
 class OnnxSession:
-    """A graph with one intra-op thread: parallelism comes from executors, one a core."""
+    """A graph with one intra-op thread: parallelism comes from executors, one per core."""
 
     execution = PADDED
 
@@ -84,5 +84,5 @@ class OnnxSession:
 
 
 def first_line(exc: Exception) -> str:
-    """Return what an error says, without the stack that ONNX Runtime puts below."""
+    """Return an error's first line, without the stack that ONNX Runtime adds."""
     return str(exc).strip().split("\n")[0][:500]

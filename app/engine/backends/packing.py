@@ -1,19 +1,19 @@
-"""Encodings to one row of tokens without padding, and its logits back to each encoding's own.
+"""Packs encodings into one row of tokens without padding, and unpacks its logits.
 
-What a packed graph reads and writes is said here once. Its inputs, all int32:
+This module alone defines what a packed graph reads and writes. Its inputs, all int32:
 
     input_ids           [1, tokens]              the texts one after the other
-    token_type_ids      [1, tokens]              only of graphs that tell token types apart
-    position_ids        [1, tokens]              0, 1, 2, ... for each text anew
+    token_type_ids      [1, tokens]              only for graphs that tell token types apart
+    position_ids        [1, tokens]              0, 1, 2, ... restarting for each text
     cumulative_lengths  [sequences + 1]          where each text begins, and where the last ends
-    token_offset        [sequences, longest]     where each token would lie with padding: first
-                                                 those of the tokens, then those of the padding
+    token_offset        [sequences, longest]     positions in the padded layout: first those of
+                                                 the tokens, then those of the padding
 
-`token_offset` is as ONNX Runtime's PackedMultiHeadAttention wants it. The graph's one output is
-`logits`, fp32: [sequences, labels] of a classifier, [tokens, labels] of a tagger.
+`token_offset` has the form that ONNX Runtime's PackedMultiHeadAttention expects. The graph's one
+output is `logits`, fp32: [sequences, labels] of a classifier, [tokens, labels] of a tagger.
 
-A graph captured for one size runs whatever is smaller: more tokens than there are belong to no
-text, more sequences are empty, and a longer longest text means more padding.
+A graph captured for one size also runs smaller batches: surplus tokens belong to no text, surplus
+sequences are empty, and a larger `longest` means more padding.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ class Extent:
 
     Attributes:
         tokens: of all texts together.
-        sequences: texts, one at least.
+        sequences: texts, at least one.
         longest: tokens of the longest text.
     """
 
@@ -47,12 +47,12 @@ class Extent:
             self.tokens >= other.tokens
             and self.sequences >= other.sequences
             and self.longest >= other.longest
-            and self.tokens <= self.sequences * self.longest  # each token has a place with padding
+            and self.tokens <= self.sequences * self.longest  # each token has a padded position
         )
 
 
 def measure(encodings: Sequence[Encoding]) -> Extent:
-    """Return the least extent that holds these encodings."""
+    """Return the smallest extent that holds these encodings."""
     lengths = [len(encoding.ids) for encoding in encodings]
     return Extent(sum(lengths), len(lengths), max(lengths))
 
@@ -60,15 +60,15 @@ def measure(encodings: Sequence[Encoding]) -> Extent:
 def pack(
     encodings: Sequence[Encoding], inputs: Sequence[str], extent: Extent | None = None
 ) -> dict[str, PackedIds]:
-    """Return the named inputs, int32 and contiguous, in the shapes that this module's head gives.
+    """Return the named inputs, int32 and contiguous, in the shapes at the head of this module.
 
     Args:
-        encodings: one at least, none of them empty.
-        extent: sizes to fill up to: with tokens of id, type and position 0 that no text owns, and
-            with empty sequences, which repeat the last cumulative length.
+        encodings: at least one, none of them empty.
+        extent: sizes to fill up to, with tokens of id, type and position 0 that belong to no text,
+            and with empty sequences, which repeat the last cumulative length.
 
     Raises:
-        ValueError: the extent is too small for the encodings, or more tokens than it has places.
+        ValueError: the extent is too small for the encodings, or has more tokens than places.
     """
     least = measure(encodings)
     extent = extent or least
@@ -90,7 +90,7 @@ def pack(
 
 
 def unpack(logits: Logits, encodings: Sequence[Encoding], *, per_token: bool) -> list[Logits]:
-    """Return each encoding's own logits, [labels] or of a tagger [tokens, labels], as views.
+    """Return each encoding's logits as views: [labels], or [tokens, labels] of a tagger.
 
     Args:
         logits: [sequences, labels] or [tokens, labels]; rows after the encodings' are dropped.

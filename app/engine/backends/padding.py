@@ -1,4 +1,4 @@
-"""Encodings to rectangular inputs, and rectangular logits back to each encoding's own."""
+"""Pads encodings to rectangular inputs, and cuts rectangular logits back to each encoding's."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def pad(encodings: Sequence[Encoding], inputs: Sequence[str], pad_token_id: int)
 
 
 def unpad(logits: Logits, encodings: Sequence[Encoding]) -> list[Logits]:
-    """Return each encoding's logits, of a tagger without those of the padding."""
+    """Return each encoding's logits; a tagger's without those of the padding."""
     if logits.ndim == 2:
         return list(logits)
     return [row[: encoding.tokens] for row, encoding in zip(logits, encodings, strict=True)]

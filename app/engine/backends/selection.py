@@ -18,10 +18,10 @@ def select_backend(device: Literal["auto", "cpu", "cuda"], streams: int) -> Back
         streams: batches that run at the same time on a CPU.
 
     Raises:
-        ValueError: the device is not there; says how to get it.
+        ValueError: the device is missing; says how to get it.
     """
     if choose_provider(device) == "CUDAExecutionProvider":
-        cuda = CudaBackend()  # finds CUDA's libraries, so it comes first
+        cuda = CudaBackend()  # loads CUDA's libraries, so it comes first
         if device == "cuda" or not finds_no_gpu():
             return cuda
         remedy = "set CLASSMARK_DEVICE=cuda to fail instead, or =cpu to say so"

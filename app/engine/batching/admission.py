@@ -1,4 +1,4 @@
-"""Refuses a request at once that would wait too long, wherever the wait is known."""
+"""Refuses at once a request that would wait too long, in any process that knows the wait."""
 
 from app.errors import DeadlineExceeded, Overloaded
 
@@ -12,9 +12,9 @@ def check_wait(wait_seconds: float, max_queue_seconds: float, remaining_seconds:
     """Raise for a request that cannot be answered in time.
 
     Args:
-        wait_seconds: expected before the request runs.
-        max_queue_seconds: the most that a request may wait.
-        remaining_seconds: until its deadline.
+        wait_seconds: expected time before the request runs.
+        max_queue_seconds: the longest that a request may wait.
+        remaining_seconds: time until its deadline.
 
     Raises:
         DeadlineExceeded: the deadline has passed.

@@ -1,4 +1,4 @@
-"""What a batch costs on this device: measured at warm-up, used to batch and to admit."""
+"""Models the cost of a batch on this device: measured at warm-up, used to batch and to admit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import numpy as np
 # Batches whose throughput is within this share of the best count as equally fast; the smallest wins
 # because it answers sooner.
 NEAR_BEST = 0.97
-# What a batch costs besides its run: to seal it, to wake the event loop and to hand it over. From
+# The cost of a batch besides its run: to seal it, to wake the event loop and to hand it over. From
 # short texts in int8: the loop's time fell by 60 us a text as batches grew from 4.5 to 8 texts.
 SERVING_SECONDS = 0.0006
-# An entry of so many budgets is long: others should not have to wait for it.
+# An entry of this many budgets is long: others should not have to wait for it.
 LONG_BUDGETS = 2
 MIN_ROUNDS, MAX_ROUNDS, ROUNDS_SECONDS = 2, 6, 1.0
 
@@ -22,7 +22,7 @@ class Cost:
 
     Attributes:
         budget_tokens: padded tokens a batch may have; a single longer entry still runs.
-        packed: padding is not computed, so tokens are padded tokens.
+        packed: padding is not computed, so padded tokens equal tokens.
     """
 
     overhead_seconds: float
@@ -49,8 +49,8 @@ class Cost:
     def admits(self, longest: int, count: int, total: int, tokens: int) -> bool:
         """Tell whether an entry should join `count` entries of `total` tokens, `longest` at most.
 
-        Joining saves one batch overhead and costs the padding it brings: worth it while that
-        padding is cheaper than the overhead, and while the batch stays in the budget.
+        Joining saves the overhead of one batch and adds padding. It is worth it while the padding
+        costs less than the overhead and the batch stays within the budget.
         """
         if self.packed:
             return total + tokens <= self.budget_tokens
@@ -65,10 +65,10 @@ def measure_cost(
     """Fit a cost to timed runs.
 
     Args:
-        run: runs a batch of (count, tokens each) and returns the seconds it took; what serving
-            adds to that is counted too.
-        shapes: the batches to time, again and again while that is cheap; the fastest time of each
-            counts, because other work on the machine only ever adds to it.
+        run: runs a batch of (count, tokens each) and returns its seconds; the overhead of
+            serving is added here.
+        shapes: the batches to time, repeatedly while that is cheap; the fastest time of each
+            counts, because other work on the machine can only add to it.
         packed: padding is not computed.
     """
     best = dict.fromkeys(shapes, float("inf"))
@@ -81,7 +81,7 @@ def measure_cost(
         rounds += 1
     padded = np.array([count * tokens for count, tokens in best], dtype=np.float64)
     times = np.array(list(best.values()))
-    # Weighted so that every shape counts by its relative error, else the largest decides alone.
+    # The weights make errors relative; without them the largest shape would decide alone.
     slope, intercept = np.polyfit(padded, times, 1, w=1.0 / times)
     slope = max(float(slope), float(times.min() / padded.max()) * 1e-3)
     rates = padded / times

@@ -12,7 +12,7 @@ Outcome = Logits | ClassmarkError
 
 
 class Runnable(Protocol):
-    """What the scheduler needs to know of a servable."""
+    """The part of a servable that the scheduler uses."""
 
     @property
     def name(self) -> str: ...
@@ -45,32 +45,32 @@ class Entry:
         self.encoding = encoding
         self.deadline = deadline
         self.tokens = encoding.tokens
-        # What the entry would cost in a batch of its own.
+        # Its cost in a batch of its own.
         self.seconds_alone = servable.cost.seconds(self.tokens)
-        # Such an entry always runs alone: it is over the budget of a batch.
+        # A long entry always runs alone: it is over the budget of a batch.
         self.long = servable.cost.is_long(self.tokens)
         self.outcome: Outcome | None = None
         self.submitted_at = self.started_at = self.ended_at = 0.0
         self._on_end = on_end
 
     def end(self, outcome: Outcome, now: float) -> bool:
-        """Settle the entry; return False, and change nothing, if it had ended before."""
+        """Settle the entry; if it has ended already, change nothing and return False."""
         if self.outcome is not None:
             return False
         self.outcome, self.ended_at = outcome, now
-        # Let go of the listener, which knows the entry too: no cycle is left to the collector.
+        # Drop the listener, which refers back to the entry, so that no reference cycle remains.
         on_end, self._on_end = self._on_end, _nobody
         on_end(self)
         return True
 
 
 def _nobody(entry: Entry) -> None:
-    """Hear of an end that was told already."""
+    """Ignore an end that was reported already."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Entries of one servable that run together, and those found expired on the way."""
+    """Entries of one servable that run together, and the expired ones found while sealing."""
 
     servable: Runnable
     entries: tuple[Entry, ...]
@@ -83,7 +83,7 @@ class Batch:
 
     @property
     def seconds_alone(self) -> float:
-        """What the entries would cost, each in a batch of its own."""
+        """The cost of the entries, each in a batch of its own."""
         return sum(entry.seconds_alone for entry in self.entries)
 
     @property

@@ -1,4 +1,4 @@
-"""Threads that pull batches and run them; one that dies is replaced and seen."""
+"""Runs batches on threads that pull them; a thread that dies is replaced and reported."""
 
 import logging
 import os
@@ -70,9 +70,9 @@ class ExecutorPool:
             thread.start()
 
     def join(self) -> None:
-        """Wait until the closed scheduler's queue has been run to its end."""
+        """Wait until the threads have run all that the closed scheduler has queued."""
         for slot in range(len(self._threads)):
-            while (thread := self._threads[slot]).is_alive():  # the next one, if it was replaced
+            while (thread := self._threads[slot]).is_alive():  # or its replacement
                 thread.join()
 
     def health(self) -> ExecutorStates:
@@ -101,10 +101,10 @@ class ExecutorPool:
             pass
 
     def _run_next(self, slot: int) -> bool:
-        """Wait for a batch and run it; return False once there will be none.
+        """Wait for a batch and run it; return False when no more will come.
 
-        A call of its own for each batch: a thread that waits holds nothing, so an old version's
-        session is freed with its last answer and not with the next request.
+        Each batch has its own call, so a waiting thread holds no references: an old version's
+        session is freed with its last answer and not at the next request.
         """
         batch = self._scheduler.take()
         if batch is None:
@@ -113,7 +113,7 @@ class ExecutorPool:
         started = self._clock()
         try:
             outcomes, failed = run_batch(batch)
-        finally:  # a thread that dies says so too: other entries may be held back meanwhile
+        finally:  # also when the thread dies: entries may be held back until then
             seconds = self._clock() - started
             self._scheduler.finished(batch, seconds)
         self._running[slot] = None
@@ -121,7 +121,7 @@ class ExecutorPool:
         return True
 
     def _replace(self, slot: int) -> None:
-        """Fail what the dead executor held, then put a new thread in its place."""
+        """Fail the dead executor's batch, then start a new thread in its place."""
         batch, self._running[slot] = self._running[slot], None
         if batch is not None:
             error = InferenceFailed(
@@ -131,14 +131,14 @@ class ExecutorPool:
             self._deliver(CompletedBatch(batch, (error,) * len(batch.entries), 0.0, failed=True))
         self._on_death()
         replacement = self._thread(slot)
-        replacement.start()  # first, as whoever looks at the threads takes them for started
+        replacement.start()  # before it is stored: every stored thread counts as started
         self._threads[slot] = replacement
 
 
 def run_batch(batch: Batch) -> tuple[tuple[Outcome, ...], bool]:
     """Run a batch; if it fails, run its entries alone once, so that a poison input fails alone.
 
-    Logits that are not finite are a failure too: no score can be read from them.
+    Logits that are not finite are a failure too: no score can be computed from them.
     """
     try:
         return tuple(_run(batch.entries)), False
@@ -176,7 +176,7 @@ def _failure(exc: Exception) -> InferenceFailed:
 
 
 def available_cpus() -> int:
-    """Return the CPUs this process may use: its affinity, cut to the container's quota."""
+    """Return the CPUs this process may use: its affinity, limited by the container's quota."""
     allowed = len(os.sched_getaffinity(0))
     try:
         quota, period = CGROUP_CPU_MAX.read_text().split()

@@ -1,13 +1,13 @@
-"""Executors that wait for work."""
+"""Keeps idle executors waiting until there is work."""
 
 import threading
 
 
 class IdleThreads:
-    """Waiting threads, of which the one that came last is woken first: its caches are warm.
+    """Waiting threads; the last to wait is woken first, because its caches are warm.
 
     Args:
-        lock: whoever calls a method has it; a waiting thread is without it meanwhile.
+        lock: held by every caller; released while a thread waits.
     """
 
     def __init__(self, lock: threading.Lock) -> None:
@@ -15,7 +15,7 @@ class IdleThreads:
         self._waiting: list[threading.Condition] = []
 
     def wait(self, seconds: float | None) -> None:
-        """Wait to be woken, for so long at most; None waits for any time."""
+        """Wait to be woken, for at most this long; None sets no limit."""
         woken = threading.Condition(self._lock)
         self._waiting.append(woken)
         try:
@@ -25,7 +25,7 @@ class IdleThreads:
                 self._waiting.remove(woken)
 
     def wake(self, count: int) -> None:
-        """Wake so many threads, or all if fewer wait."""
+        """Wake this many threads, or all if fewer wait."""
         for _ in range(min(count, len(self._waiting))):
             self._waiting.pop().notify()
 

@@ -1,21 +1,21 @@
-"""Long entries make way for short ones, for a while."""
+"""Lets short entries pass long ones, for a limited time."""
 
 import math
 from collections.abc import Sequence
 
 from app.engine.batching.entry import Batch, Entry
 
-# A long entry makes way no longer than this many times what its own run takes.
+# A long entry makes way for at most this many times its own run time.
 PATIENCE = 4.0
 
 
 class LongEntryPolicy:
-    """Which entries may not run yet. Not thread-safe: the scheduler has the lock.
+    """Decides which entries may not run yet. Not thread-safe: the scheduler holds the lock.
 
-    Else short entries, which take a fraction of that time, all wait behind long ones. So one
-    executor of several is kept free of long entries, even idle, while short ones come. And no long
-    entry starts while a short one is queued: what is left to them for its run is often just enough,
-    and a backlog at its beginning would last.
+    Short entries take a fraction of the time and would all wait behind long ones. So one executor
+    of several is kept free of long entries, even idle, while short ones arrive. And no long entry
+    starts while a short one is queued: during its run the other executors often just keep up with
+    the short ones, so a backlog at its start would persist.
     """
 
     def __init__(self, executors: int) -> None:
@@ -24,7 +24,7 @@ class LongEntryPolicy:
         self._short_came_at = -math.inf
 
     def submitted(self, entries: Sequence[Entry], now: float) -> None:
-        """Learn of a request. One with a long entry waits for that anyway, and counts as long."""
+        """Note a new request. One with a long entry counts as long: it waits for that entry."""
         if not any(entry.long for entry in entries):
             self._short_came_at = now
 
@@ -36,9 +36,9 @@ class LongEntryPolicy:
         self._long_runs.discard(batch)
 
     def until(self, entry: Entry, pace: float, *, short_queued: bool) -> float:
-        """Return the time up to which the entry is held back, unless what it waits for ends before.
+        """Return the time until which the entry is held back; it is past if the entry may run.
 
-        It lies in the past for one that may run.
+        The entry may run earlier if what it waits for ends.
         """
         if not entry.long or not (short_queued or self._one_executor_left):
             return -math.inf
@@ -46,9 +46,9 @@ class LongEntryPolicy:
         return min(self.makes_way_until(entry, pace), no_short_comes)
 
     def makes_way_until(self, entry: Entry, pace: float) -> float:
-        """Return the time up to which short entries that come pass a long one.
+        """Return the time until which short entries that arrive pass a long one.
 
-        Its patience counts from when it came, and must leave as much before its deadline.
+        Its patience starts at its arrival, and must leave as much time before its deadline.
         """
         patience = _patience(entry, pace)
         return min(entry.submitted_at + patience, entry.deadline - patience)

@@ -1,28 +1,28 @@
-"""Which queued entries share a batch: those that do in the cheapest way to run them all."""
+"""Chooses the queued entries that share a batch, so that all together cost the least."""
 
 from collections.abc import Sequence
 
 
 def cheapest_batch(lengths: Sequence[int], at: int, overhead: int, budget: int) -> range:
-    """Return the batch of `lengths[at]` where the batches of all together cost the least.
+    """Return the batch that holds `lengths[at]` in the cheapest partition of all entries.
 
-    A batch costs a fixed overhead and its entries, each padded to the longest. Then some cheapest
-    partition never has two batches that overlap in length, so dynamic programming over the sorted
-    lengths finds it, in len(lengths) x the entries of a full batch steps.
+    A batch costs a fixed overhead and its entries, each padded to the longest. So in some cheapest
+    partition no two batches overlap in length. Dynamic programming over the sorted lengths finds
+    it, in len(lengths) x (entries of a full batch) steps.
 
-    Taking whatever saves more overhead than it adds padding, entry by entry, leaves to others
-    neighbours that fit them worse.
+    A greedy choice takes each entry that saves more overhead than it adds padding, and leaves
+    worse neighbours to the others.
 
     Args:
         lengths: in tokens, sorted.
-        overhead: what a batch costs besides its padded tokens, in tokens.
+        overhead: cost of a batch besides its padded tokens, in tokens.
         budget: padded tokens a batch may have; a single longer entry still runs.
 
     Returns:
         Indices into `lengths`, `at` among them.
     """
-    costs = [0]  # of the cheapest way to run so many of the shortest
-    starts = [0]  # where its last batch begins
+    costs = [0]  # costs[n]: of the cheapest way to run the n shortest
+    starts = [0]  # starts[n]: where the last batch of that way begins
     for end, longest in enumerate(lengths, start=1):
         start, padded = end - 1, longest
         best = costs[start] + padded

@@ -1,4 +1,4 @@
-"""Queued entries: the oldest first, and those of a servable by their length in tokens."""
+"""Orders queued entries: by age, and those of each servable by their length in tokens."""
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
@@ -7,19 +7,19 @@ from itertools import islice
 from app.engine.batching.entry import Entry, Runnable
 from app.engine.batching.partition import cheapest_batch
 
-# So many entries decide how `first` and they are best shared out into batches; looking further
-# gains nothing. Where a single batch holds more, its edges matter little.
+# Neighbours considered when the batch of an entry is chosen; more of them gain nothing. Where a
+# single batch holds more, its edges matter little.
 LOOKAHEAD = 32
 # The entries of one servable by their length in tokens, oldest first within a length.
 EntriesByLength = defaultdict[int, "OrderedDict[Entry, None]"]
 
 
 class Queue:
-    """Entries in the order they came. Not thread-safe: the scheduler has the lock.
+    """Entries in order of arrival. Not thread-safe: the scheduler holds the lock.
 
     Attributes:
-        seconds: what the entries would cost, each in a batch of its own.
-        long_seconds: the part of it that long ones cost.
+        seconds: cost of the entries, each in a batch of its own.
+        long_seconds: the part of it for long entries.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Queue:
                 del self._lengths[entry.servable]
         self._count(entry, -entry.seconds_alone)
         if not self._entries:
-            self.seconds = self.long_seconds = 0.0  # rounding errors end here
+            self.seconds = self.long_seconds = 0.0  # drops accumulated rounding errors
 
     def _count(self, entry: Entry, seconds: float) -> None:
         self.seconds += seconds
@@ -74,7 +74,7 @@ class Queue:
     def pop_live(
         self, oldest_first: Iterable[Entry], now: float, expired: list[Entry]
     ) -> Entry | None:
-        """Remove and return the first of these that still has time; set expired ones aside."""
+        """Remove and return the first that still has time; move expired ones to `expired`."""
         passed: list[Entry] = []
         live = None
         for entry in oldest_first:
@@ -83,12 +83,12 @@ class Queue:
                 live = entry
                 break
             expired.append(entry)
-        for entry in passed:  # not before: what is iterated over may not change
+        for entry in passed:  # only now: the iterable must not change while it is read
             self.remove(entry)
         return live
 
     def pop_neighbours(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
-        """Remove and return the entries that should share a batch with `first`, popped before."""
+        """Remove and return the entries that should share a batch with `first`, already popped."""
         cost = first.servable.cost
         if cost.packed or cost.budget_tokens > LOOKAHEAD * first.tokens:
             return self._pop_nearest(first, now, expired)
@@ -101,14 +101,14 @@ class Queue:
         return neighbours
 
     def _near(self, first: Entry, now: float) -> Iterator[Entry]:
-        """Give the SIGHT entries nearest to `first` in length that still have time."""
+        """Yield the LOOKAHEAD entries nearest to `first` in length that still have time."""
         lengths = self._lengths.get(first.servable, EntriesByLength())
         nearest_first = sorted(lengths, key=lambda tokens: abs(tokens - first.tokens))
         entries = (entry for tokens in nearest_first for entry in lengths[tokens])
         return islice((entry for entry in entries if entry.deadline > now), LOOKAHEAD)
 
     def _pop_nearest(self, first: Entry, now: float, expired: list[Entry]) -> list[Entry]:
-        """Remove and return the entries nearest in length, as far as the cost admits."""
+        """Remove and return the entries nearest in length, as long as the cost admits them."""
         cost, entries = first.servable.cost, [first]
         longest = total = first.tokens
         lengths = self._lengths.get(first.servable, EntriesByLength())

@@ -1,8 +1,8 @@
-"""Decides what runs next: one queue for a device, from which executors pull when free.
+"""Decides what runs next: one queue for a device, from which free executors pull.
 
 A batch is sealed only when an executor asks for one ("seal late"), so there is no linger timer: an
 idle device takes an entry at once, and under load batches grow because devices are busy. Only a
-long entry may wait beside an idle executor, for the short ones that come meanwhile.
+long entry may wait while an executor is idle, to let arriving short ones pass.
 """
 
 import math
@@ -20,7 +20,7 @@ from app.errors import NotReady
 
 Clock = Callable[[], float]
 
-# How fast the measured pace follows the machine: about the last 20 batches count.
+# Weight of the newest batch in the measured pace: about the last 20 batches count.
 PACE_SMOOTHING = 0.05
 
 
@@ -47,7 +47,7 @@ class Scheduler:
 
     @property
     def expected_wait_seconds(self) -> float:
-        """What a short entry submitted now waits, at the pace batches really run."""
+        """How long a short entry submitted now would wait, at the measured pace of batches."""
         with self._lock:
             return self._expected_wait(long=False)
 
@@ -55,11 +55,11 @@ class Scheduler:
         queued, now = self._queue.seconds, self._clock()
         first = self._queue.oldest_long
         if not long and first and now < self._long_entries.makes_way_until(first, self._pace):
-            queued -= self._queue.long_seconds  # it passes them
+            queued -= self._queue.long_seconds  # a short entry passes them
         return self._wait.wait_seconds(queued * self._pace, self._pace, now)
 
     def submit(self, entries: Sequence[Entry]) -> None:
-        """Queue the entries of one request, all or none, or raise what admission does."""
+        """Queue the entries of one request, all or none; raise what admission raises."""
         now = self._clock()
         with self._lock:
             remaining = min(entry.deadline for entry in entries) - now
@@ -68,11 +68,11 @@ class Scheduler:
                 entry.submitted_at = now
                 self._queue.add(entry)
             self._long_entries.submitted(entries, now)
-            # Any idle executor may take what any other may, so none wakes in another's place.
+            # Any idle executor may take any of these entries, so it does not matter which wake.
             self._idle.wake(len(entries))
 
     def check_admission(self, deadline: float) -> None:
-        """Raise NotReady, or what `check_wait` does, for a short entry with this deadline."""
+        """Raise NotReady, or what `check_wait` raises, for a short entry with this deadline."""
         with self._lock:
             self._check_admission(deadline - self._clock(), long=False)
 
@@ -82,7 +82,7 @@ class Scheduler:
         check_wait(self._expected_wait(long=long), self._max_queue_seconds, remaining_seconds)
 
     def discard(self, entries: Iterable[Entry]) -> None:
-        """Take entries nobody waits for any more out of the queue."""
+        """Remove entries that nobody waits for any more from the queue."""
         with self._lock:
             for entry in entries:
                 if entry in self._queue:
@@ -91,7 +91,7 @@ class Scheduler:
     def take(self) -> Batch | None:
         """Wait for work and seal a batch; return None once closed and empty.
 
-        Whoever takes a batch says with `finished` that it has ended, however it did.
+        The caller must report the end of the batch with `finished`, even after a failure.
         """
         with self._lock:
             while (batch := self._seal(self._clock())) is None:
@@ -103,10 +103,10 @@ class Scheduler:
             return batch
 
     def finished(self, batch: Batch, seconds: float) -> None:
-        """Learn that a batch ended, and the pace from it: real time over its entries' costs alone.
+        """Note the end of a batch; learn the pace: its real time over its entries' costs alone.
 
         Args:
-            seconds: how long it ran, to its end or to its failure.
+            seconds: how long it ran, until its end or its failure.
         """
         with self._lock:
             if batch.seconds_alone > 0:
@@ -114,7 +114,7 @@ class Scheduler:
             self._long_entries.finished(batch)
             self._wait.finished(batch)
             if batch.long and self._queue:
-                self._idle.wake(1)  # of those held back one may run
+                self._idle.wake(1)  # one of those held back may run
 
     def close(self) -> None:
         """Refuse new entries; executors finish what is queued."""
@@ -142,7 +142,7 @@ class Scheduler:
         return self._long_entries.until(entry, self._pace, short_queued=self._queue.has_short)
 
     def _held_seconds(self) -> float | None:
-        """Return for how long all that is queued is held back; None if nothing is queued."""
+        """Return how long every queued entry is still held back; None if the queue is empty."""
         if not self._queue:
             return None
         return max(0.0, min(map(self._held_until, self._queue)) - self._clock())

@@ -1,14 +1,14 @@
-"""The batches that run now, and how long what is queued behind them waits."""
+"""Estimates how long the queue waits behind the batches that run now."""
 
 from app.engine.batching.entry import Batch
 
 
 class WaitEstimate:
-    """What each executor is busy with. Its scheduler's lock guards the changes, not the reading."""
+    """The batches that run now. The scheduler's lock guards changes, not reads."""
 
     def __init__(self, executors: int) -> None:
         self._executors = executors
-        # With what their entries would cost, each in a batch of its own; replaced, never changed.
+        # Each with the cost of its entries alone. The tuple is replaced, never changed.
         self._batches: tuple[tuple[Batch, float], ...] = ()
 
     def started(self, batch: Batch) -> None:
@@ -18,12 +18,12 @@ class WaitEstimate:
         self._batches = tuple(one for one in self._batches if one[0] is not batch)
 
     def wait_seconds(self, queued_seconds: float, pace: float, now: float) -> float:
-        """Return after how long an executor is free that has run its share of the queue.
+        """Return the time until an executor has run its share of the queue and is free.
 
         Args:
-            queued_seconds: what the queue takes, spread over executors as they get free.
-            pace: the seconds that batches really take, over those of their entries alone.
-            now: on the clock that the batches were sealed by.
+            queued_seconds: cost of the queue, spread over executors as they become free.
+            pace: real seconds of batches over the costs of their entries alone.
+            now: time on the clock that the batches were sealed by.
         """
         left = [max(0.0, batch.sealed_at + alone * pace - now) for batch, alone in self._batches]
         free_at = sorted([*left, *[0.0] * (self._executors - len(left))])

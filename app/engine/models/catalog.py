@@ -1,4 +1,4 @@
-"""Which models there are, and which servable a request means."""
+"""Lists the models, and finds the servable that a request means."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Signature = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a version, or the pin (None), is not followed; tried again once the files change."""
+    """The reason why a version, or the pin (None), failed; retried when its files change."""
 
     version: int | None
     reason: str
@@ -24,7 +24,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Model:
-    """The state of one model; changed by the registry alone."""
+    """The state of one model; only the registry changes it."""
 
     name: str
     servable: Servable | None = None
@@ -37,7 +37,7 @@ class Model:
 
 
 class Catalog(ABC):
-    """What requests ask of the models; who loads them is the business of the classes below."""
+    """Looks up models for requests; the subclasses load them."""
 
     def __init__(self) -> None:
         self._models: dict[str, Model] = {}
@@ -48,11 +48,11 @@ class Catalog(ABC):
 
     @abstractmethod
     async def reload(self, name: str, version: int | None) -> Servable:
-        """Swap in a version and make it the desired one, or without a version the newest.
+        """Swap in a version and pin the model to it; without one, take the newest and unpin it.
 
         Raises:
             UnknownModel: no such model or version.
-            ReloadFailed: the version could not be loaded, or the wish not be recorded; what served
+            ReloadFailed: the version could not be loaded, or the pin not be recorded; what served
                 before still serves.
         """
 

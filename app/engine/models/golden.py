@@ -1,4 +1,4 @@
-"""Golden cases: answers of the checkpoint that a graph must give on this device too."""
+"""Checks golden cases: the checkpoint's answers, which a graph must give on this device too."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
 from app.errors import BundleError
 
-# A graph differs from the checkpoint on the golden cases by what export measured; another
-# processor's kernels may add this much to any score.
+# Export measured how far the graph differs from the checkpoint on the golden cases. The kernels of
+# another processor may add this much to any score.
 GOLDEN_SLACK = 0.05
 
 
 def check_golden(servable: Servable) -> None:
-    """Run the golden cases on this device; raise BundleError where an answer is another."""
+    """Run the golden cases on this device; raise BundleError if an answer differs too much."""
     tolerance = servable.graph.parity.golden_max_score_difference + GOLDEN_SLACK
     for number, case in enumerate(servable.manifest.golden):
         difference = _difference(servable, case)

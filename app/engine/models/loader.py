@@ -1,4 +1,4 @@
-"""Loads a version folder into a servable that has proved itself on this device."""
+"""Loads a version folder into a servable that has passed its checks on this device."""
 
 import logging
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def load_servable(
 ) -> Servable:
     """Verify, load, check and warm up a bundle; blocks for as long as that takes.
 
-    The first of the backend's modes that proves itself serves.
+    The first of the backend's modes that passes the checks serves.
 
     Args:
         precision: the graph to take; None tries the device's preferred ones in turn until one
@@ -33,7 +33,7 @@ def load_servable(
         callers: threads that will run batches of it at the same time.
 
     Raises:
-        BundleError: why no graph of the bundle can serve here.
+        BundleError: no graph of the bundle can serve here; says why.
     """
     bundle = open_bundle(folder)
     refused: dict[Mode, BundleError] = {}
@@ -56,7 +56,7 @@ def load_servable(
 def _candidates(bundle: Bundle, backend: Backend, precision: Precision | None) -> list[Mode]:
     """Return the modes to try, the best first.
 
-    A precision that was asked for is a candidate even if the bundle lacks it: loading then says so.
+    A requested precision is a candidate even if the bundle lacks it: loading then reports that.
     """
     found = [mode for mode in backend.modes if mode.find_graph(bundle.manifest) is not None]
     if precision is None:
@@ -68,7 +68,7 @@ def _candidates(bundle: Bundle, backend: Backend, precision: Precision | None) -
 def _validate(
     bundle: Bundle, backend: Backend, mode: Mode, predecessor: Servable | None, callers: int
 ) -> Servable:
-    """Load one graph and let it answer; whatever goes wrong is the bundle's fault, and says so."""
+    """Load, check and warm up one graph; raise whatever fails as a BundleError."""
     try:
         servable = Servable.load(bundle, backend, mode)
         check_golden(servable)
@@ -86,7 +86,7 @@ def _validate(
 
 
 def _bare(exc: BundleError) -> BundleError:
-    """Return the error without its frames: they hold a model that must make room for the next."""
+    """Return the error without its frames, which hold a model that must make room for the next."""
     exc.__cause__ = exc.__context__ = None
     return exc.with_traceback(None)
 
@@ -94,7 +94,7 @@ def _bare(exc: BundleError) -> BundleError:
 def _explain(
     servable: Servable, backend: Backend, refused: Mapping[Mode, BundleError]
 ) -> RuntimeSpec:
-    """Say why a padded graph runs where the backend would rather have run a packed one."""
+    """Add the reason why a padded graph runs where the backend prefers a packed one."""
     runtime = servable.runtime
     better = [
         mode

@@ -59,7 +59,7 @@ class LocalRegistry(Catalog):
         """Bring every model to its desired version; failures are kept, logged and counted."""
         try:
             names = await asyncio.to_thread(list_models, self._store)
-        except OSError as exc:  # gone or unreadable: what serves, serves on
+        except OSError as exc:  # gone or unreadable: what serves goes on serving
             logger.error(
                 "store cannot be read", extra={"path": str(self._store), "reason": str(exc)}
             )
@@ -69,11 +69,11 @@ class LocalRegistry(Catalog):
                 await self._reconcile(self._models.setdefault(name, Model(name)))
 
     async def reload(self, name: str, version: int | None) -> Servable:
-        """Swap in a version and make it the desired one, or without a version the newest.
+        """Swap in a version and pin the model to it; without one, take the newest and unpin it.
 
         Raises:
             UnknownModel: no such model or version.
-            ReloadFailed: the version could not be loaded, or the wish not be recorded; what served
+            ReloadFailed: the version could not be loaded, or the pin not be recorded; what served
                 before still serves.
         """
         if name not in await asyncio.to_thread(list_models, self._store):
@@ -154,7 +154,7 @@ class LocalRegistry(Catalog):
         )
 
     def _swap(self, model: Model, servable: Servable) -> None:
-        """Let new requests see the servable; the old one goes with the last that holds it."""
+        """Serve new requests from the servable; the old one is freed with its last reference."""
         old, model.servable = model.servable, servable
         if old is servable:
             return

@@ -45,7 +45,7 @@ class Servable:
         """Load one graph of a bundle; raise BundleError saying what is wrong with it.
 
         Args:
-            mode: the graph to run; None for the best of those that the bundle has.
+            mode: the graph to run; None takes the best that the bundle has.
         """
         manifest = bundle.manifest
         if mode is None:
@@ -96,19 +96,19 @@ class Servable:
         return self._session.run(encodings)
 
     def run_blank(self, count: int, tokens: int) -> None:
-        """Run texts of padding alone: together, or one by one where none may share a batch."""
+        """Run texts of padding: together, or one by one if the graph is not batch-invariant."""
         together = count if self.batch_invariant else 1
         for _ in range(count // together):
             self.run([blank(tokens, self.manifest.pad_token_id)] * together)
 
     @property
     def cost_key(self) -> tuple[object, ...]:
-        """What decides the cost of a run: the network's shape and how its graph was made."""
+        """All that decides the cost of a run: the network's shape and the graph's recipe."""
         source, graph = self.manifest.source, self.graph
         return (source.architecture, source.parameters, str(self.runtime), graph.recipe)
 
 
 def make_tokenizer(data: bytes, manifest: Manifest) -> Tokenizer:
-    """Return a bundle's tokenizer; entities alone need to know where tokens lie in the text."""
+    """Return a bundle's tokenizer; only entities need the offsets of tokens in the text."""
     words = manifest.task == "sequence-classification"
     return Tokenizer(data, manifest.max_length, WINDOW_STRIDE_TOKENS, words=words)

@@ -1,4 +1,4 @@
-"""Runs what a service meets before any request does: it profiles the cost and reserves memory."""
+"""Runs typical batches before any request: it profiles their cost and reserves memory."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from contextlib import suppress
 from app.engine.batching.cost_model import Cost, measure_cost
 from app.engine.models.servable import Servable
 
-# How long a caller waits for the others; where a thread is late, the rest runs without it.
+# How long a caller waits for the others; if a thread is late, the rest run without it.
 TOGETHER_WITHIN_SECONDS = 10.0
 
 
@@ -18,13 +18,13 @@ def profile_cost(
     batches: Sequence[tuple[int, int]],
     predecessor: Servable | None = None,
 ) -> Cost:
-    """Run the shapes a service meets; return what a batch costs.
+    """Run typical shapes; return the cost of a batch.
 
     Args:
         batches: (texts, tokens each) to run, the smallest first; those too large for the model
-            are cut to what it takes.
-        predecessor: what serves now. If it is a graph of the same kind its cost is taken over:
-            the device is busy with it, and a measurement would mostly measure that.
+            are cut to its limits.
+        predecessor: the version that serves now. If its graph is of the same kind, its cost is
+            reused: the device is busy with it, and a measurement would mostly measure that.
     """
     limit = servable.manifest.max_length
     largest = 1 if not servable.batch_invariant else max(count for count, _ in batches)
@@ -44,10 +44,10 @@ def profile_cost(
 
 
 def reserve_memory(servable: Servable, callers: int) -> None:
-    """Take now what the longest texts need when all callers run one at the same time.
+    """Allocate now what the longest texts need when all callers run one at the same time.
 
-    Runtimes keep what they once took. So the process reaches its size as a model loads, where
-    there is someone to see it, and not on a busy day.
+    Runtimes keep the memory they once allocated. So the process reaches its size as a model loads,
+    when somebody watches, and not on a busy day.
     """
     ready = threading.Barrier(callers)
 

@@ -1,4 +1,4 @@
-"""Notices new versions in the store."""
+"""Watches the store for new versions."""
 
 import asyncio
 import logging
@@ -10,19 +10,20 @@ from app.engine.models.registry import LocalRegistry
 
 logger = logging.getLogger(__name__)
 
-# A copy in progress raises many events: act once it has been quiet for the step, but not later than
-# the debounce, so that a long copy elsewhere in the store delays nobody.
+# A copy in progress raises many events: act after a step without any, but at the latest after the
+# debounce, so that a long copy elsewhere in the store delays no other model.
 QUIET_MILLISECONDS = 100
 DEBOUNCE_MILLISECONDS = 500
-# Network file systems raise no events for what other machines write, so look now and then anyway.
+# Network file systems raise no events for what other machines write, so rescan this often anyway.
 RESCAN_MILLISECONDS = 5000
 RETRY_SECONDS = 5.0
 
 
 async def watch(registry: LocalRegistry, store: Path) -> None:
-    """Rescan the store whenever something in it changes, and now and then, until cancelled.
+    """Rescan the store after every change, and at intervals, until cancelled.
 
-    If the store goes away or cannot be watched, what serves serves on, and it is tried again.
+    If the store disappears or cannot be watched, what serves goes on serving, and the watch is
+    retried.
     """
     while True:
         try:

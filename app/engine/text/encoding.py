@@ -1,4 +1,4 @@
-"""Texts as they come in, and as the model will read them."""
+"""Defines texts as they come in, and encodings as the model reads them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +28,12 @@ class TextInput:
 class Encoding:
     """Token ids of one window of an input, special tokens included.
 
-    Where the tokens lie in the text is read when it is first asked for: most answers need not know.
+    Offsets are read on first use, because most answers do not need them.
 
     Attributes:
         ids, type_ids: int64 arrays [tokens].
-        read_source: gives the library's own encoding.
-        read_subwords: gives `subwords` from that.
+        read_source: returns the library's own encoding.
+        read_subwords: returns `subwords` from that.
     """
 
     ids: Ids
@@ -68,7 +68,7 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedInput:
-    """An input as the model will see it: one encoding, or several overlapping windows."""
+    """An input as the model reads it: one encoding, or several overlapping windows."""
 
     source: TextInput
     windows: tuple[Encoding, ...]
@@ -77,16 +77,16 @@ class EncodedInput:
 
     @property
     def tokens(self) -> int:
-        """Tokens the model reads: special tokens count once a window, overlaps each time."""
+        """Tokens the model reads: special tokens count once per window, overlaps each time."""
         return sum(window.tokens for window in self.windows)
 
 
 def blank(tokens: int, token_id: int) -> Encoding:
-    """Return an encoding of no text: one token over and over."""
+    """Return an encoding without text: one token, repeated."""
     ids = np.full(tokens, token_id, dtype=np.int64)
     return without_layout(ids, np.zeros_like(ids))
 
 
 def without_layout(ids: Ids, type_ids: Ids) -> Encoding:
-    """Return an encoding that can be run, of which nobody asks where its tokens lie."""
+    """Return an encoding that can be run but has no offsets."""
     return Encoding(ids, type_ids, tokenizers.Encoding, lambda _: [])

@@ -11,9 +11,9 @@ from app.errors import Overloaded
 
 Work = Literal["encode", "decode"]
 
-# Seconds a character takes to encode and a token to decode, until runs here have shown it.
+# Seconds to encode a character and to decode a token, until runs here have been measured.
 FIRST_PACES: dict[Work, float] = {"encode": 1.5e-6, "decode": 8e-6}
-# How fast the measured paces follow the machine: about the last five runs count.
+# Weight of the newest run in the measured paces: about the last five runs count.
 PACE_SMOOTHING = 0.2
 
 
@@ -21,7 +21,7 @@ class TextPool:
     """Threads for long texts; used on the event loop only.
 
     Args:
-        threads: texts that are worked on at the same time; others wait their turn.
+        threads: texts processed at the same time; others wait.
         max_wait_seconds: expected wait above which a text is refused.
     """
 
@@ -35,7 +35,7 @@ class TextPool:
         self._max_wait_seconds = max_wait_seconds
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="long-text")
-        self._lock = threading.Lock()  # of what worker threads change, the two below
+        self._lock = threading.Lock()  # guards the two below, which worker threads change
         self._outstanding_seconds = 0.0
         self._paces = dict(FIRST_PACES)
 
@@ -59,7 +59,7 @@ class TextPool:
             )
 
     def run(self, kind: Work, size: int, work: Callable[[], None]) -> asyncio.Future[None]:
-        """Start the work when a thread is free; cancel the future to drop what has not begun.
+        """Start the work when a thread is free; cancel the future to drop work that has not begun.
 
         Args:
             size: characters to encode, or tokens to decode.
@@ -82,7 +82,7 @@ class TextPool:
         return asyncio.wrap_future(running)
 
     def close(self) -> None:
-        """Begin nothing more; what runs ends by itself."""
+        """Start no more work; what runs ends by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _learn(self, kind: Work, pace: float) -> None:

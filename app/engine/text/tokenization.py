@@ -1,4 +1,4 @@
-"""Text to token ids: the only place that knows the `tokenizers` library."""
+"""Turns text into token ids with the `tokenizers` library."""
 
 from functools import partial
 
@@ -10,8 +10,8 @@ from app.engine.text.encoding import EncodedInput, Encoding, Ids, TextInput
 from app.engine.text.word_cache import WordCache
 from app.errors import BundleError, InvalidRequest
 
-# Encoding so many characters takes about a millisecond. More of them are encoded without the GIL,
-# and by callers on an event loop in a thread, for they would hold up every other request.
+# Encoding this many characters takes about a millisecond. Longer texts are encoded without the GIL,
+# and callers on an event loop use a thread: such a text would hold up every other request.
 SHORT_CHARACTERS = 2048
 
 
@@ -23,8 +23,8 @@ class Tokenizer:
     long-text policy from any thread.
 
     Args:
-        words: put ids together from those of known words where that is exact; where tokens lie in
-            the text is then for the library to find, if anybody asks.
+        words: put ids together from those of known words where that is exact; the library then
+            finds the offsets only on request.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Tokenizer:
     def _encode(self, source: TextInput) -> tokenizers.Encoding:
         if source.characters <= SHORT_CHARACTERS:
             return self._tokenizer.encode(source.text, source.text_pair)
-        # Only batches let go of the GIL, which would hold up the event loop for a long text.
+        # Only batches release the GIL; a long text that holds it would hold up the event loop.
         whole = source.text if source.text_pair is None else (source.text, source.text_pair)
         return self._tokenizer.encode_batch([whole])[0]
 

@@ -1,4 +1,4 @@
-"""What a tokenizer makes of a word, remembered: most words of a text were in earlier texts."""
+"""Caches a tokenizer's ids of each word: most words of a text were in earlier texts."""
 
 import re
 from array import array
@@ -9,24 +9,24 @@ import numpy.typing as npt
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers
 
-# What BERT's normalizer and pre-tokenizer always cut at; of other white space they delete some.
+# BERT's normalizer and pre-tokenizer always cut here; some other white space they delete.
 _find_words = re.compile(r"[^ \t\n\r]+").findall
 
-# Bounds on memory: 5 MB when all are taken by words of 3 to 12 letters.
+# Bounds on memory: 5 MB when full of words of 3 to 12 letters.
 MOST_WORDS, LONGEST_WORD = 32_768, 32
-# In a text with fewer spaces, such as one in Chinese, what lies between them hardly recurs.
+# In a text with fewer spaces, such as one in Chinese, the parts between them hardly recur.
 CHARACTERS_A_WORD = 12
 
 
 class WordCache:
-    """Encodes a text as the library would, from what the library makes of each of its words.
+    """Encodes a text as the library would, from the library's ids of each word.
 
-    That is the same where nothing reaches across a space, and so only for BERT's own WordPiece
-    tokenizers: their normalizer looks at one character at a time, their pre-tokenizer cuts at every
-    space, and their model sees a piece at a time.
+    Both are the same where nothing reaches across a space, and so only for BERT's own WordPiece
+    tokenizers: their normalizer reads one character at a time, their pre-tokenizer cuts at every
+    space, and their model reads one piece at a time.
 
     Args:
-        tokenizer: one that `are_enough` for; it may truncate, but not pad.
+        tokenizer: one that passes `are_enough`; it may truncate, but not pad.
         max_length: texts of fewer tokens are encoded here, special tokens included.
     """
 
@@ -52,13 +52,13 @@ class WordCache:
         added = tokenizer.get_added_tokens_decoder().values()
         if any(re.search(r"\s", token.content) for token in added):
             return False
-        if tokenizer.token_to_id(model.unk_token) is None:  # then not every word can be asked about
+        if tokenizer.token_to_id(model.unk_token) is None:  # then some words cannot be encoded
             return False
         probe = tokenizer.encode("a")
         return not any(probe.type_ids) and not all(probe.special_tokens_mask)
 
     def encode(self, text: str) -> npt.NDArray[np.int64] | None:
-        """Return the text's token ids, or None where it takes the library to tell."""
+        """Return the text's token ids, or None where only the library can encode it."""
         words = _find_words(text)
         if len(text) > CHARACTERS_A_WORD * len(words):
             return None
@@ -70,9 +70,9 @@ class WordCache:
         return np.frombuffer(data, np.int64) if len(data) <= self._most_bytes else None
 
     def _read(self, words: Iterable[str]) -> dict[str, bytes]:
-        """Ask the library about words, all at once, and remember what it says.
+        """Encode words with the library, all at once, and remember their ids.
 
-        Of more words than fit in the limit some may lack tokens, but their texts do not fit either.
+        If they exceed the length limit some may lack tokens, but their texts do not fit either.
         """
         new = list(dict.fromkeys(words))
         found = self._tokenizer.encode(new, is_pretokenized=True, add_special_tokens=False)
@@ -86,7 +86,7 @@ class WordCache:
 
     def _remember(self, ids: dict[str, bytes]) -> None:
         if len(self._known) + len(ids) > MOST_WORDS:
-            self._known.clear()  # the usual ones are soon back
+            self._known.clear()  # frequent words soon return
         self._known.update(ids)
 
 

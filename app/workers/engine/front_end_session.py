@@ -1,4 +1,4 @@
-"""Serves one front end from the engine: its requests, and the servables it may still name."""
+"""Serves one front end from the engine: its requests, and the servables it still uses."""
 
 import logging
 from collections.abc import Awaitable, Coroutine
@@ -27,11 +27,11 @@ logger = logging.getLogger(__name__)
 
 
 class FrontEndSession:
-    """Runs what a front end submits; when it goes, what it had queued goes too.
+    """Runs what a front end submits; when it disconnects, its queued entries are dropped.
 
-    A servable is held from when the front end is told of it until the front end releases it, which
-    it does when nothing there needs it any more: so the promise of one process, that a version
-    lives as long as something in flight needs it, holds across processes.
+    The session holds a servable from when the front end is told of it until the front end releases
+    it, when nothing there needs it any more. So across processes too, a version lives as long as
+    something in flight needs it.
     """
 
     def __init__(self, core: EngineCore, publisher: Publisher) -> None:
@@ -43,7 +43,7 @@ class FrontEndSession:
         self.channel = Channel(self._opened, self._received, self._closed)
 
     def tell(self, state: State) -> None:
-        """Send the servables the front end does not know, then the state that names them."""
+        """Send the servables that the front end lacks, then the state that refers to them."""
         for servable in state.servables:
             published = self._publisher.packed(servable)
             if published.number not in self._servables:
@@ -107,7 +107,7 @@ class FrontEndSession:
             submission.close()
 
     async def _administer(self, number: int, work: Awaitable[object]) -> None:
-        """Answer once every front end shows what has become of it."""
+        """Answer once the outcome is in force in every front end."""
         error: ClassmarkError | None = None
         try:
             await work
@@ -130,5 +130,5 @@ class FrontEndSession:
         self.channel.send(Frame(kind, number, payload))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it beside; if that fails, the front end hears of it by losing the connection."""
+        """Run it in the background; if it fails, the front end notices by the lost connection."""
         start_task(work, "serving a front end", lambda _: self.channel.close())

@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Backend) -> int:
     """Run what front ends submit until the supervisor says `stop`, or is gone.
 
-    Front ends end first: what they have accepted is run before this process ends.
+    Front ends end first: all that they accepted is run before this process ends.
 
     Returns:
-        The exit code: not 0 where a task died without which there is no engine, so that the
+        The exit code: not 0 if a task died that the engine cannot do without, so that the
         supervisor starts another.
     """
     settings = spec.read_settings()
@@ -72,7 +72,7 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
         obeying.cancel()
     if fatal:
         return 1
-    # The supervisor removes it too, unless it was killed.
+    # The supervisor removes the folder too, unless it was killed.
     shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
     logger.info("stopped")
     return 0

@@ -1,4 +1,4 @@
-"""Tells every front end which models the engine has, and what answering with them needs."""
+"""Tells every front end about the engine's models, and sends what answering with them needs."""
 
 import asyncio
 import itertools
@@ -16,14 +16,14 @@ from app.workers.transport.frames import pack_json
 
 logger = logging.getLogger(__name__)
 
-# The registry and the executors are looked at this often; a reload is told at once.
+# The registry and the executors are polled this often; a reload is published at once.
 PUBLISH_SECONDS = 0.1
 APPLIED_WITHIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Published:
-    """A servable under the number by which front ends name it, packed to be sent."""
+    """A servable, packed to be sent, and the number that front ends know it by."""
 
     number: int
     payload: bytes
@@ -31,7 +31,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """What was so at one moment; numbers go up."""
+    """The engine's state at one moment; numbers go up."""
 
     number: int
     fields: dict[str, Any]
@@ -39,7 +39,7 @@ class State:
 
 
 class Listener(Protocol):
-    """A front end that is told."""
+    """A front end that is told of changes."""
 
     @property
     def applied(self) -> int:
@@ -50,11 +50,11 @@ class Listener(Protocol):
 
 
 class Publisher:
-    """Looks at the registry now and then, and tells every front end of each change.
+    """Polls the registry, and tells every front end of each change.
 
     Args:
-        started: whether the first load of the store has ended.
-        trouble: why the engine can run nothing now, or None if it can.
+        started: returns whether the first load of the store has ended.
+        trouble: returns why the engine can run nothing now, or None if it can.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Publisher:
         self.listeners.discard(listener)
 
     async def follow(self) -> None:
-        """Tell of changes until cancelled."""
+        """Publish changes until cancelled."""
         while True:
             try:
                 await self.publish_changes()
@@ -98,7 +98,7 @@ class Publisher:
             await asyncio.sleep(PUBLISH_SECONDS)
 
     async def publish_changes(self) -> None:
-        """Tell every front end how things are, if they have changed."""
+        """Send the state to every front end, if it has changed."""
         async with self._publishing:
             models = [await self._describe(model) for model in self._registry.models]
             fields = {
@@ -115,7 +115,7 @@ class Publisher:
                 listener.tell(self._state)
 
     async def wait_until_applied(self) -> None:
-        """Tell how things are now, and return when that is in force in every front end."""
+        """Publish the state, and return when it is in force in every front end."""
         await self.publish_changes()
         assert self._state is not None  # publish_changes() has made one
         number = self._state.number
@@ -133,7 +133,7 @@ class Publisher:
             await self._applied.wait_for(lambda: not self.listeners)
 
     async def note_applied(self) -> None:
-        """Wake whatever waits in `wait_until_applied`: a front end has followed, or gone."""
+        """Wake the waiting methods above: a front end has applied a state, or gone."""
         async with self._applied:
             self._applied.notify_all()
 
@@ -153,10 +153,10 @@ class Publisher:
         }
 
     async def _publish(self, servable: Servable) -> bool:
-        """Pack a servable once; return whether there is something to send.
+        """Pack a servable once; return whether that succeeded.
 
-        Front ends get the bytes from here, not from the store: what serves must go on serving, in a
-        restarted front end too, when its folder has gone.
+        Front ends get the bytes from here, not from the store: a version must go on serving after
+        its folder has gone, in a restarted front end too.
         """
         if servable in self._published:
             return True

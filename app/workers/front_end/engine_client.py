@@ -1,4 +1,4 @@
-"""Calls the engine from a front end and matches answers to calls, a connection at a time."""
+"""Calls the engine from a front end and matches answers to calls, one connection at a time."""
 
 import asyncio
 import itertools
@@ -26,19 +26,19 @@ class EngineConnection:
     """One connection to the engine.
 
     Attributes:
-        news: what the engine tells unasked, in order; None once the connection is gone.
+        news: frames the engine sends unasked, in order; None once the connection is gone.
     """
 
     channel: Channel
     news: asyncio.Queue[Frame | None]
 
     def send(self, kind: Kind, number: int) -> None:
-        """Send a frame that is a number alone."""
+        """Send a frame without a payload."""
         self.channel.send(Frame(kind, number))
 
 
 class EngineClient:
-    """Calls the engine; a connection that ends fails the calls made over it, and nothing else."""
+    """Calls the engine; when a connection ends, only the calls made over it fail."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -48,7 +48,7 @@ class EngineClient:
         self._wait_seconds = self._wait_known_at = 0.0
 
     async def connect(self) -> EngineConnection:
-        """Connect to the engine; raise OSError where that is impossible."""
+        """Connect to the engine; raise OSError where that fails."""
         news: asyncio.Queue[Frame | None] = asyncio.Queue()
 
         def closed() -> None:
@@ -69,7 +69,7 @@ class EngineClient:
 
     @property
     def expected_wait_seconds(self) -> float:
-        """What the engine last said a request waits, less the time that has passed since."""
+        """The wait that the engine last reported, less the time that has passed since."""
         return max(0.0, self._wait_seconds - (time.monotonic() - self._wait_known_at))
 
     def _note_wait(self, seconds: float) -> None:
@@ -102,7 +102,7 @@ class EngineClient:
             news.put_nowait(frame)
             return
         answer = self._answers.get(frame.number)
-        if answer is None or answer.done():  # it came too late: nobody waits any more
+        if answer is None or answer.done():  # too late: nobody waits any more
             return
         match frame.kind:
             case Kind.RESULT:
@@ -134,10 +134,10 @@ class PendingCall:
     answer: asyncio.Future[Any]
 
     def end(self) -> None:
-        """Forget the call; if it has no answer yet, the engine need not work on it."""
+        """Forget the call; if it has no answer yet, cancel it in the engine."""
         self.client.forget(self.number)
         self.answer.cancel()
         if self.answer.cancelled():
             self.link.send(Kind.CANCEL, self.number)
         else:
-            self.answer.exception()  # looked at, or asyncio reports it as missed
+            self.answer.exception()  # retrieve it, or asyncio reports that nobody did

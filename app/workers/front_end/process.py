@@ -30,7 +30,7 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     """Answer HTTP until the supervisor says `drain`, or is gone.
 
     Returns:
-        The exit code: not 0 where a task died without which there is no front end, so that the
+        The exit code: not 0 if a task died that the front end cannot do without, so that the
         supervisor starts another.
     """
     settings = spec.read_settings()
@@ -58,8 +58,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         following = start_task(registry.follow(), "following the engine", end)
         try:
-            # One that replaces another takes no connection before it can answer; while an engine
-            # loads its first models, liveness is answered all the same.
+            # A replacement accepts no connection before it can answer. But while an engine loads
+            # its first models, liveness must be answered: hence the timeout.
             with suppress(TimeoutError):
                 await asyncio.wait_for(started.wait(), LISTEN_WITHIN_SECONDS)
             yield
@@ -82,9 +82,9 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
 
 
 class FrontEndServer(Server):
-    """Drains at the supervisor's word alone.
+    """Drains only when the supervisor says so.
 
-    A signal to a process group or a control group reaches every process, but the engine must go
+    A signal to a process group or a control group reaches every process, but the engine must end
     last, so the supervisor keeps the order.
     """
 

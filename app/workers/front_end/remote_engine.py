@@ -1,4 +1,4 @@
-"""The engine process, as the HTTP side sees it."""
+"""Implements the HTTP side's engine by calls to the engine process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class RemoteEngine(Engine):
         return self._client.expected_wait_seconds
 
     def check_admission(self, deadline: float) -> None:
-        """Refuse by what the engine last said; where the queue has grown since, the engine does."""
+        """Refuse by the wait last reported; if the queue has grown since, the engine refuses."""
         if not self._client.is_connected:
             raise NotReady(ENGINE_AWAY)
         remaining = deadline - self.clock()

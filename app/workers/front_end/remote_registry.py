@@ -1,4 +1,4 @@
-"""The models as a front end sees them: tokenizer and manifest here, the session in the engine."""
+"""Mirrors the engine's models in a front end: tokenizer and manifest here, the session there."""
 
 import asyncio
 import logging
@@ -25,10 +25,10 @@ RECONNECT_SECONDS = 0.05
 
 
 class RemoteRegistry(Catalog):
-    """Follows the engine's registry; reloads and scans are the engine's to do.
+    """Follows the engine's registry; the engine does reloads and scans.
 
     While there is no engine the models stay as they were, so that a request is answered 503 and not
-    404, and a connection to the next engine takes over what has not changed.
+    404. After a connection to the next engine, unchanged models are kept.
 
     Args:
         on_started: called once, when the engine's first load has ended.
@@ -43,7 +43,7 @@ class RemoteRegistry(Catalog):
         self._on_started = on_started
         self._started = False
         self._trouble: str | None = ENGINE_AWAY
-        # Numbers are those of the connection there is now; none is kept longer than its servable.
+        # Numbers belong to the current connection; each is dropped with its servable.
         self._numbers: weakref.WeakKeyDictionary[Servable, int] = weakref.WeakKeyDictionary()
 
     @property
@@ -52,14 +52,14 @@ class RemoteRegistry(Catalog):
         return self._trouble
 
     def number(self, servable: Servable) -> int | None:
-        """Return what the engine calls a servable, or None if it does not know it (any more)."""
+        """Return the engine's number of a servable, or None if it does not know it (any more)."""
         return self._numbers.get(servable)
 
     def resolve(self, name: str | None, task: Task) -> Servable:
         try:
             return super().resolve(name, task)
         except (UnknownModel, AmbiguousModel):
-            if not self._started:  # nobody knows yet which models there are
+            if not self._started:  # the models are not known yet
                 raise NotReady(ENGINE_AWAY) from None
             raise
 
@@ -69,7 +69,7 @@ class RemoteRegistry(Catalog):
     async def reload(self, name: str, version: int | None) -> Servable:
         await self._ask(Kind.RELOAD, pack_json({"name": name, "version": version}))
         servable = self.model(name).servable
-        assert servable is not None  # the engine has swapped one in, and told so before it answered
+        assert servable is not None  # the engine published the swap before it answered
         return servable
 
     async def _ask(self, kind: Kind, payload: bytes) -> None:
@@ -80,7 +80,7 @@ class RemoteRegistry(Catalog):
             call.end()
 
     async def follow(self) -> None:
-        """Stay connected to whatever engine there is, until cancelled."""
+        """Stay connected to the current engine, until cancelled."""
         while True:
             try:
                 link = await self._client.connect()
@@ -108,14 +108,14 @@ class RemoteRegistry(Catalog):
                 known[frame.number] = await self._accept(frame, link)
                 continue
             state = read_json(frame.payload)
-            # An engine that is still loading shows less than what served before it was restarted.
+            # An engine that is still loading has fewer models than served before its restart.
             if state["started"] or not self._started:
                 self._apply(state, known)
                 known = {number: one for number, one in known.items() if one in self.serving}
             link.send(Kind.APPLIED, frame.number)
 
     async def _accept(self, frame: Frame, link: EngineConnection) -> Servable:
-        """Make a servable of what the engine sent, and release it when nothing here needs it."""
+        """Make a servable from what the engine sent; release it when nothing here needs it."""
         fields, data = read_json_and_data(frame.payload)
         manifest = Manifest.model_validate_json(data[: fields["manifest_bytes"]])
         same = (s for s in self.serving if s.manifest == manifest)
@@ -167,13 +167,13 @@ def _failure(fields: Mapping[str, Any]) -> Failure:
 
 
 def _release(loop: asyncio.AbstractEventLoop, link: EngineConnection, number: int) -> None:
-    """Tell the engine; the last reference may go on any thread, and after the loop has closed."""
+    """Tell the engine; the last reference may go on any thread, even after the loop has closed."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(link.send, Kind.RELEASE, number)
 
 
 class _NoSession:
-    """Stands where a session would be: it is in the engine process, which tells how it runs."""
+    """Takes the place of the session, which is in the engine process and reports how it runs."""
 
     execution = PADDED
 

@@ -1,4 +1,4 @@
-"""A supervised process, as the supervisor sees it."""
+"""Starts, watches and kills one supervised process."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from app.workers.supervisor_link import Link, WorkerSpec
 
 logger = logging.getLogger(__name__)
 
-# A process that takes longer than this to say what it has measured is counted as it was before.
+# If a process takes longer than this to report its metrics, its last snapshot counts.
 COLLECT_SECONDS = 1.0
-# One that has not said a word after so many of these pauses, asked in each, hangs. Counted and not
-# timed, so that a machine that was suspended for an hour kills none.
+# A process that stays silent over this many pauses, pinged in each, hangs. Pauses are counted, not
+# timed, so that a machine that was suspended for an hour kills no process.
 PAUSES, PAUSE_SECONDS = 6, 5.0
 
 
@@ -39,7 +39,7 @@ class ChildProcess:
         """Start a process that holds the other end of a link to this one.
 
         Args:
-            inherited: file descriptors that it gets too.
+            inherited: file descriptors that it also gets.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -59,9 +59,9 @@ class ChildProcess:
         return {"process_role": self.role, "process_pid": self._child.pid}
 
     async def follow(self, on_event: Callable[["ChildProcess", dict[str, Any]], None]) -> int:
-        """Hand over what the process tells until it has ended; return its exit code.
+        """Pass on the process's events until it has ended; return its exit code.
 
-        From its first word on it must answer when asked; one that hangs is killed.
+        After its first message it must answer pings; a process that hangs is killed.
         """
         watching: asyncio.Task[None] | None = None
         while (message := await self._link.receive()) is not None:

@@ -30,14 +30,14 @@ logger = logging.getLogger(__name__)
 ENGINE = "engine"
 SHARED_MEMORY = "/dev/shm"
 COMMAND = (sys.executable, "-m", "app.workers")
-# A process that lived this long is replaced at once; one that did not, after a longer pause each
-# time, so that a fault that stays does not take all of the machine.
+# A process that lived this long is replaced at once. Otherwise each pause is longer than the last,
+# so that a persistent fault does not use up the machine.
 STEADY_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 
 
 class Supervisor:
-    """The parent of all processes of a service. It is on no request's way, and has no models.
+    """The parent of all processes of a service. No request passes through it; it has no models.
 
     Args:
         command: starts a process, with the descriptor of its link to here as the last argument.
@@ -79,7 +79,7 @@ class Supervisor:
         shared = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
         with tempfile.TemporaryDirectory(prefix="classmark-", dir=shared) as folder:
             path = str(Path(folder) / "engine.sock")
-            # Held here for good: who connects while the engine is restarted waits for the next one.
+            # Held here for good: a connection during an engine's restart waits for the next one.
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(path)
                 listener.listen()
@@ -109,7 +109,7 @@ class Supervisor:
         await engine
 
     async def _keep(self, spec: WorkerSpec, inherited: Sequence[int]) -> None:
-        """Run a process, and another whenever it dies; without supervision there is no service."""
+        """Run a process, and replace it whenever it dies; if that fails, stop the service."""
         try:
             await self._run_again_and_again(spec, inherited)
         except Exception:
@@ -162,7 +162,7 @@ class Supervisor:
         self._seen[process.role, message["event"]].set()
 
     async def _announce(self, addresses: Sequence[tuple[str, int]]) -> None:
-        """Say when every front end listens, and when every one knows the first models."""
+        """Log when every front end listens, and when every one knows the first models."""
         for role in self._front_ends:
             await self._seen[role, "listening"].wait()
         for address in addresses:
@@ -173,7 +173,7 @@ class Supervisor:
         logger.info("started", extra={"models": models, "front_ends": len(self._front_ends)})
 
     async def _expose(self, asker: ChildProcess, number: int) -> None:
-        """Answer a scrape with what all processes have measured, the dead ones too."""
+        """Answer a scrape with the metrics of all processes, the dead ones included."""
         await asyncio.gather(*(process.collect() for process in self._processes.values()))
         living = [process.snapshot for process in self._processes.values()]
         own = take_snapshot(self._metrics.registry)

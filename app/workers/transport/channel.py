@@ -1,4 +1,4 @@
-"""One end of a connection between a front end and the engine."""
+"""Implements one end of a connection between a front end and the engine."""
 
 import asyncio
 import logging
@@ -11,11 +11,11 @@ logger = logging.getLogger(__name__)
 
 
 class Channel(asyncio.Protocol):
-    """Cuts what arrives into frames; whatever is no frame ends this connection, and it alone.
+    """Cuts incoming bytes into frames; invalid bytes end this connection only.
 
     Args:
         on_open: called with the channel once it can send.
-        on_frame: called for each frame; may raise WireError for one that makes no sense.
+        on_frame: called for each frame; may raise WireError for an invalid one.
         on_close: called once, when the connection is gone.
     """
 
@@ -36,7 +36,7 @@ class Channel(asyncio.Protocol):
         return self._transport is not None
 
     def send(self, frame: Frame) -> None:
-        """Send a frame, or nothing where the other end has gone: it waits for no answer.
+        """Send a frame; do nothing if the other end has gone: it waits for no answer.
 
         Raises:
             InvalidRequest: the frame is over the limit; nothing was sent.
@@ -51,7 +51,7 @@ class Channel(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self._on_open(self)
 
     def data_received(self, data: bytes) -> None:

@@ -1,8 +1,8 @@
-"""Frames between a front end and the engine: a fixed header, then packed arrays or JSON.
+"""Packs and reads frames between a front end and the engine: a header, then arrays or JSON.
 
     header: bytes of the payload (uint32), kind (uint8), request number (uint32); little-endian
 
-What every request crosses with is packed; what is rare is JSON. Both ends run on one machine, so
+Frames of every request are packed arrays; rare ones are JSON. Both ends run on one machine, so
 numbers need no conversion and a deadline on the monotonic clock means the same on both.
 """
 
@@ -30,18 +30,18 @@ VECTOR = -1  # stands for the rows of logits that have one axis
 
 
 class WireError(Exception):
-    """Bytes that are no frame: the other end is broken, and the connection is of no use."""
+    """Bytes that are not a frame: the other end is broken, and the connection is useless."""
 
 
 class Kind(IntEnum):
     SUBMIT = 1  # front end: entries of a request
     CANCEL = 2  # front end: nobody waits for them any more
-    RELEASE = 3  # front end: servable number so-and-so is not used any more
+    RELEASE = 3  # front end: the servable with this number is not used any more
     RELOAD = 4  # front end: swap in a version
     SCAN = 5  # front end: look into the store
-    APPLIED = 6  # front end: state number so-and-so is in force
+    APPLIED = 6  # front end: the state with this number is in force
     RESULT = 7  # engine: logits of a request
-    ERROR = 8  # engine: why a request, or a reload, has none
+    ERROR = 8  # engine: error of a request or a reload
     SERVABLE = 9  # engine: what encoding and decoding need of a servable
     STATE = 10  # engine: which models there are
     DONE = 11  # engine: a reload or a scan has ended
@@ -54,7 +54,7 @@ class Frame:
     payload: bytes = b""
 
     def pack(self) -> bytes:
-        """Return header and payload; raise InvalidRequest where that is over the limit."""
+        """Return header and payload; raise InvalidRequest if that is over the limit."""
         size = len(self.payload)
         if size > MAX_PAYLOAD_BYTES:
             raise InvalidRequest(
@@ -65,7 +65,7 @@ class Frame:
 
 
 def take_frames(buffer: bytearray) -> list[Frame]:
-    """Remove the whole frames from a buffer; raise WireError where it holds none to come."""
+    """Remove and return a buffer's complete frames; raise WireError for invalid bytes."""
     frames, at = [], 0
     while len(buffer) - at >= HEADER.size:
         size, kind, number = HEADER.unpack_from(buffer, at)
@@ -118,7 +118,7 @@ def read_submission(payload: bytes) -> Submission:
     if count == 0 or min(lengths) < 0 or len(values) != 2 * tokens:
         raise WireError(f"a submission of {count} entries with {tokens} tokens is inconsistent")
     ids, type_ids = values.astype(np.int64).reshape(2, tokens)
-    # Offsets and words stay where the text is: the engine needs them for nothing.
+    # Offsets and words stay with the text: the engine does not need them.
     encodings = [
         without_layout(ids[end - length : end], type_ids[end - length : end])
         for length, end in zip(lengths, accumulate(lengths), strict=True)
@@ -158,7 +158,7 @@ def read_run(payload: bytes) -> tuple[RunResult, float]:
 
 
 def pack_error(error: ClassmarkError, expected_wait_seconds: float = 0.0) -> bytes:
-    """Pack an error, and what the next request waits."""
+    """Pack an error, and the next request's wait."""
     fields: dict[str, Any] = {
         "kind": type(error).__name__,
         "message": str(error),
@@ -194,7 +194,7 @@ def read_json(payload: bytes) -> dict[str, Any]:
 
 
 def read_json_and_data(payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Read the JSON of `pack_json` and the bytes that go with it; raise WireError if it is none."""
+    """Read the JSON of `pack_json` and the bytes that go with it; raise WireError if invalid."""
     try:
         (size,) = _SIZE.unpack_from(payload)
         end = _SIZE.size + size

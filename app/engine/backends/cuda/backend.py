@@ -1,4 +1,4 @@
-"""ONNX Runtime on an NVIDIA GPU: packed graphs by CUDA graphs, padded ones as anywhere."""
+"""Runs ONNX Runtime on an NVIDIA GPU: packed graphs by CUDA graphs, padded ones as elsewhere."""
 
 import os
 
@@ -11,11 +11,11 @@ from app.engine.backends.cuda.onnxruntime import PROVIDER, OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxSession
 
-# The largest batch that warm-up tries, and so the largest budget there can be.
+# The largest batch that warm-up tries, and so the largest possible budget.
 BUDGET_TOKENS = 16_384
-# Enough for steps that waste an eighth at most; each takes about a megabyte of the device.
+# Enough for steps that waste at most an eighth; each graph takes about 1 MB of device memory.
 MOST_GRAPHS = 144
-# Else ONNX Runtime takes its slow attention for batches whose longest text has 512 tokens or less.
+# By default ONNX Runtime uses slow attention where the longest text has 512 tokens or fewer.
 FLASH_FROM = "ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV"
 
 
@@ -25,7 +25,7 @@ class CudaBackend:
     provider = PROVIDER
     # int8 is last: most of its operators have no CUDA kernel.
     modes: tuple[Mode, ...] = (Mode("fp16", "packed"), Mode("fp16"), Mode("fp32"), Mode("int8"))
-    # One batch runs while the next is laid out; a GPU runs no two at the same time to any profit.
+    # One batch runs while the next is laid out; running two at once on a GPU gains nothing.
     executors = 2
     warm_up_shapes = (
         *((1, 8), (1, 32), (1, 128), (8, 32), (8, 128), (32, 64)),
@@ -34,7 +34,7 @@ class CudaBackend:
 
     def __init__(self) -> None:
         os.environ.setdefault(FLASH_FROM, "0")
-        # The CUDA libraries that come as packages lie where no loader looks.
+        # The loader does not find CUDA libraries that come as Python packages.
         ort.preload_dlls(cudnn=False)
 
     def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:

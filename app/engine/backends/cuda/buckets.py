@@ -1,8 +1,8 @@
-"""The sizes that packed batches are captured in, and which of them a batch takes.
+"""Plans the sizes that packed batches are captured in, and chooses one for each batch.
 
 A captured graph runs one size only, so a batch is filled up to the next. Tokens rise in steps that
-waste a bounded share. Texts and the longest of them come in three families: attention starts a
-block for every text and every tile of the longest, and blocks that find nothing cost time too.
+waste a bounded share. The number of texts and the longest come in three families: attention starts
+a block for every text and every tile of the longest, and empty blocks cost time too.
 """
 
 from bisect import bisect_left
@@ -13,23 +13,23 @@ from typing import NamedTuple
 
 from app.engine.backends.packing import Extent
 
-# Rows of a text that one block of flash attention takes.
+# Rows of a text that one block of flash attention processes.
 TILE_TOKENS = 128
-# (tokens of a text on average, tiles of the longest): room for many short texts, for texts mixed
-# at will, and for long ones. None: as many tiles as the longest text that the model reads has.
+# (mean tokens of a text, tiles of the longest): room for many short texts, for mixed texts, and for
+# long ones. None: as many tiles as the longest text that the model reads.
 FAMILIES: tuple[tuple[int, int | None], ...] = ((8, 1), (32, None), (128, None))
-# Below about this many tokens the device is not filled, and tokens more or less cost nothing.
+# Below about this many tokens the device is not full, and a few more tokens cost nothing.
 STEP_TOKENS = 32
 WASTE = 0.12
-# How much coarser the steps get at a time while there are more graphs than allowed.
+# The steps get coarser by this factor as long as there are more graphs than allowed.
 COARSER = 0.97
-# A bucket is worth its padding up to this share of the batch, and up to what it costs to start
-# kernels one by one, in tokens. Both are estimates.
+# A bucket is worth its padding up to this share of the batch plus the cost, in tokens, of starting
+# kernels one by one. Both are estimates.
 WORTH_SHARE, WORTH_TOKENS = 0.5, 512
 
 
 class Limits(NamedTuple):
-    """The most that one run takes.
+    """Upper limits of one run.
 
     Attributes:
         places: sequences times tokens of the longest.
@@ -40,7 +40,7 @@ class Limits(NamedTuple):
     places: int
 
     def hold(self, extent: Extent) -> bool:
-        """Tell whether a batch of this extent is not too large for one run."""
+        """Tell whether one run can take a batch of this extent."""
         return (
             extent.tokens <= self.tokens
             and extent.sequences <= self.sequences
@@ -50,14 +50,14 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Extents of one family; none of their sizes ever falls from one to the next."""
+    """Extents of one family; no size decreases from one to the next."""
 
     extents: tuple[Extent, ...]
 
     def first_to_hold(self, least: Extent) -> Extent | None:
         """Return the smallest that holds a batch, and one token more if a sequence is empty.
 
-        The token is for an empty sequence at the end to begin at: its row is read, if not used.
+        An empty sequence at the end begins at that token: its row is read, but not used.
         """
         steps = self.extents
         position = max(
@@ -72,11 +72,11 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """What is captured.
+    """The sizes to capture.
 
     Attributes:
-        extents: each once, the largest first: memory taken for it serves all others too.
-        limits: the most that one run takes, captured or not.
+        extents: each once, the largest first: its memory serves all others too.
+        limits: upper limits of one run, captured or not.
     """
 
     ladders: tuple[Ladder, ...]
@@ -84,7 +84,7 @@ class Buckets:
     limits: Limits
 
     def choose(self, least: Extent) -> Extent | None:
-        """Return the cheapest extent for a batch; None where it is better run in its own size."""
+        """Return the cheapest extent for a batch; None where the batch's own size is better."""
         holding = [ladder.first_to_hold(least) for ladder in self.ladders]
         best = min((one for one in holding if one is not None), key=cost, default=None)
         if best is None or cost(best) > (1 + WORTH_SHARE) * cost(least) + WORTH_TOKENS:
@@ -93,15 +93,15 @@ class Buckets:
 
 
 def plan(max_length: int, budget_tokens: int, most: int) -> Buckets:
-    """Return buckets for all batches of a budget, in steps as fine as the number allows.
+    """Return buckets for all batches of a budget, in steps as fine as `most` allows.
 
     Args:
         max_length: tokens of the longest text.
         budget_tokens: the most tokens of a batch of several texts.
-        most: graphs at most; each costs device memory, and time as a model loads.
+        most: largest number of graphs; each costs device memory, and time as a model loads.
 
     Raises:
-        ValueError: there is not room for two graphs of each family.
+        ValueError: `most` is too small for two graphs of each family.
     """
     least = 2 * len(FAMILIES)
     if most < least:
@@ -119,15 +119,15 @@ def plan(max_length: int, budget_tokens: int, most: int) -> Buckets:
 
 
 def cost(extent: Extent) -> int:
-    """Return about what a run costs, in tokens: a tile of attention costs about one, if empty."""
+    """Estimate the cost of a run in tokens: a tile of attention costs about one, even if empty."""
     return extent.tokens + extent.sequences * ceil(extent.longest / TILE_TOKENS)
 
 
 def token_steps(largest: int, waste: float) -> list[int]:
-    """Return rising numbers of tokens, multiples of STEP_TOKENS, the last holds `largest`.
+    """Return rising numbers of tokens, multiples of STEP_TOKENS; the last holds `largest`.
 
     Args:
-        waste: the share of a step that padding may take, where steps are longer than the shortest.
+        waste: the share of a step that padding may take, in steps longer than the shortest.
     """
     steps, last = [STEP_TOKENS], ceil(largest / STEP_TOKENS) * STEP_TOKENS
     while steps[-1] < last:
@@ -141,7 +141,7 @@ def _make_ladders(steps: Sequence[int], max_length: int) -> tuple[Ladder, ...]:
     for mean, tiles in FAMILIES:
         longest = max_length if tiles is None else min(max_length, tiles * TILE_TOKENS)
         extents = [_extent(tokens, mean, longest) for tokens in steps]
-        # More tiles than tokens: attention would mostly start blocks that find nothing.
+        # With more tiles than tokens, attention would mostly start empty blocks.
         worth = [e for e in extents if cost(e) <= 2 * e.tokens]
         ladders.append(Ladder(tuple(worth)))
     return tuple(ladders)

@@ -1,4 +1,4 @@
-"""Capturing every bucket as a model loads, with proof that replays answer like plain runs."""
+"""Captures every bucket as a model loads, and checks that replays answer like plain runs."""
 
 import logging
 import time
@@ -14,10 +14,10 @@ from app.engine.text.encoding import Encoding, without_layout
 
 logger = logging.getLogger(__name__)
 
-# The first run takes memory, a later one captures, those after it replay.
+# The first run allocates memory, a later one captures, those after it replay.
 RUNS_TO_CAPTURE = 3
-# Replay and plain run start the same kernels on the same sizes: logits differ by nothing, or by
-# what the order of additions in fp16 does to them.
+# Replay and plain run start the same kernels on the same sizes: logits are equal, or differ
+# by the order of additions in fp16.
 TOLERANCE = 1e-3
 # Ids that every vocabulary has.
 CHECK_IDS = 4
@@ -65,14 +65,14 @@ def _capture(device: Device, layout: Layout, number: int, words: Words) -> float
     device.run(words, layout, EAGER)
     for _ in range(RUNS_TO_CAPTURE):
         device.run(words, layout, number)
-    # Other lengths and ids than it was captured with: what a replay reads must be what is new.
+    # Other lengths and ids than in the capture: the replay must read the new ones.
     check = check_batch(extent, full=False)
     layout.write(pack(check, names, extent), words)
     replayed, plain = (
         unpack(device.run(words, layout, graph), check, per_token=device.per_token)
         for graph in (number, EAGER)
     )
-    # NumPy's maximum, to which NaN is the largest.
+    # NumPy's maximum, because it returns NaN if there is any.
     differences = [np.abs(one - other).max() for one, other in zip(replayed, plain, strict=True)]
     return float(np.max(differences))
 
@@ -80,7 +80,7 @@ def _capture(device: Device, layout: Layout, number: int, words: Words) -> float
 def check_batch(extent: Extent, *, full: bool) -> list[Encoding]:
     """Return texts that fill an extent, or about half of it with one text of the longest.
 
-    They leave a token over, as batches do that have empty sequences.
+    They leave one token unused, like batches that have empty sequences.
     """
     tokens = extent.tokens - 1 if extent.sequences > 1 else extent.tokens
     count = extent.sequences if full else max(1, extent.sequences // 2)

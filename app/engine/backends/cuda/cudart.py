@@ -1,15 +1,15 @@
-"""The few functions of the CUDA runtime that ONNX Runtime's Python has none for, by ctypes.
+"""Calls, by ctypes, the few CUDA runtime functions that ONNX Runtime's Python lacks.
 
 Not run on a GPU yet: signatures are those of CUDA 13's `cuda_runtime_api.h`.
 """
 
 import ctypes
 
-# Of the CUDA that ONNX Runtime is built for, so that both share one copy.
+# From the CUDA that ONNX Runtime is built for, so that both share one copy.
 LIBRARY = "libcudart.so.13"
 NON_BLOCKING = 1
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
-# cudaErrorNoDevice; and cudaErrorInsufficientDriver, which is also that of no driver at all.
+# cudaErrorNoDevice; and cudaErrorInsufficientDriver, which also means no driver at all.
 NO_DEVICE, NO_DRIVER = 100, 35
 
 _POINTER = ctypes.c_void_p
@@ -33,7 +33,7 @@ class Cudart:
     """The CUDA runtime. Addresses and streams are plain numbers.
 
     Raises:
-        OSError, AttributeError: the library or one of its functions is not there.
+        OSError, AttributeError: the library or one of its functions is missing.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Cudart:
         self._library.cudaGetErrorString.restype = ctypes.c_char_p
 
     def finds_no_gpu(self) -> bool:
-        """Tell whether CUDA says that this process sees no GPU; any other fault is not that."""
+        """Tell whether CUDA says that this process sees no GPU; False for any other fault."""
         count = ctypes.c_int()
         error: int = self._library.cudaGetDeviceCount(ctypes.byref(count))
         return error in (NO_DEVICE, NO_DRIVER) or (error == 0 and count.value == 0)
@@ -63,7 +63,7 @@ class Cudart:
         self._call("cudaStreamSynchronize", stream)
 
     def allocate_pinned(self, size: int) -> int:
-        """Return the address of that many bytes of the host, which the device reads by itself."""
+        """Return the address of `size` bytes of host memory that the device reads by itself."""
         address = _POINTER()
         self._call("cudaMallocHost", ctypes.byref(address), size)
         return address.value or 0
@@ -72,7 +72,7 @@ class Cudart:
         self._call("cudaFreeHost", address)
 
     def copy(self, target: int, source: int, size: int, direction: int, stream: int) -> None:
-        """Queue a copy of `size` bytes behind what the stream already has to do."""
+        """Queue a copy of `size` bytes behind the stream's earlier work."""
         self._call("cudaMemcpyAsync", target, source, size, direction, stream)
 
     def _call(self, name: str, *arguments: object) -> None:
@@ -83,7 +83,7 @@ class Cudart:
 
 
 def finds_no_gpu() -> bool:
-    """Tell whether this process surely sees no GPU; where nobody can say, it may see one."""
+    """Tell whether this process surely sees no GPU; False where that is unknown."""
     try:
         return Cudart().finds_no_gpu()
     except (OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""What a session needs of a device: a packed graph that is loaded there, and memory to feed it."""
+"""Defines the device that a session uses: one loaded packed graph, and memory to feed it."""
 
 from typing import Protocol
 
@@ -10,10 +10,10 @@ EAGER = -1
 
 
 class Device(Protocol):
-    """One packed graph on one GPU. Every method, and the making, is for one thread alone.
+    """One packed graph on one GPU, made and used on one thread only.
 
-    Inputs and logits have one place in the device's memory each, which every run uses again: what
-    a graph was captured with is where the next batch is put.
+    Inputs and logits each have a fixed place in the device's memory, which every run reuses: the
+    next batch goes where the captured graph reads.
     """
 
     @property
@@ -22,19 +22,19 @@ class Device(Protocol):
         ...
 
     def make_buffer(self) -> Words:
-        """Return memory of the host that batches are copied from, large enough for any."""
+        """Return host memory that batches are copied from, large enough for any."""
         ...
 
     def run(self, words: Words, layout: Layout, graph: int) -> Logits:
-        """Copy a batch to the device, run it, and return its logits, which are the caller's.
+        """Copy a batch to the device, run it, and return its logits, which the caller owns.
 
         Args:
             words: a buffer of this device with the inputs.
-            graph: EAGER, or the number of a CUDA graph: it is captured by the first runs with that
-                number, all of one extent, and replayed by those that follow.
+            graph: EAGER, or the number of a CUDA graph: the first runs with that number, all of one
+                extent, capture it, and those that follow replay it.
 
         Returns:
-            fp32 [sequences, labels], or of a tagger [tokens, labels], of the layout's extent.
+            fp32 [sequences, labels], or [tokens, labels] of a tagger, in the layout's extent.
         """
         ...
 
@@ -43,5 +43,5 @@ class Device(Protocol):
         ...
 
     def close(self) -> None:
-        """Free what the device holds; nothing is called after it."""
+        """Free what the device holds; no call may follow."""
         ...

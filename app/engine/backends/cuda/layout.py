@@ -1,4 +1,4 @@
-"""Where the inputs of a packed batch lie in one buffer, which is brought over in one copy."""
+"""Lays out the inputs of a packed batch in one buffer, which goes to the device in one copy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from app.engine.backends.packing import Extent, PackedIds
 
 Words = npt.NDArray[np.int32]
 
-# Slices begin at multiples of 256 bytes, as memory that CUDA hands out does.
+# Slices begin at multiples of 256 bytes, like memory that CUDA allocates.
 ALIGNMENT_WORDS = 64
 
 
@@ -25,7 +25,7 @@ class Slice(NamedTuple):
     shape: tuple[int, ...]
 
     def view(self, words: Words) -> PackedIds:
-        """Return the input as it lies in the buffer."""
+        """Return the input as a view of the buffer."""
         return words[self.start : self.start + prod(self.shape)].reshape(self.shape)
 
 
@@ -59,7 +59,7 @@ def lay_out(extent: Extent, inputs: Sequence[str]) -> Layout:
 
 
 def words_at_most(limits: Limits, inputs: Sequence[str]) -> int:
-    """Return the int32 words that hold any batch within the limits."""
+    """Return the number of int32 words that hold any batch within the limits."""
     sizes = {"cumulative_lengths": limits.sequences + 1, "token_offset": limits.places}
     return sum(_aligned(sizes.get(name, limits.tokens)) for name in inputs)
 

@@ -1,7 +1,7 @@
-"""Memory on both sides of the bus, and the copies between: one int32 buffer in, fp32 logits out.
+"""Manages host and device memory and their copies: one int32 buffer in, fp32 logits out.
 
-Not run on a GPU yet. With the CUDA runtime's own functions buffers are pinned and copies wait for
-nothing but their stream; without, ONNX Runtime copies, which is slower and blocks.
+Not run on a GPU yet. With the CUDA runtime's own functions, buffers are pinned and copies wait only
+for their stream. Without them, ONNX Runtime copies, which is slower and blocks.
 """
 
 import ctypes
@@ -22,16 +22,16 @@ DEVICE, DEVICE_ID = "cuda", 0
 
 
 class Memory:
-    """Copies as ONNX Runtime does them: whole buffers, and the caller waits.
+    """Memory that ONNX Runtime copies: whole buffers, and the caller waits.
 
     Attributes:
-        stream: what a session must run on, so that copies come before and after; None: any.
+        stream: the stream that a session must run on, to keep copies in order; None: any.
     """
 
     stream: int | None = None
 
     def reserve(self, words: int, values: int) -> None:
-        """Take memory on the device, which stays where it is until `close`.
+        """Allocate memory on the device, at addresses that stay the same until `close`.
 
         Args:
             words: int32 words of the inputs.
@@ -47,11 +47,11 @@ class Memory:
         return np.zeros(self._words, np.int32)
 
     def upload(self, buffer: Words, words: int) -> None:
-        """Bring the first words of a buffer to the device."""
+        """Copy the first words of a buffer to the device."""
         self._inputs.update_inplace(buffer)
 
     def download(self, values: int) -> Logits:
-        """Return a copy of the first logits, when all that was started before has run."""
+        """Return a copy of the first logits, once all earlier work has run."""
         copied: Logits = self._logits.numpy()
         return copied[:values]
 
@@ -60,7 +60,7 @@ class Memory:
 
 
 class PinnedMemory(Memory):
-    """Copies on a stream of its own, to and from pinned memory of the host."""
+    """Memory copied on a stream of its own, to and from pinned memory of the host."""
 
     stream: int
 

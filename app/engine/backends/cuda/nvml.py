@@ -1,6 +1,6 @@
-"""What the GPUs of the machine are doing, as metrics, where NVIDIA's management library is there.
+"""Exports the state of the machine's GPUs as metrics, where NVIDIA's management library is found.
 
-It sees every GPU that this process may, whichever of them runs the models.
+The metrics cover every GPU that this process sees, not only the one that runs the models.
 """
 
 import logging
@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 logger = logging.getLogger(__name__)
 
-# Name, meaning, and how it is read by the library of a GPU's handle.
+# Name, meaning, and the function that reads it, given the library and a GPU's handle.
 METRICS: tuple[tuple[str, str, Callable[[Any, Any], float]], ...] = (
     (
         "classmark_gpu_utilization_ratio",
@@ -40,7 +40,7 @@ METRICS: tuple[tuple[str, str, Callable[[Any, Any], float]], ...] = (
 
 
 class GpuCollector(Collector):
-    """Reads every GPU whenever metrics are asked for.
+    """Reads every GPU whenever metrics are collected.
 
     Args:
         nvml: the module `pynvml`, initialised.
@@ -55,7 +55,7 @@ class GpuCollector(Collector):
         for name, meaning, read in METRICS:
             family = GaugeMetricFamily(name, meaning, labels=["gpu"])
             for number, gpu in self._gpus.items():
-                # Not every GPU tells everything: a slice of one has no utilization.
+                # Not every GPU reports everything: a slice of one has no utilization.
                 with suppress(self._nvml.NVMLError):
                     family.add_metric([number], read(self._nvml, gpu))
             yield family

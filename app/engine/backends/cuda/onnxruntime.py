@@ -1,7 +1,7 @@
-"""A packed graph in ONNX Runtime's CUDA provider, with inputs and logits at fixed addresses.
+"""Runs a packed graph in ONNX Runtime's CUDA provider, inputs and logits at fixed addresses.
 
-Not run on a GPU yet. Known from reading alone: that `gpu_graph_id` -1 runs without capturing, that
-a run returns when the device is done, and that a stream of ours goes with captured graphs.
+Not run on a GPU yet. Known from reading alone: `gpu_graph_id` -1 runs without capturing, a run
+returns when the device is done, and captured graphs work with a stream of ours.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from app.errors import BundleError
 PROVIDER: Final = "CUDAExecutionProvider"
 SESSION_CONFIG = {
     "session.intra_op.allow_spinning": "0",
-    # Weights beside the arena, which else grows to twice of what they take.
+    # Keep weights out of the arena, which otherwise grows to twice their size.
     "session.use_device_allocator_for_initializers": "1",
     # Fail rather than run a node on the CPU.
     "session.disable_cpu_ep_fallback": "1",
@@ -34,8 +34,8 @@ class OnnxCudaDevice:
 
     Args:
         data: the graph.
-        inputs: their names, as the manifest has them.
-        limits: of one run; decides how much memory inputs and logits take.
+        inputs: names of its inputs, as in the manifest.
+        limits: limits of one run; they decide the memory that inputs and logits take.
         captures: whether runs may capture and replay CUDA graphs.
 
     Raises:
@@ -47,7 +47,7 @@ class OnnxCudaDevice:
         self._memory = _open_memory()
         self._session: Any = _load(data, inputs, self._memory.stream, captures)
         rows, self._labels = self._session.get_outputs()[0].shape
-        # Both names are the exporter's: logits have a row a token, or a row a text.
+        # The exporter names the axes alike if logits have a row per token, and not a row per text.
         self.per_token = rows == self._session.get_inputs()[0].shape[1]
         most_rows = limits.tokens if self.per_token else limits.sequences
         self._memory.reserve(words_at_most(limits, inputs), most_rows * self._labels)
@@ -127,7 +127,7 @@ def _session_options() -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # It would keep a plan of memory for each size it meets, and eager batches have no end of them.
+    # It would keep a memory plan for each new size, and eager batches have any number of sizes.
     options.enable_mem_pattern = False
     for key, value in SESSION_CONFIG.items():
         options.add_session_config_entry(key, value)

@@ -1,4 +1,4 @@
-"""The one thread that touches a device: CUDA graphs belong to the thread that captured them."""
+"""Runs all work of a device on one thread: CUDA graphs belong to the thread that captured them."""
 
 import logging
 import threading
@@ -17,14 +17,14 @@ Job = Callable[[], None]
 
 
 class OwnerDied(RuntimeError):
-    """The device's thread died under a run; the next one has taken its place."""
+    """The device's thread died during a run; a new one has taken its place."""
 
 
 class Owner:
-    """A thread that makes a device, runs what other threads ask of it, and frees it in the end.
+    """A thread that makes a device, runs what other threads ask of it, and frees it at the end.
 
-    If it dies, whoever waits for the run that it died under gets OwnerDied. Another thread takes
-    its place, which serves what is queued, all of it eagerly.
+    If it dies, the caller of the current run gets OwnerDied. Another thread takes its place and
+    runs everything queued eagerly.
 
     Args:
         make: makes the device; called on the thread.
@@ -45,27 +45,27 @@ class Owner:
             raise
 
     def call(self, work: Callable[[Device], T]) -> T:
-        """Run something with the device on its thread; return or raise what came of it."""
+        """Run `work` with the device on its thread; return its result or raise its error."""
         return self._hand_over(lambda: work(self._opened()))
 
     def close(self) -> None:
         """Let the thread run what is queued, free the device, and end; does not wait for that.
 
-        Takes no lock, so that it can be called from wherever a last reference goes.
+        It takes no lock, so it can be called wherever the last reference is dropped.
         """
         self._closed = True
         self._jobs.put(None)
 
     def join(self) -> None:
         """Wait until the thread has ended; only after `close`."""
-        while (thread := self._thread).is_alive():  # the next one, if it was replaced
+        while (thread := self._thread).is_alive():  # or its replacement
             thread.join()
 
     def _open(self, make: Callable[[], Device]) -> None:
         self._device = make()
 
     def _opened(self) -> Device:
-        assert self._device is not None  # it was made before anyone could call
+        assert self._device is not None  # it was made before any call
         return self._device
 
     def _hand_over(self, work: Callable[[], T]) -> T:
@@ -76,7 +76,7 @@ class Owner:
         try:
             return future.result()
         finally:
-            del future  # an error that it holds would hold it by this frame
+            del future  # its error would otherwise keep it alive through this frame
 
     def _start(self, serve: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(
@@ -102,7 +102,7 @@ class Owner:
             try:
                 job()
             finally:
-                del job  # or it would keep its batch until the next one comes
+                del job  # or it would keep its batch alive until the next job
         device, self._device = self._device, None
         try:
             if device is not None:
@@ -126,4 +126,4 @@ def _settle(future: Future[T], work: Callable[[], T]) -> None:
         )
         raise
     finally:
-        del future, work  # an exception's frames would keep them, and they it
+        del future, work  # or they and the exception's frames would keep each other alive

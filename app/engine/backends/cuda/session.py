@@ -1,4 +1,4 @@
-"""A packed graph on a GPU: batches are prepared by many threads and run by one."""
+"""Runs a packed graph on a GPU: many threads prepare batches, and one runs them."""
 
 import logging
 import weakref
@@ -25,7 +25,7 @@ class CudaSession:
     """A session on one device, which is freed on its own thread with the last reference.
 
     `run` lays a batch out on the caller's thread, while the batch before runs on the device's, and
-    waits for its turn. A batch that is too large for one run is run in several.
+    then waits for its turn. A batch that is too large for one run is split into several.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class CudaSession:
         self._free: SimpleQueue[Words] = SimpleQueue()
         for _ in range(BUFFERS):
             self._free.put(owner.call(lambda device: device.make_buffer()))
-        # At exit the process goes, and with it all that the device holds.
+        # The end of the process frees all that the device holds.
         weakref.finalize(self, owner.close).atexit = False
 
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
@@ -67,10 +67,10 @@ class CudaSession:
 def open_session(
     make: Callable[[bool], Device], buckets: Buckets, inputs: Sequence[str]
 ) -> CudaSession:
-    """Load a packed graph and capture it; where that fails it runs eagerly, and says why.
+    """Load a packed graph and capture it; if capturing fails it runs eagerly, and says why.
 
     Args:
-        make: makes the device, on the thread that it is for; told whether it shall capture.
+        make: makes the device, on the device's thread; its argument says whether to capture.
 
     Raises:
         BundleError: the graph does not load.
@@ -82,7 +82,7 @@ def open_session(
         reason = str(exc)
     else:
         return CudaSession(owner, buckets, inputs, CAPTURED)
-    # What failed may have left its stream in any state: start anew, when its memory is free.
+    # The failure may have left the stream in any state: start again once its memory is free.
     owner.close()
     owner.join()
     logger.warning("CUDA graphs not used", extra={"reason": reason})
