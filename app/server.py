@@ -1,16 +1,24 @@
-"""Runs uvicorn so that it drains before it stops."""
+"""Runs uvicorn so that it accepts fairly, drains before it stops, and always stops."""
 
 import asyncio
 import logging
+import math
 import socket
+import sys
 from functools import partial
 from types import FrameType
 from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
 
-from app.api.inference.protocol import Protocol
+from app.api.connection.limits import read_limits
+from app.api.connection.listener import Listener
+from app.api.connection.protocol import Protocol
+from app.api.connection.sweeper import sweep
+from app.background import start_task
+from app.ports import listen
 from app.service import Service
 from app.telemetry.logging import log_address
 
@@ -27,11 +35,31 @@ class Server(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        connections = self.server_state.connections
+        self._service.metrics.connections.set_function(lambda: len(connections))
+        sweeping = start_task(
+            sweep(connections),  # type: ignore[arg-type]  # they are our Protocol
+            "ending connections whose time is over",
+            self._service.report_fault,
+        )
         await super().serve(sockets)
+        sweeping.cancel()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        settings = self._service.settings
+        bound = sockets or listen(settings.host, settings.port)
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        self.servers = [Listener(one, self._make_protocol) for one in bound]  # type: ignore[misc]
+        self.started = True
         self._announce()
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        make = self.config.http_protocol_class
+        return make(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     def _announce(self) -> None:
         """Log the addresses of the service."""
@@ -58,6 +86,16 @@ class Server(uvicorn.Server):
         """Accept nothing new, answer what was accepted, and end."""
         self.should_exit = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was accepted; leave whatever has not ended by a request's time limit."""
+        seconds = self._service.settings.request_timeout_seconds
+        asyncio.get_running_loop().call_later(seconds, self._abort_connections)
+        await super().shutdown(sockets)
+
+    def _abort_connections(self) -> None:
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+
 
 def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
     """Return uvicorn's configuration: our protocol, no log and no header of its own.
@@ -65,11 +103,12 @@ def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
     Args:
         app: answers everything but inference requests.
     """
+    settings = service.settings
+    protocol = partial(Protocol, service, read_limits(settings))
     return uvicorn.Config(
         app,
-        service.settings.host,
-        service.settings.port,
-        http=cast(type[asyncio.Protocol], partial(Protocol, service)),
+        http=cast(type[asyncio.Protocol], protocol),
+        timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds) + 1,
         log_config=None,
         access_log=False,
         server_header=False,

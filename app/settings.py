@@ -75,6 +75,29 @@ class Settings(BaseSettings):
         ge=1024,
         description="Bytes of a request body. Raising it costs memory for each request.",
     )
+    max_head_bytes: int = Field(
+        32_768,
+        ge=1024,
+        description="Bytes of a request line with its headers. Raising it costs memory for each "
+        "connection.",
+    )
+    max_connections: int = Field(
+        10_000,
+        ge=1,
+        description="Connections at the same time; fewer where the process may open fewer files.",
+    )
+    head_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Time for the head of a request to come whole, from its first byte or from the "
+        "connection; then the connection is closed.",
+    )
+    keep_alive_seconds: float = Field(
+        75.0,
+        gt=0,
+        description="Silence between two requests after which a connection is closed. Keep it "
+        "longer than that of the proxy in front, or the proxy sends into closed connections.",
+    )
     max_queue_seconds: float = Field(
         5.0,
         gt=0,

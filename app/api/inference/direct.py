@@ -52,6 +52,7 @@ class DirectRequest:
 
     Attributes:
         reader: takes the body as it comes.
+        timeout_seconds: for the whole request, from its head on.
         response_complete: nothing more will be written; uvicorn may start what is pipelined.
         disconnected: uvicorn sets it when the client has gone.
         keep_alive: whether the connection stays open; uvicorn clears it when it shuts down.
@@ -60,7 +61,7 @@ class DirectRequest:
     __slots__ = (
         "_answering", "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending",
         "_route", "_service", "_text_work", "_timer", "disconnected", "keep_alive", "reader",
-        "response_complete",
+        "response_complete", "timeout_seconds",
     )  # fmt: skip
 
     def __init__(
@@ -79,7 +80,8 @@ class DirectRequest:
         self.reader = RequestReader(headers, service.settings.max_body_bytes)
         self._expects_continue = expects_continue
         self._answering = False
-        self._deadline = 0.0
+        self.timeout_seconds = service.settings.request_timeout_seconds
+        self._deadline = service.engine.clock() + self.timeout_seconds
         self._job: InferenceJob | None = None
         self._pending: PendingRun | None = None
         self._text_work: asyncio.Future[None] | None = None
@@ -112,17 +114,23 @@ class DirectRequest:
         self._answering = True
         self._attempt(self._admit)
 
+    def fail(self, error: ClassmarkError) -> None:
+        """Answer with an error that the connection has found."""
+        self._refuse(error)
+
     def _authorise(self) -> None:
+        self._service.authorizer.check_host(self.reader.header("host"))
         self._service.authorizer.check(self.reader.header("authorization") or None, "predict")
         self.reader.check_length()
+        limit = self.timeout_seconds
+        self.timeout_seconds = self.reader.timeout_seconds(limit)
+        self._deadline -= limit - self.timeout_seconds
         if self._expects_continue and not self.reader.is_whole:
             self._connection.send_continue()
 
     def _admit(self) -> None:
         service = self._service
         self.reader.check_length()
-        limit = service.settings.request_timeout_seconds
-        self._deadline = service.engine.clock() + self.reader.timeout_seconds(limit)
         if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
             service.engine.check_admission(self._deadline)
         self._validate()

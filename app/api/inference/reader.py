@@ -7,10 +7,12 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from app.api.validation import not_json, validation_error
-from app.errors import BodyTooLarge
+from app.errors import BodyTooLarge, InvalidRequest
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+# More than any route knows; each unknown one would be a problem to describe.
+MOST_FIELDS = 64
 TIMEOUT_HEADER = "x-request-timeout-seconds"
 _TIMEOUT = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 
@@ -92,7 +94,10 @@ def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
     Whatever it takes and the fast one does not, such as UTF-16, is a valid body too.
     """
     try:
-        return schema.model_validate(json.loads(raw), from_attributes=True)
+        value = json.loads(raw)
+        if isinstance(value, dict) and len(value) > MOST_FIELDS:
+            raise InvalidRequest(f"the body has {len(value)} fields, the limit is {MOST_FIELDS}")
+        return schema.model_validate(value, from_attributes=True)
     except ValidationError as exc:
         raise validation_error(_places(exc, "body"), "json") from None
     except json.JSONDecodeError as exc:

@@ -24,11 +24,17 @@ class Failure:
 
 @dataclass(slots=True)
 class Model:
-    """The state of one model; only the registry changes it."""
+    """The state of one model; only the registry changes it.
+
+    Attributes:
+        signature: of the files that serve; `loaded_signature` of those that were loaded last.
+    """
 
     name: str
     servable: Servable | None = None
     versions: Sequence[int] = ()
+    signature: Signature = ()
+    loaded_signature: Signature = ()
     failures: dict[int | None, Failure] = field(default_factory=dict)
 
     @property
