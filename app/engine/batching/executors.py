@@ -12,6 +12,7 @@ import numpy as np
 
 from app.engine.batching.entry import Batch, Entry, Outcome
 from app.engine.batching.scheduler import Clock, Scheduler
+from app.engine.text.encoding import Logits
 from app.errors import InferenceFailed
 
 logger = logging.getLogger(__name__)
@@ -156,9 +157,17 @@ def _run(entries: Sequence[Entry]) -> Sequence[Outcome]:
     if not entries:
         return ()
     logits = entries[0].servable.run([entry.encoding for entry in entries])
-    if not all(np.isfinite(one).all() for one in logits):
+    if not _are_finite(logits):
         raise ArithmeticError("logits that are not finite")
     return logits
+
+
+def _are_finite(logits: Sequence[Logits]) -> bool:
+    """Tell whether scores can be read from them; most often all are rows of one array."""
+    whole = logits[0].base
+    if whole is not None and all(one.base is whole for one in logits) and np.isfinite(whole).all():
+        return True
+    return all(np.isfinite(one).all() for one in logits)
 
 
 def _run_alone(entry: Entry) -> Outcome:
