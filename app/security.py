@@ -57,11 +57,11 @@ class Authorizer:
             )
 
     def check_host(self, host: str) -> None:
-        """Raise ForeignOrigin for a Host that is not this machine, where only loopback may ask.
+        """Raise ForeignOrigin for a domain's name, where only this machine may ask.
 
-        A web page whose name was made to point to this machine sends its own name.
+        A web page whose domain was made to point to this machine sends that name (DNS rebinding).
         """
-        if self.loopback_only and host and not _is_loopback(host):
+        if self.loopback_only and _is_domain(host):
             raise ForeignOrigin(
                 f"the Host header says {host[:80]!r}, and without API keys this service answers "
                 "on this machine's own names alone; ask 127.0.0.1 or localhost, or set "
@@ -115,12 +115,14 @@ def check_origin(origin: str, host: str, fetch_site: str) -> None:
         )
 
 
-def _is_loopback(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+def _is_domain(host: str) -> bool:
+    """Tell whether a Host is a name of the public kind, which its owner may point anywhere."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     try:
-        return ipaddress.ip_address(name).is_loopback
+        ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
+        return "." in name and not name.lower().endswith(".localhost")
+    return False
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:

@@ -4,6 +4,7 @@ uvicorn's protocol parses, pipelines and keeps alive; what is taken from its ins
 """
 
 import logging
+import socket
 from typing import Any
 
 import httptools
@@ -25,6 +26,12 @@ from app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
+# How long a client that still sends may take to read the answer that ends its connection.
+LINGER_SECONDS = 2.0
+PROBE = b"HTTP/1.1 "
+# When to look whether a client has refused the probe; later the sweeper looks.
+LOOK_AFTER_SECONDS = (0.01, 0.1)
+
 
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, within limits; `sweep` ends a connection whose time is over."""
@@ -40,6 +47,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._body_since: float | None = None
         self._write_since: float | None = None
         self._closing_since: float | None = None
+        self._lingering_since: float | None = None
+        self._half_closed = False
+        self._probed = False
         self._rejected = False
         self._offers_upgrade = False
 
@@ -64,7 +74,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._rejected:
+        if not self.reads_on:
             return
         if self._head_since is None and self._body_since is None and self.is_idle:
             self._head_since = self.loop.time()  # of a request that may begin with blank lines
@@ -81,12 +91,34 @@ class LimitedProtocol(HttpToolsProtocol):
             self._reject(HeadTooLarge(self._limits.max_head_bytes))
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Answer what has come whole, though its client sends no more."""
+        """Answer what has come whole, though its client sends no more.
+
+        A client that closed its side alone reads on; one that closed the connection does not. Both
+        look alike until something is sent: the start of the answer, which is the same for all.
+        """
         whole = self._body_since is None and self._head_since is None
-        if whole and not self.is_idle:
-            self.cycle.keep_alive = False
-            return True
+        if self.is_idle or not whole:
+            return False
+        self.cycle.keep_alive = False
+        self._half_closed = True
+        if self.may_probe:
+            self._probed = True
+            self.transport.write(PROBE)
+        for seconds in LOOK_AFTER_SECONDS:
+            self.loop.call_later(seconds, self._end_if_gone)
+        return True
+
+    @property
+    def may_probe(self) -> bool:
+        """Whether the answer that comes next is written by `write`."""
         return False
+
+    def _end_if_gone(self) -> None:
+        """End a half-closed connection whose client refused what was sent."""
+        if not self.transport.is_closing():
+            sock = self.transport.get_extra_info("socket")
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self.transport.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -99,6 +131,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def sweep(self, now: float) -> None:
         """End the connection if it has waited for its client for too long."""
         limits = self._limits
+        if self._half_closed:
+            self._end_if_gone()
+        if self._lingering_since is not None and now - self._lingering_since > LINGER_SECONDS:
+            self.transport.close()
         if self.transport.is_closing():
             self._closing_since = self._closing_since or now
             if now - self._closing_since > limits.request_seconds:
@@ -130,9 +166,14 @@ class LimitedProtocol(HttpToolsProtocol):
         return True
 
     @property
+    def reads_on(self) -> bool:
+        """Whether what comes is still looked at."""
+        return not self._rejected and self._lingering_since is None
+
+    @property
     def reads(self) -> bool:
         """Whether what the parser finds belongs to a request that is read."""
-        return not self._rejected and not self._offers_upgrade
+        return self.reads_on and not self._offers_upgrade
 
     def on_message_complete(self) -> None:
         if self.reads:
@@ -143,16 +184,28 @@ class LimitedProtocol(HttpToolsProtocol):
         self, status: int, headers: ResponseHeaders, body: bytes, *, keep_alive: bool
     ) -> None:
         """Write an answer, unless the client has gone."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._lingering_since is not None:
             return
         length = (b"content-length", str(len(body)).encode())
-        parts = [STATUS_LINE[status]]
+        line, self._probed = STATUS_LINE[status][len(PROBE) * self._probed :], False
+        parts = [line]
         for name, value in (*self.server_state.default_headers, *headers, length):
             parts += (name, b": ", value, b"\r\n")
         if not keep_alive:
             parts.append(b"connection: close\r\n")
         self.transport.write(b"".join((*parts, b"\r\n", body)))
         if not keep_alive:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Close; but while the client still sends, only once it has had time to read the answer.
+
+        Bytes that come to a closed socket make the system throw away what was not read yet.
+        """
+        if self._rejected or self._body_since is not None:
+            self._lingering_since = self.loop.time()
+            self.transport.write_eof()
+        else:
             self.transport.close()
 
     def _go_on_without_offer(self, rest: bytes) -> None:

@@ -39,6 +39,10 @@ class Protocol(LimitedProtocol):
         else:
             super().end_body(error)
 
+    @property
+    def may_probe(self) -> bool:
+        return self._current is not None
+
     def on_headers_complete(self) -> None:
         if not self.take_head():
             return
