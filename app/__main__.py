@@ -39,8 +39,8 @@ def main() -> None:
 def one_process(settings: "Settings") -> "Callable[[], int]":
     """Return a function that serves from this process; raise ValueError if that cannot work."""
     from app import python_tuning
+    from app.api.connection.server import Server, make_config
     from app.main import create_app, with_middleware
-    from app.server import Server, make_config
     from app.telemetry.logging import configure_logging
 
     configure_logging(settings.log_format, settings.log_level)

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from app.api.connection.limits import read_limits
 from app.api.connection.protocol import Protocol
+from app.api.connection.turns import Turns
 from app.engine.batching.scheduler import Clock
 from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
@@ -132,8 +133,8 @@ async def connected(store: Path, **settings: Any) -> AsyncIterator[Side]:
     await service.registry.scan()
     state = ServerState()
     config = uvicorn.Config(app, timeout_keep_alive=1000)  # only what a test does closes
-    limits = read_limits(service.settings)
-    make = partial(Protocol, service, limits, config=config, server_state=state, app_state={})
+    own = read_limits(service.settings), Turns(5.0)
+    make = partial(Protocol, service, *own, config=config, server_state=state, app_state={})
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
     try:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())

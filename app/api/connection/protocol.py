@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.api.connection.life import LimitedProtocol
 from app.api.connection.limits import ConnectionLimits
+from app.api.connection.turns import Turns
 from app.api.inference.direct import DirectRequest, ResponseHeaders
 from app.api.inference.routes import ROUTES, InferenceRoute
 from app.errors import ClassmarkError
@@ -20,9 +21,12 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Protocol(LimitedProtocol):
     """One connection; its `cycle` is a DirectRequest for an inference, else uvicorn's own."""
 
-    def __init__(self, service: Service, limits: ConnectionLimits, **uvicorn: Any) -> None:
+    def __init__(
+        self, service: Service, limits: ConnectionLimits, turns: Turns, **uvicorn: Any
+    ) -> None:
         super().__init__(service.metrics, limits, **uvicorn)
         self._service = service
+        self._turns = turns
         self._current: DirectRequest | None = None  # whose turn it is; others are pipelined
         self._running: RequestResponseCycle | None = None  # the latest that uvicorn started
 
@@ -124,7 +128,8 @@ class Protocol(LimitedProtocol):
         """Answer the request whose turn it is, unless its client reads no answers."""
         request = self._current
         if request is not None and request.is_ready and not self.flow.write_paused:
-            request.answer()
+            request.awaits_turn = True
+            self._turns.take(request)
 
     def send_continue(self) -> None:
         if not self.transport.is_closing():

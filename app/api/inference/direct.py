@@ -52,6 +52,7 @@ class DirectRequest:
 
     Attributes:
         reader: takes the body as it comes.
+        awaits_turn: `answer` will be called, or has been.
         timeout_seconds: for the whole request, from its head on.
         response_complete: nothing more will be written; uvicorn may start what is pipelined.
         disconnected: uvicorn sets it when the client has gone.
@@ -59,8 +60,8 @@ class DirectRequest:
     """
 
     __slots__ = (
-        "_answering", "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending",
-        "_route", "_service", "_text_work", "_timer", "disconnected", "keep_alive", "reader",
+        "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending", "_route",
+        "_service", "_text_work", "_timer", "awaits_turn", "disconnected", "keep_alive", "reader",
         "response_complete", "timeout_seconds",
     )  # fmt: skip
 
@@ -79,7 +80,7 @@ class DirectRequest:
         self._route = route
         self.reader = RequestReader(headers, service.settings.max_body_bytes)
         self._expects_continue = expects_continue
-        self._answering = False
+        self.awaits_turn = False
         self.timeout_seconds = service.settings.request_timeout_seconds
         self._deadline = service.engine.clock() + self.timeout_seconds
         self._job: InferenceJob | None = None
@@ -106,13 +107,18 @@ class DirectRequest:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the body is here and `answer` has not been called."""
-        return self.reader.is_whole and not self._answering
+        """Whether the body is here and nobody has taken the request to answer it."""
+        return self.reader.is_whole and not self.awaits_turn
 
     def answer(self) -> None:
         """Answer, now or later."""
-        self._answering = True
-        self._attempt(self._admit)
+        if not self.response_complete:  # its client has gone while it waited for its turn
+            self._attempt(self._admit)
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Until the deadline."""
+        return self._deadline - self._service.engine.clock()
 
     def fail(self, error: ClassmarkError) -> None:
         """Answer with an error that the connection has found."""
@@ -188,8 +194,8 @@ class DirectRequest:
         self, kind: Work, size: int, work: Callable[[], None], then: Callable[[], None]
     ) -> None:
         """Do what takes long on another thread, then go on here; until then time may run out."""
-        seconds = self._deadline - self._service.engine.clock()
-        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._time_out)
+        seconds = max(self.remaining_seconds, 0.0)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
         self._text_work = self._service.text_pool.run(kind, size, work)
         self._text_work.add_done_callback(partial(self._text_work_ended, then))
 

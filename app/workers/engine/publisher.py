@@ -38,7 +38,7 @@ class State:
     servables: tuple[Servable, ...]
 
 
-class Listener(Protocol):
+class Follower(Protocol):
     """A front end that is told of changes."""
 
     @property
@@ -75,18 +75,18 @@ class Publisher:
         self._state: State | None = None
         self._publishing = asyncio.Lock()
         self._applied = asyncio.Condition()
-        self.listeners: set[Listener] = set()
+        self.followers: set[Follower] = set()
 
     def packed(self, servable: Servable) -> Published:
         return self._published[servable]
 
-    def add(self, listener: Listener) -> None:
-        self.listeners.add(listener)
+    def add(self, follower: Follower) -> None:
+        self.followers.add(follower)
         if self._state is not None:
-            listener.tell(self._state)
+            follower.tell(self._state)
 
-    def remove(self, listener: Listener) -> None:
-        self.listeners.discard(listener)
+    def remove(self, follower: Follower) -> None:
+        self.followers.discard(follower)
 
     async def follow(self) -> None:
         """Publish changes until cancelled."""
@@ -111,8 +111,8 @@ class Publisher:
             number = self._state.number + 1 if self._state else 1
             shown = tuple(one for one in self._shown.values() if one is not None)
             self._state = State(number, fields, shown)
-            for listener in tuple(self.listeners):
-                listener.tell(self._state)
+            for follower in tuple(self.followers):
+                follower.tell(self._state)
 
     async def wait_until_applied(self) -> None:
         """Publish the state, and return when it is in force in every front end."""
@@ -121,7 +121,7 @@ class Publisher:
         number = self._state.number
         try:
             async with asyncio.timeout(APPLIED_WITHIN_SECONDS), self._applied:
-                await self._applied.wait_for(lambda: _all_applied(self.listeners, number))
+                await self._applied.wait_for(lambda: _all_applied(self.followers, number))
         except TimeoutError:
             logger.warning(
                 "a front end is late to follow", extra={"seconds": APPLIED_WITHIN_SECONDS}
@@ -130,7 +130,7 @@ class Publisher:
     async def wait_for_no_front_ends(self) -> None:
         """Return when every front end has gone."""
         async with self._applied:
-            await self._applied.wait_for(lambda: not self.listeners)
+            await self._applied.wait_for(lambda: not self.followers)
 
     async def note_applied(self) -> None:
         """Wake the waiting methods above: a front end has applied a state, or gone."""
@@ -185,5 +185,5 @@ def _pack(servable: Servable) -> bytes:
     return pack_json(fields, manifest + servable.bundle.read_tokenizer())
 
 
-def _all_applied(listeners: Iterable[Listener], number: int) -> bool:
-    return all(listener.applied >= number for listener in listeners)
+def _all_applied(followers: Iterable[Follower], number: int) -> bool:
+    return all(follower.applied >= number for follower in followers)

@@ -10,11 +10,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import python_tuning
+from app.api.connection.server import Server, make_config
 from app.background import start_task
 from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
 from app.security import Authorizer
-from app.server import Server, make_config
 from app.service import Service
 from app.telemetry.metrics import Metrics
 from app.workers.front_end.engine_client import EngineClient

@@ -20,6 +20,7 @@ from app.engine.models.registry import LocalRegistry
 from app.errors import AmbiguousModel, InvalidRequest, ReloadFailed, UnknownModel
 from app.store import read_desired_version
 from app.telemetry.metrics import Metrics
+from tests.support.connection import until
 
 pytestmark = pytest.mark.anyio
 
@@ -355,8 +356,7 @@ async def test_a_load_that_hangs_lets_the_next_model_load(
     monkeypatch.setattr(registry_module, "TURN_SECONDS", 0.2)
     registry, _ = make(store)
     scanning = asyncio.ensure_future(registry.scan())
-    while not registry.serving:
-        await asyncio.sleep(0.01)
+    await until(lambda: bool(registry.serving))
     assert [one.name for one in registry.serving] == ["names"]
     gate.set()
     await scanning

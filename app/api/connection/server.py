@@ -17,6 +17,7 @@ from app.api.connection.limits import read_limits
 from app.api.connection.listener import Listener
 from app.api.connection.protocol import Protocol
 from app.api.connection.sweeper import sweep
+from app.api.connection.turns import Turns
 from app.background import start_task
 from app.ports import listen
 from app.service import Service
@@ -104,7 +105,8 @@ def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
         app: answers everything but inference requests.
     """
     settings = service.settings
-    protocol = partial(Protocol, service, read_limits(settings))
+    turns = Turns(settings.max_queue_seconds)
+    protocol = partial(Protocol, service, read_limits(settings), turns)
     return uvicorn.Config(
         app,
         http=cast(type[asyncio.Protocol], protocol),
