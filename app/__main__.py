@@ -1,6 +1,7 @@
 """Serves (`python -m app`) until SIGTERM, then answers what was accepted and exits with 0."""
 
 # Nothing else is imported before signals are heeded: process 1 of a container would ignore them.
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -19,9 +20,10 @@ def main() -> None:
     from pydantic import ValidationError
     from pydantic_settings import CliApp
 
-    from app.settings import Settings
+    from app.settings import Settings, check_environment
 
     try:
+        check_environment(os.environ)
         settings = CliApp.run(Settings)
         serve = one_process(settings) if settings.workers == 1 else several_processes(settings)
         code = serve()

@@ -28,6 +28,11 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 
+def brief(text: str, most: int = 60) -> str:
+    """Return a caller's words as an error may repeat them: enough to know them by."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 class ClassmarkError(Exception):
     """Base of all errors; the message names the value, the limit and the remedy."""
 

@@ -96,6 +96,7 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False},
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever Host the client named
     )
     app.state.service = service
     install_handlers(app)

@@ -4,11 +4,12 @@
 <store>/<name>/desired-version  a number, if the model is pinned; else the newest is wanted
 """
 
+import os
 import re
 import stat
 from pathlib import Path
 
-from app.bundle import NAME_PATTERN
+from app.bundle import MANIFEST, NAME_PATTERN
 from app.errors import BundleError
 
 DESIRED_VERSION = "desired-version"
@@ -29,6 +30,17 @@ def list_models(store: Path) -> list[str]:
     if not store.is_dir():
         return []
     return sorted(p.name for p in store.iterdir() if p.is_dir() and re.match(NAME_PATTERN, p.name))
+
+
+def list_skipped(store: Path) -> list[str]:
+    """Return the folders that look like models or versions and are named like neither."""
+    models = [p for p in store.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    skipped = [p.name for p in models if not re.match(NAME_PATTERN, p.name)]
+    for model in models:
+        if model.name not in skipped and os.access(model, os.R_OK | os.X_OK):
+            versions = (p.name for p in model.iterdir() if (p / MANIFEST).exists())
+            skipped += [f"{model.name}/{n}" for n in versions if not VERSION_PATTERN.fullmatch(n)]
+    return sorted(skipped)
 
 
 def list_versions(store: Path, name: str) -> list[int]:

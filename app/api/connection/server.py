@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import os
 import socket
 import sys
 from functools import partial
@@ -76,8 +77,9 @@ class Server(uvicorn.Server):
     def drain(self) -> None:
         """Turn readiness off, answer for a while longer, then stop; stop at once if draining."""
         if self._service.lifecycle.draining:
-            self.force_exit = self.should_exit = True
-            return
+            logger.warning("stopped at once, what was accepted is dropped")
+            logging.shutdown()
+            os._exit(1)
         self._service.lifecycle.draining = True
         seconds = self._service.settings.drain_seconds
         logger.info("draining", extra={"seconds": seconds})

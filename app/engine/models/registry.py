@@ -11,6 +11,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from app.errors import (
 )
 from app.store import (
     list_models,
+    list_skipped,
     list_versions,
     read_desired_version,
     version_signature,
@@ -73,6 +75,7 @@ class LocalRegistry(Catalog):
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
+        self._skipped: set[str] = set()
 
     async def scan(self, patience_seconds: float | None = None) -> None:
         """Bring every model to its desired version; failures are kept, logged and counted.
@@ -90,6 +93,7 @@ class LocalRegistry(Catalog):
             )
             return
         self._forget_all_but(names)
+        await self._report_skipped()
         for name in names:
             if name not in self._looks or self._looks[name].done():
                 model = self._models.setdefault(name, Model(name))
@@ -128,6 +132,17 @@ class LocalRegistry(Catalog):
             self._swap(model, servable)
             self._note_behind(model, wanted)
             return servable
+
+    async def _report_skipped(self) -> None:
+        """Say once which folders are no models and no versions, by their names."""
+        with suppress(OSError, TimeoutError):
+            for name in set(await self._ask(list_skipped, self._store)) - self._skipped:
+                self._skipped.add(name)
+                logger.warning(
+                    "folder skipped: a model is named in small letters, digits, _ and -, a "
+                    "version by a number",
+                    extra={"folder": name},
+                )
 
     async def _ask(self, question: Callable[..., T], *arguments: object) -> T:
         """Ask the store, which may hang, without waiting for ever."""

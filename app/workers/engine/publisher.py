@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 # The registry and the executors are polled this often; a reload is published at once.
 PUBLISH_SECONDS = 0.1
 APPLIED_WITHIN_SECONDS = 10.0
+TICK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +49,8 @@ class Follower(Protocol):
 
     def tell(self, state: State) -> None: ...
 
+    def tick(self) -> None: ...
+
 
 class Publisher:
     """Polls the registry, and tells every front end of each change.
@@ -72,6 +75,7 @@ class Publisher:
         self._refused: weakref.WeakSet[Servable] = weakref.WeakSet()
         self._shown: dict[str, Servable | None] = {}
         self._numbers = itertools.count(1)
+        self._until_tick = 0.0
         self._state: State | None = None
         self._publishing = asyncio.Lock()
         self._applied = asyncio.Condition()
@@ -95,7 +99,16 @@ class Publisher:
                 await self.publish_changes()
             except Exception:
                 logger.exception("front ends cannot be told how things are, trying again")
+            self._tick()
             await asyncio.sleep(PUBLISH_SECONDS)
+
+    def _tick(self) -> None:
+        """Show front ends that the engine lives, now and then."""
+        self._until_tick -= PUBLISH_SECONDS
+        if self._until_tick <= 0:
+            self._until_tick = TICK_SECONDS
+            for follower in tuple(self.followers):
+                follower.tick()
 
     async def publish_changes(self) -> None:
         """Send the state to every front end, if it has changed."""

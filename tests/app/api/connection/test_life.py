@@ -215,6 +215,39 @@ async def test_wrong_items_by_the_thousand_are_refused_by_the_first(tiny_store: 
             assert len(detail) < 200
 
 
+async def test_refusals_repeat_no_more_of_a_request_than_shows_what_is_meant(
+    tiny_store: Path,
+) -> None:
+    async with connected(tiny_store) as side:
+        for status, body in (
+            (404, {"model": "m" * 500_000, "inputs": "a"}),
+            (422, {"model": "mood", "inputs": "a", "k" * 500_000: 1}),
+        ):
+            side.send(json.dumps(body).encode())
+            assert len(await read_problem(side, status)) < 400
+        side.send(json.dumps({"inputs": "a", "labels": ["x"] * 20_000}).encode(), path="/v1/ner")
+        assert len(await read_problem(side, 422)) < 400
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "found"),
+    [
+        (b"text/json", BODY, 415, "the content type is 'text/json'"),
+        (b"application/json", b"", 400, "it is empty"),
+        (b"application/json", b'{"inputs":[1' + b"0" * 5000 + b"]}", 400, "4300 digits"),
+        (b"application/json", b"[" * 100_000, 400, "nested too deep"),
+        (b"application/json", b'{"inputs":"\xff"}', 400, "UTF-8"),
+    ],
+)
+async def test_a_body_is_refused_with_its_true_reason(
+    tiny_store: Path, content_type: bytes, body: bytes, status: int, found: str
+) -> None:
+    async with connected(tiny_store) as side:
+        head = b"POST /v1/classify HTTP/1.1\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+        side.writer.write(head % (content_type, len(body)) + body)
+        assert found in await read_problem(side, status)
+
+
 async def test_a_foreign_host_is_not_served_where_only_loopback_may_ask(tiny_store: Path) -> None:
     async with connected(tiny_store) as side:
         side.send(headers="Host: rebound.example\r\n")
@@ -244,3 +277,13 @@ def test_other_peoples_pages_may_not_administer(
 @pytest.fixture
 def server_url(server: object) -> str:
     return str(server.url)  # type: ignore[attr-defined]
+
+
+def test_probes_may_ask_with_head_and_no_redirect_repeats_a_host(server_url: str) -> None:
+    with httpx.Client(base_url=server_url, trust_env=False) as client:
+        for path in ("/health/live", "/health/ready", "/metrics", "/v1/models", "/docs"):
+            answer = client.head(path)
+            assert (answer.status_code, answer.content) == (200, b"")
+        assert client.post("/v1/classify/", json={}).status_code == 404
+        odd = client.get("/health/live", headers={"X-Request-Id": "caf\u00e9".encode("latin-1")})
+        assert odd.headers["x-request-id"].isascii()
