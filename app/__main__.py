@@ -1,21 +1,32 @@
 """Serves (`python -m app`) until SIGTERM, then answers what was accepted and exits with 0."""
 
+# Nothing else is imported before signals are heeded: process 1 of a container would ignore them.
+import os
+import signal
 import sys
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-from pydantic_settings import CliApp
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-from app import python_tuning
-from app.settings import Settings
-from app.telemetry.logging import configure_logging
+    from app.settings import Settings
 
 
 def main() -> None:
     """Read the settings and serve, or say in a sentence what is wrong with them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from pydantic import ValidationError
+    from pydantic_settings import CliApp
+
+    from app.settings import Settings, check_environment
+
     try:
+        check_environment(os.environ)
         settings = CliApp.run(Settings)
         serve = one_process(settings) if settings.workers == 1 else several_processes(settings)
+        code = serve()
     except ValidationError as exc:
         for error in exc.errors(include_url=False, include_input=False):
             name = "_".join(map(str, error["loc"])).upper()
@@ -24,13 +35,15 @@ def main() -> None:
     except (ValueError, OSError) as exc:
         sys.stderr.write(f"{exc}\n")
         sys.exit(2)
-    sys.exit(serve())
+    sys.exit(code)
 
 
-def one_process(settings: Settings) -> Callable[[], int]:
+def one_process(settings: "Settings") -> "Callable[[], int]":
     """Return a function that serves from this process; raise ValueError if that cannot work."""
+    from app import python_tuning
+    from app.api.connection.server import Server, make_config
     from app.main import create_app, with_middleware
-    from app.server import Server, make_config
+    from app.telemetry.logging import configure_logging
 
     configure_logging(settings.log_format, settings.log_level)
     app = create_app(settings)
@@ -44,8 +57,9 @@ def one_process(settings: Settings) -> Callable[[], int]:
     return serve
 
 
-def several_processes(settings: Settings) -> Callable[[], int]:
+def several_processes(settings: "Settings") -> "Callable[[], int]":
     """Return a function that serves from several; this one supervises, and loads no runtime."""
+    from app.telemetry.logging import configure_logging
     from app.workers.supervisor.supervisor import Supervisor
 
     configure_logging(settings.log_format, settings.log_level, role="supervisor")

@@ -1,12 +1,15 @@
-"""Background tasks whose death is seen: an error in one is logged and told, never lost."""
+"""Background tasks whose death is seen, and threads that hold up nothing else."""
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 OnDeath = Callable[[str], None]
 _running: set[asyncio.Task[None]] = set()  # the event loop holds tasks by weak references alone
 
@@ -30,3 +33,40 @@ def start_task(work: Coroutine[Any, Any, None], name: str, on_death: OnDeath) ->
 
     task.add_done_callback(ended)
     return task
+
+
+async def in_thread(work: Callable[[], T], seconds: float, name: str) -> T:
+    """Run work on a thread of its own, which holds up neither other work nor the process's end.
+
+    Args:
+        name: says in the error what was to be done.
+
+    Raises:
+        TimeoutError: it has not ended in time; the thread is left alone.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast(T, result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as exc:
+            error = exc
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        async with asyncio.timeout(seconds):
+            return await done
+    except TimeoutError:
+        raise TimeoutError(f"{name} has not ended after {seconds:g} s") from None

@@ -2,15 +2,20 @@
 
 ClassmarkError
 ├── NotJson 400                 a body that is not JSON
+├── MalformedRequest 400        bytes that are not an HTTP request
+├── RequestTimeout 408          a head or body that does not come
 ├── BodyTooLarge 413            a body over the limit
 ├── UnsupportedMediaType 415    a content type that is not JSON
+├── HeadTooLarge 431            a request line and headers over the limit
 ├── InvalidRequest 422          a field that breaks a limit
 ├── NotAuthenticated 401        no key, or an unknown one
 ├── NotAuthorized 403           a key without the scope
+├── ForeignOrigin 403           a call from another web page, or meant for another host
 ├── UnknownModel 404            lists what exists
 ├── AmbiguousModel 422          `model` left out where several fit
 ├── Overloaded 429              expected wait over the limit; carries Retry-After
 ├── NotReady 503                nothing can serve yet, or the process drains
+├── TooManyConnections 503      more connections than the limit
 ├── DeadlineExceeded 504        the request's time ran out before its batch ran
 ├── Cancelled 499               the client went away
 ├── InferenceFailed 500         the model failed on this input alone
@@ -21,6 +26,11 @@ ClassmarkError
 
 from collections.abc import Sequence
 from http import HTTPStatus
+
+
+def brief(text: str, most: int = 60) -> str:
+    """Return a caller's words as an error may repeat them: enough to know them by."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 class ClassmarkError(Exception):
@@ -43,6 +53,39 @@ class BodyTooLarge(ClassmarkError):
         super().__init__(
             f"the body is over {limit} bytes; send fewer or shorter inputs a request, or raise "
             "CLASSMARK_MAX_BODY_BYTES"
+        )
+
+
+class MalformedRequest(ClassmarkError):
+    status = HTTPStatus.BAD_REQUEST
+    title = "Malformed request"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the bytes are not an HTTP/1.1 request ({reason}); speak plain HTTP to this port, and "
+            "see what the proxy in between sends"
+        )
+
+
+class RequestTimeout(ClassmarkError):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    title = "Request timeout"
+
+    def __init__(self, part: str, seconds: float) -> None:
+        super().__init__(
+            f"the {part} of the request did not come whole within {seconds:g} s; send it faster, "
+            "or raise CLASSMARK_HEAD_SECONDS or CLASSMARK_REQUEST_TIMEOUT_SECONDS"
+        )
+
+
+class HeadTooLarge(ClassmarkError):
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    title = "Head too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the request line and headers are over {limit} bytes; send fewer or shorter headers, "
+            "or raise CLASSMARK_MAX_HEAD_BYTES"
         )
 
 
@@ -76,6 +119,11 @@ class NotAuthorized(ClassmarkError):
     title = "Not authorized"
 
 
+class ForeignOrigin(ClassmarkError):
+    status = HTTPStatus.FORBIDDEN
+    title = "Foreign origin"
+
+
 class UnknownModel(ClassmarkError):
     status = HTTPStatus.NOT_FOUND
     title = "Unknown model"
@@ -97,6 +145,17 @@ class Overloaded(ClassmarkError):
 class NotReady(ClassmarkError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Not ready"
+
+
+class TooManyConnections(ClassmarkError):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Too many connections"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"there are {limit} connections and the limit is {limit}; reuse connections, come "
+            "back later, or raise CLASSMARK_MAX_CONNECTIONS and the process's descriptors"
+        )
 
 
 class DeadlineExceeded(ClassmarkError):

@@ -29,7 +29,7 @@ from app.engine.models.catalog import Catalog
 from app.engine.models.registry import LocalRegistry
 from app.engine.models.watcher import watch
 from app.engine.text.text_pool import TextPool
-from app.security import make_authorizer
+from app.security import Authorizer, make_authorizer
 from app.service import Lifecycle, Service
 from app.settings import Settings
 from app.store import check_store
@@ -68,7 +68,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     async def exposition() -> bytes:
         return generate_latest(metrics.registry)
 
-    service = make_service(settings, metrics, core.engine, core.registry, exposition)
+    authorizer = read_authorizer(settings)
+    service = make_service(settings, metrics, core.engine, core.registry, authorizer, exposition)
 
     def on_started() -> None:
         service.lifecycle.started = True
@@ -95,6 +96,7 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False},
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever Host the client named
     )
     app.state.service = service
     install_handlers(app)
@@ -136,14 +138,24 @@ def _precision(settings: Settings) -> Precision | None:
     return None if settings.precision == "auto" else settings.precision
 
 
+def read_authorizer(settings: Settings) -> Authorizer:
+    """Return who may ask what; raise ValueError for a keys file that is bad."""
+    return make_authorizer(
+        settings.api_keys_file,
+        on_loopback=settings.on_loopback,
+        allow_anonymous=settings.allow_anonymous,
+    )
+
+
 def make_service(
     settings: Settings,
     metrics: Metrics,
     engine: Engine,
     registry: Catalog,
+    authorizer: Authorizer,
     exposition: Callable[[], Awaitable[bytes]],
 ) -> Service:
-    """Build what a process owns that answers HTTP; raise ValueError for a keys file that is bad."""
+    """Build what a process owns that answers HTTP."""
     metrics.build_info.labels(__version__).set(1)
     cache = AnswerCache(settings.cache_megabytes * 1_000_000, metrics.cache_lookups)
     metrics.cache_bytes.set_function(lambda: cache.bytes)
@@ -153,11 +165,7 @@ def make_service(
         cache=cache,
         registry=registry,
         metrics=metrics,
-        authorizer=make_authorizer(
-            settings.api_keys_file,
-            on_loopback=settings.on_loopback,
-            allow_anonymous=settings.allow_anonymous,
-        ),
+        authorizer=authorizer,
         lifecycle=Lifecycle(),
         text_pool=TextPool(
             max(1, available_cpus() // settings.workers), settings.max_queue_seconds
@@ -185,7 +193,7 @@ async def running(
     finally:
         following.cancel()
         await asyncio.wait([following])
-        await core.engine.stop()
+        await core.engine.stop(settings.request_timeout_seconds)
 
 
 async def _load_and_watch(

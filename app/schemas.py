@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Discriminator,
+    FailFast,
     Field,
     StringConstraints,
     Tag,
@@ -67,6 +68,7 @@ _INPUT_JSON_SCHEMA = {
 }
 Inputs = Annotated[
     list[Input],
+    FailFast(),  # of a list of a million wrong items the first is enough
     BeforeValidator(_as_list),
     Field(min_length=1),
     WithJsonSchema(

@@ -8,14 +8,17 @@ The file holds a line for each key: name, scopes joined by commas, SHA-256 of th
 import argparse
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from app.errors import NotAuthenticated, NotAuthorized
+from app.errors import ForeignOrigin, NotAuthenticated, NotAuthorized
 
 Scope = Literal["predict", "admin"]
 SCOPES: tuple[Scope, ...] = ("predict", "admin")
@@ -35,6 +38,7 @@ class Authorizer:
 
     keys: tuple[ApiKey, ...]
     anonymous: frozenset[str]
+    loopback_only: bool = False
 
     def check(self, authorization: str | None, scope: Scope) -> None:
         """Raise NotAuthenticated or NotAuthorized unless the header's key has the scope."""
@@ -52,6 +56,31 @@ class Authorizer:
                 f"needs {scope!r}"
             )
 
+    def check_host(self, host: str) -> None:
+        """Raise ForeignOrigin for a domain's name, where only this machine may ask.
+
+        A web page whose domain was made to point to this machine sends that name (DNS rebinding).
+        """
+        if self.loopback_only and _is_domain(host):
+            raise ForeignOrigin(
+                f"the Host header says {host[:80]!r}, and without API keys this service answers "
+                "on this machine's own names alone; ask 127.0.0.1 or localhost, or set "
+                "CLASSMARK_API_KEYS_FILE or CLASSMARK_ALLOW_ANONYMOUS=true"
+            )
+
+    def dump(self) -> dict[str, Any]:
+        """Return this as JSON has it, for another process."""
+        keys = [[key.name, sorted(key.scopes), key.sha256] for key in self.keys]
+        return {
+            "keys": keys, "anonymous": sorted(self.anonymous), "loopback_only": self.loopback_only
+        }  # fmt: skip
+
+    @classmethod
+    def load(cls, fields: Mapping[str, Any]) -> "Authorizer":
+        """Return what `dump` has dumped."""
+        keys = tuple(ApiKey(name, frozenset(scopes), sha) for name, scopes, sha in fields["keys"])
+        return cls(keys, frozenset(fields["anonymous"]), fields["loopback_only"])
+
     def _find(self, authorization: str) -> ApiKey:
         kind, _, value = authorization.partition(" ")
         digest = hashlib.sha256(value.strip().encode("utf-8", "surrogateescape")).hexdigest()
@@ -68,7 +97,32 @@ def make_authorizer(
     """Read the keys; without any, loopback may do everything, others may only predict."""
     if keys_file is not None:
         return Authorizer(read_keys(keys_file), frozenset(["predict"] if allow_anonymous else []))
-    return Authorizer((), frozenset(SCOPES if on_loopback else ["predict"]))
+    anonymous = frozenset(SCOPES if on_loopback else ["predict"])
+    return Authorizer((), anonymous, loopback_only=on_loopback and not allow_anonymous)
+
+
+def check_origin(origin: str, host: str, fetch_site: str) -> None:
+    """Raise ForeignOrigin for a call that a web page of another origin makes a browser send.
+
+    Args:
+        origin, host, fetch_site: the headers Origin, Host and Sec-Fetch-Site; empty if missing.
+    """
+    foreign = origin and urlsplit(origin).netloc.lower() != host.lower()
+    if foreign or fetch_site in ("cross-site", "same-site"):
+        raise ForeignOrigin(
+            f"a page of {origin[:80] or 'another site'!r} may not administer this service; send "
+            "the request from the service's own page, or without a browser"
+        )
+
+
+def _is_domain(host: str) -> bool:
+    """Tell whether a Host is a name of the public kind, which its owner may point anywhere."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return "." in name and not name.lower().endswith(".localhost")
+    return False
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:

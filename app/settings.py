@@ -1,21 +1,51 @@
 """Every setting, read once at start from CLASSMARK_* variables or the command line."""
 
+import difflib
+import ipaddress
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.bundle import Precision
 
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+# What compose files read from the same .env, and what Kubernetes sets for a Service of this name.
+_NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raise ValueError for a variable that looks like a setting and is none, or says nothing."""
+    known = {f"CLASSMARK_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(environment):
+        if not name.startswith("CLASSMARK_") or _NOT_OURS.fullmatch(name):
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{name} is no setting{meant} docs/configuration.md has all of them")
+    if environment.get("CLASSMARK_API_KEYS_FILE") == "":
+        raise ValueError("CLASSMARK_API_KEYS_FILE is empty; name the file of keys, or unset it")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Settings(BaseSettings):
     """Classmark serves fine-tuned BERT-family classifiers from a folder of bundles."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CLASSMARK_", frozen=True, extra="forbid", cli_kebab_case=True
+        env_prefix="CLASSMARK_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        cli_kebab_case=True,
     )
 
     host: str = Field(
@@ -75,6 +105,29 @@ class Settings(BaseSettings):
         ge=1024,
         description="Bytes of a request body. Raising it costs memory for each request.",
     )
+    max_head_bytes: int = Field(
+        32_768,
+        ge=1024,
+        description="Bytes of a request line with its headers. Raising it costs memory for each "
+        "connection.",
+    )
+    max_connections: int = Field(
+        10_000,
+        ge=1,
+        description="Connections at the same time; fewer where the process may open fewer files.",
+    )
+    head_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Time for the head of a request to come whole, from its first byte or from the "
+        "connection; then the connection is closed.",
+    )
+    keep_alive_seconds: float = Field(
+        75.0,
+        gt=0,
+        description="Silence between two requests after which a connection is closed. Keep it "
+        "longer than that of the proxy in front, or the proxy sends into closed connections.",
+    )
     max_queue_seconds: float = Field(
         5.0,
         gt=0,
@@ -115,9 +168,14 @@ class Settings(BaseSettings):
         "info", description="debug adds a line for each request, never with its text."
     )
 
+    @field_validator("host")
+    @classmethod
+    def _plain_host(cls, host: str) -> str:
+        return host.strip("[]").lower()
+
     @model_validator(mode="after")
     def _anonymous_only_on_loopback(self) -> Self:
-        if self.host not in LOOPBACK and self.api_keys_file is None and not self.allow_anonymous:
+        if not self.on_loopback and self.api_keys_file is None and not self.allow_anonymous:
             raise ValueError(
                 f"host is {self.host}, which others can reach, and there are no API keys: set "
                 "CLASSMARK_API_KEYS_FILE, or CLASSMARK_ALLOW_ANONYMOUS=true if something in "
@@ -127,4 +185,4 @@ class Settings(BaseSettings):
 
     @property
     def on_loopback(self) -> bool:
-        return self.host in LOOPBACK
+        return is_loopback(self.host)

@@ -4,10 +4,12 @@
 <store>/<name>/desired-version  a number, if the model is pinned; else the newest is wanted
 """
 
+import os
 import re
+import stat
 from pathlib import Path
 
-from app.bundle import NAME_PATTERN
+from app.bundle import MANIFEST, NAME_PATTERN
 from app.errors import BundleError
 
 DESIRED_VERSION = "desired-version"
@@ -30,21 +32,55 @@ def list_models(store: Path) -> list[str]:
     return sorted(p.name for p in store.iterdir() if p.is_dir() and re.match(NAME_PATTERN, p.name))
 
 
+def list_skipped(store: Path) -> list[str]:
+    """Return the folders that look like models or versions and are named like neither."""
+    models = [p for p in store.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    skipped = [p.name for p in models if not re.match(NAME_PATTERN, p.name)]
+    for model in models:
+        if model.name not in skipped and os.access(model, os.R_OK | os.X_OK):
+            versions = (p.name for p in model.iterdir() if (p / MANIFEST).exists())
+            skipped += [f"{model.name}/{n}" for n in versions if not VERSION_PATTERN.fullmatch(n)]
+    return sorted(skipped)
+
+
 def list_versions(store: Path, name: str) -> list[int]:
-    """Return the version folders of a model, newest first; other folders are ignored."""
+    """Return the version folders of a model, newest first; other folders are ignored.
+
+    Raises:
+        BundleError: the folder cannot be listed.
+    """
     folder = store / name
-    if not folder.is_dir():
+    try:
+        found = [p.name for p in folder.iterdir() if p.is_dir()]
+    except FileNotFoundError:
         return []
-    found = (p.name for p in folder.iterdir() if p.is_dir())
+    except OSError as exc:
+        raise BundleError(
+            f"{folder} cannot be listed ({exc.strerror}); let this user read it"
+        ) from exc
     return sorted((int(n) for n in found if VERSION_PATTERN.fullmatch(n)), reverse=True)
 
 
 def read_desired_version(store: Path, name: str) -> int | None:
-    """Return the version a model is pinned to, or None where the newest is wanted."""
+    """Return the version a model is pinned to, or None where the newest is wanted.
+
+    Raises:
+        BundleError: the pin cannot be read, or is not a number.
+    """
+    path = store / name / DESIRED_VERSION
     try:
-        text = (store / name / DESIRED_VERSION).read_text().strip()
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be read for ever
+            raise BundleError(f"{path} is not a regular file; write a version number into one")
+        text = path.read_bytes()[:64].decode("ascii").strip()
     except FileNotFoundError:
         return None
+    except OSError as exc:
+        raise BundleError(f"{path} cannot be read ({exc.strerror}); let this user read it") from exc
+    except UnicodeDecodeError as exc:
+        raise BundleError(
+            f"{path} is not plain text, such as UTF-16 from a Windows shell; write the version "
+            "number in ASCII or UTF-8"
+        ) from exc
     if not VERSION_PATTERN.fullmatch(text):
         raise BundleError(
             f"{store / name / DESIRED_VERSION} says {text[:20]!r}, not a version number; write one "

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from app.security import Scope
+from app.security import Scope, check_origin
 from app.service import Service
 
 
@@ -25,6 +25,11 @@ def require(scope: Scope) -> Callable[..., Awaitable[None]]:
     async def check(
         request: Request, service: ServiceDep, _: Annotated[object, Depends(_bearer)]
     ) -> None:
-        service.authorizer.check(request.headers.get("authorization"), scope)
+        headers = request.headers
+        service.authorizer.check_host(headers.get("host", ""))
+        if scope == "admin":
+            sent_from = headers.get("origin", ""), headers.get("host", "")
+            check_origin(*sent_from, headers.get("sec-fetch-site", ""))
+        service.authorizer.check(headers.get("authorization"), scope)
 
     return check

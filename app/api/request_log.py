@@ -15,7 +15,7 @@ from app.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 UNROUTED = "unrouted"
-_REQUEST_ID = re.compile(r"[\w.:-]{1,128}")
+_REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 # Random once a process, counted from there: an id for each request without asking the system.
 _PROCESS = secrets.token_hex(4)
 _COUNT = itertools.count(1)
@@ -79,6 +79,8 @@ class RequestLogMiddleware:
         given_id = Headers(scope=scope).get("x-request-id", "")
         log = RequestLog(self._service.metrics, scope["method"], given_id)
         scope.setdefault("state", {})["request_id"] = log.request_id
+        if scope["method"] == "HEAD":  # as GET; the server leaves out the body
+            scope = {**scope, "method": "GET"}
         status = 0
 
         async def send_observed(message: Message) -> None:

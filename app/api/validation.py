@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.errors import ClassmarkError, InvalidRequest, NotJson, UnsupportedMediaType
+from app.errors import ClassmarkError, InvalidRequest, NotJson, UnsupportedMediaType, brief
 
 # What to do about it, where pydantic's own message says only what is wrong.
 REMEDIES = {
@@ -29,15 +29,27 @@ def validation_error(errors: Sequence[Mapping[str, Any]], content_type: str) -> 
     first = errors[0]
     if first["type"] == "json_invalid":
         return not_json(f"{first['ctx']['error']} at character {first['loc'][-1]}")
-    if first["loc"] == ("body",) and "json" not in content_type:
-        return UnsupportedMediaType(
-            f"the content type is {content_type or 'missing'!r}; send application/json"
-        )
+    if first["loc"] == ("body",) and not is_json(content_type):
+        return unsupported(content_type)
     fields = [(_field(error["loc"]), _message(error)) for error in errors[:MOST_FIELDS]]
     detail = ": ".join(fields[0])
     if len(errors) > 1:
         detail += f" ({len(errors)} problems in all)"
     return InvalidRequest(detail, fields)
+
+
+def is_json(content_type: str) -> bool:
+    if content_type == "application/json":
+        return True
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+
+
+def unsupported(content_type: str) -> UnsupportedMediaType:
+    shown = brief(content_type) or "missing"
+    return UnsupportedMediaType(f"the content type is {shown!r}; send application/json")
 
 
 def not_json(where: str) -> NotJson:
@@ -48,7 +60,7 @@ def _field(loc: Sequence[str | int]) -> str:
     """Name a field as the caller wrote it: without the union branches pydantic adds."""
     parts = loc[1:]
     kept = [part for i, part in enumerate(parts) if not _is_branch(parts, i)]
-    return ".".join(map(str, kept)) or str(loc[0])
+    return ".".join(brief(str(part)) for part in kept) or str(loc[0])
 
 
 def _is_branch(parts: Sequence[str | int], i: int) -> bool:

@@ -2,9 +2,11 @@
 
 import asyncio
 import functools
+import logging
 import time
 from collections.abc import Callable, Sequence
 
+from app.background import in_thread
 from app.engine.batching.entry import Entry, Runnable
 from app.engine.batching.executors import CompletedBatch, ExecutorPool, ExecutorStates
 from app.engine.batching.scheduler import Clock, Scheduler
@@ -12,6 +14,8 @@ from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, InvalidRequest
 from app.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
 
 
 class LocalRun(PendingRun):
@@ -94,10 +98,13 @@ class LocalEngine(Engine):
                 functools.partial(self._executors_in, state)
             )
 
-    async def stop(self) -> None:
-        """Refuse new work, run what is queued, end the threads."""
+    async def stop(self, seconds: float = 30.0) -> None:
+        """Refuse new work, run what is queued, end the threads; leave those that do not end."""
         self.scheduler.close()
-        await asyncio.to_thread(self._pool.join)
+        try:
+            await in_thread(self._pool.join, seconds, "running what is queued")
+        except TimeoutError as exc:
+            logger.error("executors are left behind", extra={"reason": str(exc)})
         await asyncio.sleep(0)  # the last deliveries are already scheduled on this loop
 
     def _executors_in(self, state: str) -> float:

@@ -107,6 +107,9 @@ class Metrics:
         self.requests_in_flight = Gauge(
             "classmark_requests_in_flight", "Requests being answered.", registry=registry
         )
+        self.connections = Gauge(
+            "classmark_connections", "Connections of clients.", registry=registry
+        )
         self.stage_seconds = Histogram(
             "classmark_stage_seconds",
             f"Time of a request in each stage: {', '.join(STAGES)}.",
@@ -213,6 +216,12 @@ class Metrics:
             "classmark_model_info",
             "1 for the version of each model that serves.",
             ["model", "version", "task", "precision", "provider", "execution", "batch_invariant"],
+            registry=registry,
+        )
+        self.model_behind = Gauge(
+            "classmark_model_behind",
+            "1 while a model does not serve what the store wants.",
+            ["model"],
             registry=registry,
         )
         self.reloads = Counter(

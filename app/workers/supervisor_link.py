@@ -37,6 +37,7 @@ class WorkerSpec:
 
     Attributes:
         role: `engine`, or `front-end-` and a number.
+        authorizer: who may ask what, read once for all processes.
         engine_path: Unix socket on which front ends reach the engine.
         listener: inherited file descriptor of that socket, for the engine.
         addresses: (host, port) to listen on for HTTP, for front ends.
@@ -44,6 +45,7 @@ class WorkerSpec:
 
     role: str
     settings: dict[str, Any]
+    authorizer: dict[str, Any]
     engine_path: str
     listener: int = -1
     addresses: tuple[tuple[str, int], ...] = ()

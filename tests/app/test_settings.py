@@ -1,13 +1,14 @@
 """Settings: bad ones stop the start with a sentence; each is explained."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.settings import Settings, check_environment
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
 
@@ -61,3 +62,33 @@ def test_help_explains_every_setting() -> None:
         assert f"--{name.replace('_', '-')}" in done.stdout
         assert field.description is not None
         assert field.description.split(".")[0][:40] in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CLASSMARK_API_KEY_FILE", "keys", "did you mean CLASSMARK_API_KEYS_FILE?"),
+        ("CLASSMARK_LOG_LEVELL", "debug", "did you mean CLASSMARK_LOG_LEVEL?"),
+        ("CLASSMARK_XYZZY", "1", "CLASSMARK_XYZZY is no setting"),
+        ("CLASSMARK_API_KEYS_FILE", "", "CLASSMARK_API_KEYS_FILE is empty"),
+    ],
+)
+def test_a_variable_that_is_no_setting_stops_the_start_by_its_name(
+    name: str, value: str, said: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        check_environment({name: value})
+
+
+def test_variables_of_compose_and_kubernetes_and_empty_ones_are_no_mistakes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("GPU_PORT", "PUBLISH_ADDRESS", "SERVICE_HOST", "PORT_8000_TCP_ADDR")
+    check_environment({f"CLASSMARK_{name}": "1" for name in names} | {"PATH": ""})
+    monkeypatch.setenv("CLASSMARK_WORKERS", "")
+    assert Settings().workers == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "LOCALHOST", "[::1]", "::1"])
+def test_this_machines_own_addresses_need_no_keys(host: str) -> None:
+    assert Settings(host=host).on_loopback

@@ -52,15 +52,17 @@ class DirectRequest:
 
     Attributes:
         reader: takes the body as it comes.
+        awaits_turn: `answer` will be called, or has been.
+        timeout_seconds: for the whole request, from its head on.
         response_complete: nothing more will be written; uvicorn may start what is pipelined.
         disconnected: uvicorn sets it when the client has gone.
         keep_alive: whether the connection stays open; uvicorn clears it when it shuts down.
     """
 
     __slots__ = (
-        "_answering", "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending",
-        "_route", "_service", "_text_work", "_timer", "disconnected", "keep_alive", "reader",
-        "response_complete",
+        "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending", "_route",
+        "_service", "_text_work", "_timer", "awaits_turn", "disconnected", "keep_alive", "reader",
+        "response_complete", "timeout_seconds",
     )  # fmt: skip
 
     def __init__(
@@ -78,8 +80,9 @@ class DirectRequest:
         self._route = route
         self.reader = RequestReader(headers, service.settings.max_body_bytes)
         self._expects_continue = expects_continue
-        self._answering = False
-        self._deadline = 0.0
+        self.awaits_turn = False
+        self.timeout_seconds = service.settings.request_timeout_seconds
+        self._deadline = service.engine.clock() + self.timeout_seconds
         self._job: InferenceJob | None = None
         self._pending: PendingRun | None = None
         self._text_work: asyncio.Future[None] | None = None
@@ -104,25 +107,36 @@ class DirectRequest:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the body is here and `answer` has not been called."""
-        return self.reader.is_whole and not self._answering
+        """Whether the body is here and nobody has taken the request to answer it."""
+        return self.reader.is_whole and not self.awaits_turn
 
     def answer(self) -> None:
         """Answer, now or later."""
-        self._answering = True
-        self._attempt(self._admit)
+        if not self.response_complete:  # its client has gone while it waited for its turn
+            self._attempt(self._admit)
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Until the deadline."""
+        return self._deadline - self._service.engine.clock()
+
+    def fail(self, error: ClassmarkError) -> None:
+        """Answer with an error that the connection has found."""
+        self._refuse(error)
 
     def _authorise(self) -> None:
+        self._service.authorizer.check_host(self.reader.header("host"))
         self._service.authorizer.check(self.reader.header("authorization") or None, "predict")
         self.reader.check_length()
+        limit = self.timeout_seconds
+        self.timeout_seconds = self.reader.timeout_seconds(limit)
+        self._deadline -= limit - self.timeout_seconds
         if self._expects_continue and not self.reader.is_whole:
             self._connection.send_continue()
 
     def _admit(self) -> None:
         service = self._service
         self.reader.check_length()
-        limit = service.settings.request_timeout_seconds
-        self._deadline = service.engine.clock() + self.reader.timeout_seconds(limit)
         if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
             service.engine.check_admission(self._deadline)
         self._validate()
@@ -180,8 +194,8 @@ class DirectRequest:
         self, kind: Work, size: int, work: Callable[[], None], then: Callable[[], None]
     ) -> None:
         """Do what takes long on another thread, then go on here; until then time may run out."""
-        seconds = self._deadline - self._service.engine.clock()
-        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._time_out)
+        seconds = max(self.remaining_seconds, 0.0)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
         self._text_work = self._service.text_pool.run(kind, size, work)
         self._text_work.add_done_callback(partial(self._text_work_ended, then))
 

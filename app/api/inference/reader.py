@@ -6,11 +6,14 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from app.api.validation import not_json, validation_error
-from app.errors import BodyTooLarge
+from app.api.validation import is_json, not_json, unsupported, validation_error
+from app.errors import BodyTooLarge, InvalidRequest, brief
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+# More than any route knows; each unknown one would be a problem to describe.
+MOST_FIELDS = 64
+JSON = "application/json"
 TIMEOUT_HEADER = "x-request-timeout-seconds"
 _TIMEOUT = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 
@@ -64,7 +67,7 @@ class RequestReader:
         try:
             return min(_TIMEOUT.validate_python(asked), limit)
         except ValidationError as exc:
-            raise validation_error(_places(exc, "header", TIMEOUT_HEADER), "json") from None
+            raise validation_error(_places(exc, "header", TIMEOUT_HEADER), JSON) from None
 
     def parse(self, schema: type[Schema]) -> Schema:
         """Return the body by its schema.
@@ -73,9 +76,10 @@ class RequestReader:
             NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
         """
         content_type, raw = self.header("content-type"), b"".join(self._body)
-        if not _is_json(content_type):
-            error = {"type": "model_attributes_type", "loc": ("body",), "msg": "not JSON"}
-            raise validation_error([error], content_type)
+        if not is_json(content_type):
+            raise unsupported(content_type)
+        if not raw:
+            raise not_json("it is empty")
         try:
             return schema.model_validate_json(raw)
         except ValidationError:
@@ -92,22 +96,20 @@ def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
     Whatever it takes and the fast one does not, such as UTF-16, is a valid body too.
     """
     try:
-        return schema.model_validate(json.loads(raw), from_attributes=True)
+        value = json.loads(raw)
+        if isinstance(value, dict) and len(value) > MOST_FIELDS:
+            raise InvalidRequest(f"the body has {len(value)} fields, the limit is {MOST_FIELDS}")
+        return schema.model_validate(value, from_attributes=True)
     except ValidationError as exc:
-        raise validation_error(_places(exc, "body"), "json") from None
+        raise validation_error(_places(exc, "body"), JSON) from None
     except json.JSONDecodeError as exc:
         raise not_json(f"{exc.msg} at character {exc.pos}") from None
-    except (ValueError, RecursionError):
-        raise not_json("it is not in UTF-8, or nested too deep") from None
-
-
-def _is_json(content_type: str) -> bool:
-    if content_type == "application/json":
-        return True
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
-    )
+    except UnicodeDecodeError:
+        raise not_json("it is not in UTF-8") from None
+    except RecursionError:
+        raise not_json("it is nested too deep") from None
+    except ValueError as exc:  # such as a number of thousands of digits
+        raise not_json(brief(str(exc), 200)) from None
 
 
 def _places(exc: ValidationError, *place: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from app.engine.answers.entities import decode_entities, keep_entities
 from app.engine.answers.tags import groups
 from app.engine.models.catalog import Catalog
 from app.engine.text.encoding import EncodedInput, Logits
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, brief
 from app.schemas import ClassifyRequest, InferenceRequest, NerRequest
 
 
@@ -94,6 +94,5 @@ def _label_thresholds(manifest: Manifest) -> float | list[float]:
 
 def _check_groups(asked: Sequence[str], known: Sequence[str]) -> None:
     if unknown := sorted(set(asked) - set(known)):
-        raise InvalidRequest(
-            f"labels: the model has no entity group {', '.join(unknown)}; it has {', '.join(known)}"
-        )
+        asked_for, there = brief(", ".join(unknown)), ", ".join(known)
+        raise InvalidRequest(f"labels: the model has no entity group {asked_for}; it has {there}")

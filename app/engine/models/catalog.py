@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.bundle import Task
 from app.engine.models.servable import Servable
-from app.errors import AmbiguousModel, InvalidRequest, UnknownModel
+from app.errors import AmbiguousModel, InvalidRequest, UnknownModel, brief
 
 Signature = tuple[object, ...]
 
@@ -24,11 +24,17 @@ class Failure:
 
 @dataclass(slots=True)
 class Model:
-    """The state of one model; only the registry changes it."""
+    """The state of one model; only the registry changes it.
+
+    Attributes:
+        signature: of the files that serve; `loaded_signature` of those that were loaded last.
+    """
 
     name: str
     servable: Servable | None = None
     versions: Sequence[int] = ()
+    signature: Signature = ()
+    loaded_signature: Signature = ()
     failures: dict[int | None, Failure] = field(default_factory=dict)
 
     @property
@@ -69,8 +75,9 @@ class Catalog(ABC):
         try:
             return self._models[name]
         except KeyError:
+            there = ", ".join(self._models) or "none"
             raise UnknownModel(
-                f"there is no model {name!r}; the store has: {', '.join(self._models) or 'none'}"
+                f"there is no model {brief(name)!r}; the store has: {there}"
             ) from None
 
     def resolve(self, name: str | None, task: Task) -> Servable:
@@ -89,12 +96,12 @@ class Catalog(ABC):
         servable = self._models[name].servable if name in self._models else None
         if servable is None:
             names = ", ".join(servable.name for servable in self.serving) or "none"
-            raise UnknownModel(f"no model {name!r} serves; these do: {names}")
+            raise UnknownModel(f"no model {brief(name)!r} serves; these do: {names}")
         if servable.manifest.task != task:
             route = (
                 "/v1/ner" if servable.manifest.task == "token-classification" else "/v1/classify"
             )
             raise InvalidRequest(
-                f"the model {name!r} does {servable.manifest.task}, not {task}; use {route}"
+                f"the model {brief(name)!r} does {servable.manifest.task}, not {task}; use {route}"
             )
         return servable

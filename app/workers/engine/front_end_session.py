@@ -51,6 +51,10 @@ class FrontEndSession:
                 self._send(Kind.SERVABLE, published.number, published.payload)
         self._send(Kind.STATE, state.number, pack_json(state.fields))
 
+    def tick(self) -> None:
+        """Show the front end that the engine lives."""
+        self._send(Kind.TICK, 0)
+
     def _opened(self, _: Channel) -> None:
         self._publisher.add(self)
 

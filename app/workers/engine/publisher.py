@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 # The registry and the executors are polled this often; a reload is published at once.
 PUBLISH_SECONDS = 0.1
 APPLIED_WITHIN_SECONDS = 10.0
+TICK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +39,7 @@ class State:
     servables: tuple[Servable, ...]
 
 
-class Listener(Protocol):
+class Follower(Protocol):
     """A front end that is told of changes."""
 
     @property
@@ -47,6 +48,8 @@ class Listener(Protocol):
         ...
 
     def tell(self, state: State) -> None: ...
+
+    def tick(self) -> None: ...
 
 
 class Publisher:
@@ -72,21 +75,22 @@ class Publisher:
         self._refused: weakref.WeakSet[Servable] = weakref.WeakSet()
         self._shown: dict[str, Servable | None] = {}
         self._numbers = itertools.count(1)
+        self._until_tick = 0.0
         self._state: State | None = None
         self._publishing = asyncio.Lock()
         self._applied = asyncio.Condition()
-        self.listeners: set[Listener] = set()
+        self.followers: set[Follower] = set()
 
     def packed(self, servable: Servable) -> Published:
         return self._published[servable]
 
-    def add(self, listener: Listener) -> None:
-        self.listeners.add(listener)
+    def add(self, follower: Follower) -> None:
+        self.followers.add(follower)
         if self._state is not None:
-            listener.tell(self._state)
+            follower.tell(self._state)
 
-    def remove(self, listener: Listener) -> None:
-        self.listeners.discard(listener)
+    def remove(self, follower: Follower) -> None:
+        self.followers.discard(follower)
 
     async def follow(self) -> None:
         """Publish changes until cancelled."""
@@ -95,7 +99,16 @@ class Publisher:
                 await self.publish_changes()
             except Exception:
                 logger.exception("front ends cannot be told how things are, trying again")
+            self._tick()
             await asyncio.sleep(PUBLISH_SECONDS)
+
+    def _tick(self) -> None:
+        """Show front ends that the engine lives, now and then."""
+        self._until_tick -= PUBLISH_SECONDS
+        if self._until_tick <= 0:
+            self._until_tick = TICK_SECONDS
+            for follower in tuple(self.followers):
+                follower.tick()
 
     async def publish_changes(self) -> None:
         """Send the state to every front end, if it has changed."""
@@ -111,8 +124,8 @@ class Publisher:
             number = self._state.number + 1 if self._state else 1
             shown = tuple(one for one in self._shown.values() if one is not None)
             self._state = State(number, fields, shown)
-            for listener in tuple(self.listeners):
-                listener.tell(self._state)
+            for follower in tuple(self.followers):
+                follower.tell(self._state)
 
     async def wait_until_applied(self) -> None:
         """Publish the state, and return when it is in force in every front end."""
@@ -121,7 +134,7 @@ class Publisher:
         number = self._state.number
         try:
             async with asyncio.timeout(APPLIED_WITHIN_SECONDS), self._applied:
-                await self._applied.wait_for(lambda: _all_applied(self.listeners, number))
+                await self._applied.wait_for(lambda: _all_applied(self.followers, number))
         except TimeoutError:
             logger.warning(
                 "a front end is late to follow", extra={"seconds": APPLIED_WITHIN_SECONDS}
@@ -130,7 +143,7 @@ class Publisher:
     async def wait_for_no_front_ends(self) -> None:
         """Return when every front end has gone."""
         async with self._applied:
-            await self._applied.wait_for(lambda: not self.listeners)
+            await self._applied.wait_for(lambda: not self.followers)
 
     async def note_applied(self) -> None:
         """Wake the waiting methods above: a front end has applied a state, or gone."""
@@ -185,5 +198,5 @@ def _pack(servable: Servable) -> bytes:
     return pack_json(fields, manifest + servable.bundle.read_tokenizer())
 
 
-def _all_applied(listeners: Iterable[Listener], number: int) -> bool:
-    return all(listener.applied >= number for listener in listeners)
+def _all_applied(followers: Iterable[Follower], number: int) -> bool:
+    return all(follower.applied >= number for follower in followers)

@@ -46,6 +46,7 @@ class EngineClient:
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._connection: EngineConnection | None = None
         self._wait_seconds = self._wait_known_at = 0.0
+        self._heard_at = time.monotonic()
 
     async def connect(self) -> EngineConnection:
         """Connect to the engine; raise OSError where that fails."""
@@ -59,6 +60,7 @@ class EngineClient:
         channel = Channel(lambda _: None, lambda frame: self._received(frame, news), closed)
         await asyncio.get_running_loop().create_unix_connection(lambda: channel, self._path)
         link = EngineConnection(channel, news)
+        self._heard_at = time.monotonic()
         if channel.is_open:
             self._connection = link
         return link
@@ -66,6 +68,11 @@ class EngineClient:
     @property
     def is_connected(self) -> bool:
         return self._connection is not None
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long the engine has said nothing, though it tells every second that it lives."""
+        return time.monotonic() - self._heard_at if self.is_connected else 0.0
 
     @property
     def expected_wait_seconds(self) -> float:
@@ -98,6 +105,9 @@ class EngineClient:
             self._connection.channel.close()
 
     def _received(self, frame: Frame, news: asyncio.Queue[Frame | None]) -> None:
+        self._heard_at = time.monotonic()
+        if frame.kind == Kind.TICK:
+            return
         if frame.kind in (Kind.SERVABLE, Kind.STATE):
             news.put_nowait(frame)
             return

@@ -10,15 +10,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import python_tuning
+from app.api.connection.server import Server, make_config
 from app.background import start_task
 from app.main import build_app, make_service, with_middleware
-from app.server import Server, make_config
+from app.ports import listen_too
+from app.security import Authorizer
 from app.service import Service
 from app.telemetry.metrics import Metrics
 from app.workers.front_end.engine_client import EngineClient
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
-from app.workers.ports import listen_too
 from app.workers.supervisor_link import SupervisorLink, WorkerSpec
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
 
     registry = RemoteRegistry(client, metrics, on_started)
     engine = RemoteEngine(client, registry, settings.max_queue_seconds)
-    service = make_service(settings, metrics, engine, registry, supervisor.exposition)
+    authorizer = Authorizer.load(spec.authorizer)
+    service = make_service(settings, metrics, engine, registry, authorizer, supervisor.exposition)
 
     def end(reason: str) -> None:
         fatal.append(reason)

@@ -13,6 +13,9 @@ from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, Pendi
 from app.workers.front_end.remote_registry import RemoteRegistry
 from app.workers.transport.frames import Kind, pack_submission
 
+# An engine that says nothing for this long hangs, or its machine is stopped.
+SILENT_SECONDS = 3.0
+
 
 class RemoteRun(PendingRun):
     """The encodings of one request, submitted to the engine process."""
@@ -57,6 +60,9 @@ class RemoteEngine(Engine):
         check_wait(self.expected_wait_seconds, self._max_queue_seconds, remaining)
 
     def unready_reason(self) -> str | None:
+        silent = self._client.silent_seconds
+        if silent > SILENT_SECONDS:
+            return f"the engine process has not answered for {silent:.0f} s"
         return self._registry.trouble
 
     def submit(

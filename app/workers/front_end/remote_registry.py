@@ -141,7 +141,7 @@ class RemoteRegistry(Catalog):
                 fields["name"],
                 known.get(fields["servable"]),
                 tuple(fields["versions"]),
-                {one["version"]: _failure(one) for one in fields["failures"]},
+                failures={one["version"]: _failure(one) for one in fields["failures"]},
             )
             for fields in state["models"]
         }

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from app.background import start_task
+from app.ports import reserve
 from app.security import make_authorizer
 from app.settings import Settings
 from app.store import check_store
 from app.telemetry.logging import log_address
 from app.telemetry.metrics import Metrics
 from app.workers.metrics_merge import Snapshot, kept_of_the_dead, merge, render, take_snapshot
-from app.workers.ports import reserve
 from app.workers.supervisor.child import ChildProcess
 from app.workers.supervisor_link import WorkerSpec
 
@@ -34,6 +34,8 @@ COMMAND = (sys.executable, "-m", "app.workers")
 # so that a persistent fault does not use up the machine.
 STEADY_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+# What a process may take to end besides its drain and its requests.
+SPARE_SECONDS = 5.0
 
 
 class Supervisor:
@@ -49,7 +51,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
         check_store(settings.model_store)
-        make_authorizer(
+        self._authorizer = make_authorizer(
             settings.api_keys_file,
             on_loopback=settings.on_loopback,
             allow_anonymous=settings.allow_anonymous,
@@ -91,22 +93,31 @@ class Supervisor:
 
     async def _run_all(self, path: str, listener: int) -> None:
         settings = self._settings.model_dump(mode="json")
+        keys = self._authorizer.dump()
         addresses = tuple(one.getsockname()[:2] for one in self._reserved)
         engine = asyncio.create_task(
-            self._keep(WorkerSpec(ENGINE, settings, path, listener), (listener,))
+            self._keep(WorkerSpec(ENGINE, settings, keys, path, listener), (listener,))
         )
-        front_ends = [
-            asyncio.create_task(self._keep(WorkerSpec(role, settings, path, -1, addresses), ()))
-            for role in self._front_ends
-        ]
+        specs = [WorkerSpec(role, settings, keys, path, -1, addresses) for role in self._front_ends]
+        front_ends = [asyncio.create_task(self._keep(spec, ())) for spec in specs]
         announcing = start_task(self._announce(addresses), "announcing the service", self._fail)
         await self._stopping.wait()
         announcing.cancel()
         self._tell_front_ends("drain")
-        await asyncio.gather(*front_ends)
+        seconds = self._settings.drain_seconds + 2 * self._settings.request_timeout_seconds
+        await self._wait(front_ends, seconds + SPARE_SECONDS)
         if ENGINE in self._processes:
             self._processes[ENGINE].tell("stop")
-        await engine
+        await self._wait([engine], seconds + SPARE_SECONDS)
+
+    async def _wait(self, tasks: Sequence[asyncio.Task[None]], seconds: float) -> None:
+        """Wait for processes to end; kill what has not ended in time, whatever holds it."""
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        if late:
+            logger.error("processes do not end and are killed", extra={"seconds": seconds})
+            for process in self._processes.values():
+                process.kill()
+            await asyncio.wait(late)
 
     async def _keep(self, spec: WorkerSpec, inherited: Sequence[int]) -> None:
         """Run a process, and replace it whenever it dies; if that fails, stop the service."""

@@ -45,6 +45,7 @@ class Kind(IntEnum):
     SERVABLE = 9  # engine: what encoding and decoding need of a servable
     STATE = 10  # engine: which models there are
     DONE = 11  # engine: a reload or a scan has ended
+    TICK = 12  # engine: it lives
 
 
 @dataclass(frozen=True, slots=True)

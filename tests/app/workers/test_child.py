@@ -38,7 +38,9 @@ async def end_of(script: str, folder: Path) -> int:
     path = folder / "process.py"
     path.write_text(script)
     told: list[dict[str, Any]] = []
-    child = await ChildProcess.start((sys.executable, str(path)), WorkerSpec("engine", {}, "-"), ())
+    child = await ChildProcess.start(
+        (sys.executable, str(path)), WorkerSpec("engine", {}, {}, "-"), ()
+    )
     code = await child.follow(lambda _, message: told.append(message))
     assert told == [{"event": "listening"}]
     return code

@@ -18,7 +18,7 @@ from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
 from app.main import EngineCore
 from app.telemetry.metrics import Metrics
 from app.workers.engine.front_end_session import FrontEndSession
-from app.workers.engine.publisher import Listener, Published, Publisher, State
+from app.workers.engine.publisher import Follower, Published, Publisher, State
 from app.workers.front_end.engine_client import EngineClient
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
@@ -59,9 +59,9 @@ class FakePublisher(Publisher):
         super().__init__(engine.registry, lambda: True, engine.engine.unready_reason)
         self._fake = fake
 
-    def add(self, listener: Listener) -> None:
-        super().add(listener)
-        listener.tell(State(1, {}, cast(Any, (self._fake,))))
+    def add(self, follower: Follower) -> None:
+        super().add(follower)
+        follower.tell(State(1, {}, cast(Any, (self._fake,))))
 
     def packed(self, servable: object) -> Published:
         return Published(NUMBER, b"")

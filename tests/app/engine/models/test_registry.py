@@ -1,19 +1,26 @@
 """Reload: whatever fails before the swap leaves what serves untouched."""
 
+import asyncio
 import gc
 import json
+import os
 import shutil
+import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.bundle import Precision
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
+from app.engine.models import registry as registry_module
 from app.engine.models.registry import LocalRegistry
 from app.errors import AmbiguousModel, InvalidRequest, ReloadFailed, UnknownModel
 from app.store import read_desired_version
 from app.telemetry.metrics import Metrics
+from tests.support.connection import until
 
 pytestmark = pytest.mark.anyio
 
@@ -254,3 +261,162 @@ async def test_a_new_version_of_the_same_kind_takes_over_the_measured_cost(
     add_version(tiny_store, store)
     await registry.scan()
     assert registry.resolve("mood", "sequence-classification").cost is measured
+
+
+def utf16(pin: Path) -> None:
+    pin.write_bytes("1\r\n".encode("utf-16"))
+
+
+def folder(pin: Path) -> None:
+    pin.mkdir()
+
+
+def pipe(pin: Path) -> None:
+    os.mkfifo(pin)
+
+
+def dangling(pin: Path) -> None:
+    pin.symlink_to(pin)
+
+
+@pytest.mark.parametrize("spoil", [utf16, folder, pipe, dangling])
+async def test_a_pin_that_cannot_be_read_is_that_models_trouble_alone(
+    tiny_store: Path, store: Path, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    spoil(store / "mood" / "desired-version")
+    registry, metrics = make(store)
+    await registry.scan()
+    assert [one.name for one in registry.serving] == ["names"]
+    failure = registry.model("mood").last_failure
+    assert failure is not None
+    assert "desired-version" in failure.reason
+    assert behind(metrics, "mood") == 1
+    assert behind(metrics, "names") == 0
+    await registry.scan()
+    assert len([r for r in caplog.records if r.message == "version refused"]) == 1
+    pin = store / "mood" / "desired-version"
+    pin.rmdir() if pin.is_dir() and not pin.is_symlink() else pin.unlink()
+    await registry.scan()
+    assert registry.model("mood").last_failure is None
+    assert behind(metrics, "mood") == 0
+
+
+async def test_whatever_a_look_raises_touches_one_model_and_is_said(
+    tiny_store: Path, store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = registry_module.read_desired_version
+
+    def broken(folder: Path, name: str) -> int | None:
+        if name == "mood":
+            raise ZeroDivisionError("nobody foresaw this")
+        return real(folder, name)
+
+    monkeypatch.setattr(registry_module, "read_desired_version", broken)
+    registry, _ = make(store)
+    await registry.scan()
+    assert [one.name for one in registry.serving] == ["names"]
+    assert "nobody foresaw this" in caplog.text
+
+
+async def test_a_read_that_hangs_holds_up_no_other_model_and_is_said(
+    tiny_store: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, real = threading.Event(), registry_module.read_desired_version
+
+    def hanging(folder: Path, name: str) -> int | None:
+        if name == "mood":
+            gate.wait(30)
+        return real(folder, name)
+
+    monkeypatch.setattr(registry_module, "read_desired_version", hanging)
+    monkeypatch.setattr(registry_module, "LOOK_SECONDS", 0.2)
+    registry, metrics = make(store)
+    try:
+        await registry.scan()
+        assert [one.name for one in registry.serving] == ["names"]
+        failure = registry.model("mood").last_failure
+        assert failure is not None
+        assert "has not ended after 0.2 s" in failure.reason
+        assert behind(metrics, "mood") == 1
+    finally:
+        gate.set()
+
+
+async def test_a_load_that_hangs_lets_the_next_model_load(
+    tiny_store: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, real = threading.Event(), registry_module.load_servable
+
+    def hanging(folder: Path, *arguments: Any) -> Any:
+        if "mood" in str(folder):
+            gate.wait(30)
+        return real(folder, *arguments)
+
+    monkeypatch.setattr(registry_module, "load_servable", hanging)
+    monkeypatch.setattr(registry_module, "TURN_SECONDS", 0.2)
+    registry, _ = make(store)
+    scanning = asyncio.ensure_future(registry.scan())
+    await until(lambda: bool(registry.serving))
+    assert [one.name for one in registry.serving] == ["names"]
+    gate.set()
+    await scanning
+    assert [one.name for one in registry.serving] == ["mood", "names"]
+
+
+async def test_a_version_replaced_in_place_is_loaded_anew_or_refused_with_the_reason(
+    tiny_store: Path, store: Path
+) -> None:
+    registry, metrics = make(store)
+    await registry.scan()
+    before = registry.resolve("mood", "sequence-classification")
+    version = store / "mood" / "1"
+    os.utime(version / "manifest.json", (1, 1))
+    await registry.scan()
+    again = registry.resolve("mood", "sequence-classification")
+    assert again is not before
+    corrupt(version)
+    await registry.scan()
+    assert registry.resolve("mood", "sequence-classification") is again
+    failure = registry.model("mood").last_failure
+    assert failure is not None
+    assert "sha256" in failure.reason
+    assert behind(metrics, "mood") == 1
+    with pytest.raises(ReloadFailed, match="sha256"):
+        await registry.reload("mood", None)
+
+
+async def test_taking_back_the_newest_version_rolls_back_to_the_one_before(
+    tiny_store: Path, store: Path
+) -> None:
+    newest = add_version(tiny_store, store)
+    registry, metrics = make(store)
+    await registry.scan()
+    assert registry.resolve("mood", "sequence-classification").version == 2
+    shutil.rmtree(newest)
+    await registry.scan()
+    assert registry.resolve("mood", "sequence-classification").version == 1
+    assert behind(metrics, "mood") == 0
+
+
+async def test_a_failure_goes_with_its_cause(tiny_store: Path, store: Path) -> None:
+    corrupt(add_version(tiny_store, store))
+    registry, metrics = make(store)
+    await registry.scan()
+    assert registry.model("mood").last_failure is not None
+    assert behind(metrics, "mood") == 1
+    shutil.rmtree(store / "mood" / "2")
+    await registry.scan()
+    assert registry.model("mood").last_failure is None
+    assert behind(metrics, "mood") == 0
+
+
+async def test_a_copy_that_was_cut_short_stays_visible(tiny_store: Path, store: Path) -> None:
+    (add_version(tiny_store, store) / "model.fp32.onnx").unlink()
+    registry, metrics = make(store)
+    for _ in range(2):
+        await registry.scan()
+        assert behind(metrics, "mood") == 1
+
+
+def behind(metrics: Metrics, model: str) -> float | None:
+    return metrics.registry.get_sample_value("classmark_model_behind", {"model": model})

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from app.workers.ports import listen_too, reserve
+from app.ports import listen_too, reserve
 
 
 def test_a_reserved_port_can_be_listened_on_more_than_once() -> None:

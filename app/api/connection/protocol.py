@@ -1,37 +1,55 @@
-"""Speaks HTTP as uvicorn does, and hands every inference request to a DirectRequest.
-
-A subclass of uvicorn's own protocol: connections, parsing, pipelining, keep-alive and shutdown are
-uvicorn's, and so is every request that is no inference. What is taken from its inside is named
-here.
-"""
+"""Hands every inference request to a DirectRequest, in its turn; uvicorn runs the rest."""
 
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from app.api.connection.life import LimitedProtocol
+from app.api.connection.limits import ConnectionLimits
+from app.api.connection.turns import Turns
 from app.api.inference.direct import DirectRequest, ResponseHeaders
 from app.api.inference.routes import ROUTES, InferenceRoute
+from app.errors import ClassmarkError
 from app.service import Service
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(LimitedProtocol):
     """One connection; its `cycle` is a DirectRequest for an inference, else uvicorn's own."""
 
-    def __init__(self, service: Service, **uvicorn: Any) -> None:
-        super().__init__(**uvicorn)
+    def __init__(
+        self, service: Service, limits: ConnectionLimits, turns: Turns, **uvicorn: Any
+    ) -> None:
+        super().__init__(service.metrics, limits, **uvicorn)
         self._service = service
+        self._turns = turns
         self._current: DirectRequest | None = None  # whose turn it is; others are pipelined
+        self._running: RequestResponseCycle | None = None  # the latest that uvicorn started
+
+    @property
+    def body_seconds(self) -> float:
+        if isinstance(self.cycle, DirectRequest):
+            return self.cycle.timeout_seconds
+        return super().body_seconds
+
+    def end_body(self, error: ClassmarkError) -> None:
+        if isinstance(self.cycle, DirectRequest) and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            self.cycle.fail(error)
+        else:
+            super().end_body(error)
+
+    @property
+    def may_probe(self) -> bool:
+        return self._current is not None
 
     def on_headers_complete(self) -> None:
+        if not self.take_head():
+            return
         route = self._find_route()
         if route is None:
             super().on_headers_complete()
@@ -53,7 +71,7 @@ class Protocol(HttpToolsProtocol):
 
     def _find_route(self) -> InferenceRoute | None:
         """Return the route that the request line names, whatever query follows it."""
-        if self.parser.get_method() != b"POST" or self.parser.should_upgrade():
+        if self.parser.get_method() != b"POST":
             return None
         route = ROUTES.get(self.url)
         if route is None and (b"?" in self.url or b"%" in self.url or self.url[:1] != b"/"):
@@ -61,10 +79,42 @@ class Protocol(HttpToolsProtocol):
             route = ROUTES.get(unquote_to_bytes(path or b""))
         return route
 
+    def on_body(self, body: bytes) -> None:
+        if not self.reads:
+            return
+        if not isinstance(self.cycle, DirectRequest):
+            super().on_body(body)
+        elif not self.cycle.response_complete:
+            self.cycle.reader.receive(body)
+            self._answer_if_ready()
+
+    def on_message_complete(self) -> None:
+        if self.reads and isinstance(self.cycle, DirectRequest):
+            self._body_since = None
+            if not self.cycle.response_complete:
+                self.cycle.reader.is_whole = True
+                self._answer_if_ready()
+        else:
+            super().on_message_complete()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._answer_if_ready()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        cycles: list[object] = [self._current, *(cycle for cycle, _ in self.pipeline)]
+        if self._running is not None:
+            self._running.disconnected = True
+        super().connection_lost(exc)
+        for request in cycles:
+            if isinstance(request, DirectRequest):
+                request.set()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if isinstance(cycle, DirectRequest):  # pipelined; later, as many may be answered in a row
             self.loop.call_soon(self._begin, cycle)
         else:
+            self._running = cycle
             super()._start_asgi_task(cycle, app)
 
     def _begin(self, request: DirectRequest) -> None:
@@ -74,29 +124,12 @@ class Protocol(HttpToolsProtocol):
         request.begin()
         self._answer_if_ready()
 
-    def on_body(self, body: bytes) -> None:
-        if not isinstance(self.cycle, DirectRequest):
-            super().on_body(body)
-        elif not self.cycle.response_complete:
-            self.cycle.reader.receive(body)
-            self._answer_if_ready()
-
-    def on_message_complete(self) -> None:
-        if not isinstance(self.cycle, DirectRequest):
-            super().on_message_complete()
-        elif not self.cycle.response_complete:
-            self.cycle.reader.is_whole = True
-            self._answer_if_ready()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._answer_if_ready()
-
     def _answer_if_ready(self) -> None:
         """Answer the request whose turn it is, unless its client reads no answers."""
         request = self._current
         if request is not None and request.is_ready and not self.flow.write_paused:
-            request.answer()
+            request.awaits_turn = True
+            self._turns.take(request)
 
     def send_continue(self) -> None:
         if not self.transport.is_closing():
@@ -107,21 +140,5 @@ class Protocol(HttpToolsProtocol):
     ) -> None:
         """Write a request's answer at once, and go on to the next request."""
         self._current = None
-        if not self.transport.is_closing():
-            length = (b"content-length", str(len(body)).encode())
-            parts = [STATUS_LINE[status]]
-            for name, value in (*self.server_state.default_headers, *headers, length):
-                parts += (name, b": ", value, b"\r\n")
-            if not keep_alive:
-                parts.append(b"connection: close\r\n")
-            self.transport.write(b"".join((*parts, b"\r\n", body)))
-            if not keep_alive:
-                self.transport.close()
+        self.write(status, headers, body, keep_alive=keep_alive)
         self.on_response_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        cycles: list[object] = [self._current, *(cycle for cycle, _ in self.pipeline)]
-        super().connection_lost(exc)
-        for request in cycles:
-            if isinstance(request, DirectRequest):
-                request.set()

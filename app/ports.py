@@ -1,7 +1,9 @@
-"""Shares one port between several processes."""
+"""Binds a port: for one process, or to be shared between several."""
 
 import errno
 import socket
+from collections.abc import Callable
+from functools import partial
 
 Address = tuple[str, int]
 _ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -21,20 +23,35 @@ def reserve(host: str, port: int) -> list[socket.socket]:
     Raises:
         OSError: the port is taken, even by another instance that shares ports.
     """
+    return _on_every_address(host, port, _reserve)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Bind a port on every address of a host, for this process alone; arguments as for `reserve`.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    return _on_every_address(host, port, partial(_bound, share=False))
+
+
+def _on_every_address(
+    host: str, port: int, bind: Callable[[int, Address], socket.socket]
+) -> list[socket.socket]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    reserved: list[socket.socket] = []
+    bound: list[socket.socket] = []
     absent: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
-        wanted = (str(address[0]), reserved[0].getsockname()[1] if reserved else port)
+        wanted = (str(address[0]), bound[0].getsockname()[1] if bound else port)
         try:
-            reserved.append(_reserve(family, wanted))
+            bound.append(bind(family, wanted))
         except OSError as exc:
             if exc.errno not in _ABSENT:
                 raise
             absent = exc  # such as ::1 for localhost, on a machine without IPv6
-    if absent is not None and not reserved:
+    if absent is not None and not bound:
         raise absent
-    return reserved
+    return bound
 
 
 def _reserve(family: int, address: Address) -> socket.socket:

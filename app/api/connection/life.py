@@ -1,0 +1,230 @@
+"""The life of a connection: every wait for a client has an end, and what it sends has a limit.
+
+uvicorn's protocol parses, pipelines and keeps alive; what is taken from its inside is named here.
+"""
+
+import logging
+import socket
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.api.connection.limits import ConnectionLimits
+from app.api.connection.upgrade import without_offer
+from app.api.inference.direct import ResponseHeaders
+from app.api.problems import error_problem
+from app.api.request_log import RequestLog
+from app.errors import (
+    ClassmarkError,
+    HeadTooLarge,
+    MalformedRequest,
+    RequestTimeout,
+    TooManyConnections,
+)
+from app.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+# How long a client that still sends may take to read the answer that ends its connection.
+LINGER_SECONDS = 2.0
+PROBE = b"HTTP/1.1 "
+# When to look whether a client has refused the probe; later the sweeper looks.
+LOOK_AFTER_SECONDS = (0.01, 0.1)
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, within limits; `sweep` ends a connection whose time is over."""
+
+    def __init__(self, metrics: Metrics, limits: ConnectionLimits, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self.timeout_keep_alive = limits.keep_alive_seconds  # type: ignore[assignment]
+        self._metrics = metrics
+        self._limits = limits
+        self._head_bytes = 0
+        # Since when it waits: for a head, for a body, for an answer to be read, to be closed.
+        self._head_since: float | None = None
+        self._body_since: float | None = None
+        self._write_since: float | None = None
+        self._closing_since: float | None = None
+        self._lingering_since: float | None = None
+        self._half_closed = False
+        self._probed = False
+        self._rejected = False
+        self._offers_upgrade = False
+
+    @property
+    def is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def body_seconds(self) -> float:
+        """How long the body of the request that is being read may take."""
+        return self._limits.request_seconds
+
+    def end_body(self, error: ClassmarkError) -> None:
+        """Leave a client whose body does not come."""
+        self.transport.close()
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._head_since = self.loop.time()
+        if len(self.connections) > self._limits.max_connections:
+            self._reject(TooManyConnections(self._limits.max_connections))
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        if not self.reads_on:
+            return
+        if self._head_since is None and self._body_since is None and self.is_idle:
+            self._head_since = self.loop.time()  # of a request that may begin with blank lines
+        self._head_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            self._go_on_without_offer(data[exc.args[0] :])
+        except httptools.HttpParserError as exc:
+            self._reject(MalformedRequest(str(exc)))
+        if self._head_since is None:
+            self._head_bytes = 0
+        elif self._head_bytes > self._limits.max_head_bytes:
+            self._reject(HeadTooLarge(self._limits.max_head_bytes))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what has come whole, though its client sends no more.
+
+        A client that closed its side alone reads on; one that closed the connection does not. Both
+        look alike until something is sent: the start of the answer, which is the same for all.
+        """
+        whole = self._body_since is None and self._head_since is None
+        if self.is_idle or not whole:
+            return False
+        self.cycle.keep_alive = False
+        self._half_closed = True
+        if self.may_probe:
+            self._probed = True
+            self.transport.write(PROBE)
+        for seconds in LOOK_AFTER_SECONDS:
+            self.loop.call_later(seconds, self._end_if_gone)
+        return True
+
+    @property
+    def may_probe(self) -> bool:
+        """Whether the answer that comes next is written by `write`."""
+        return False
+
+    def _end_if_gone(self) -> None:
+        """End a half-closed connection whose client refused what was sent."""
+        if not self.transport.is_closing():
+            sock = self.transport.get_extra_info("socket")
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self.transport.abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._write_since = None
+
+    def sweep(self, now: float) -> None:
+        """End the connection if it has waited for its client for too long."""
+        limits = self._limits
+        if self._half_closed:
+            self._end_if_gone()
+        if self._lingering_since is not None and now - self._lingering_since > LINGER_SECONDS:
+            self.transport.close()
+        if self.transport.is_closing():
+            self._closing_since = self._closing_since or now
+            if now - self._closing_since > limits.request_seconds:
+                self.transport.abort()
+        elif self._write_since is not None and now - self._write_since > limits.request_seconds:
+            self.transport.abort()
+        elif self._head_since is not None and now - self._head_since > limits.head_seconds:
+            if self._head_bytes:
+                self._reject(RequestTimeout("head", limits.head_seconds))
+            else:
+                self.transport.close()
+        elif self._body_since is not None and now - self._body_since > self.body_seconds:
+            self.end_body(RequestTimeout("body", self.body_seconds))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_since = self.loop.time()
+
+    def take_head(self) -> bool:
+        """Judge a head that is whole; return whether its request is to be read."""
+        self._head_since = None
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > self._limits.max_head_bytes:
+            self._reject(HeadTooLarge(self._limits.max_head_bytes))
+        self._offers_upgrade = self.parser.should_upgrade()
+        if not self.reads:
+            return False
+        self._body_since = self.loop.time()
+        return True
+
+    @property
+    def reads_on(self) -> bool:
+        """Whether what comes is still looked at."""
+        return not self._rejected and self._lingering_since is None
+
+    @property
+    def reads(self) -> bool:
+        """Whether what the parser finds belongs to a request that is read."""
+        return self.reads_on and not self._offers_upgrade
+
+    def on_message_complete(self) -> None:
+        if self.reads:
+            self._body_since = None
+            super().on_message_complete()
+
+    def write(
+        self, status: int, headers: ResponseHeaders, body: bytes, *, keep_alive: bool
+    ) -> None:
+        """Write an answer, unless the client has gone."""
+        if self.transport.is_closing() or self._lingering_since is not None:
+            return
+        length = (b"content-length", str(len(body)).encode())
+        line, self._probed = STATUS_LINE[status][len(PROBE) * self._probed :], False
+        parts = [line]
+        for name, value in (*self.server_state.default_headers, *headers, length):
+            parts += (name, b": ", value, b"\r\n")
+        if not keep_alive:
+            parts.append(b"connection: close\r\n")
+        self.transport.write(b"".join((*parts, b"\r\n", body)))
+        if not keep_alive:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Close; but while the client still sends, only once it has had time to read the answer.
+
+        Bytes that come to a closed socket make the system throw away what was not read yet.
+        """
+        if self._rejected or self._body_since is not None:
+            self._lingering_since = self.loop.time()
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _go_on_without_offer(self, rest: bytes) -> None:
+        """Read a request once more from its head on, without its offer of another protocol."""
+        head = without_offer(self.parser.get_method(), self.url, self.headers)
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
+
+    def _reject(self, error: ClassmarkError) -> None:
+        """Answer what is no request that anything here could take, and leave."""
+        if self._rejected:
+            return
+        self._rejected = True
+        self._head_since = self._body_since = None
+        log = RequestLog(self._metrics, "", "")
+        peer = self.client[0] if self.client else None
+        logger.info("connection refused", extra={"peer": peer, "reason": str(error)})
+        problem = error_problem(self._metrics, log.request_id, error)
+        headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        headers.append((b"x-request-id", log.request_id.encode()))
+        self.write(problem.status, headers, problem.body, keep_alive=False)
+        log.end(problem.status)
