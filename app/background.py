@@ -55,10 +55,12 @@ async def in_thread(work: Callable[[], T], seconds: float, name: str) -> T:
         else:
             done.set_result(cast(T, result))
 
+    todo = [work]
+
     def run() -> None:
         result, error = None, None
         try:
-            result = work()
+            result = todo.pop()()  # and nothing of it is held once its result is known
         except Exception as exc:
             error = exc
         with suppress(RuntimeError):  # the loop has been closed meanwhile

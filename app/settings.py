@@ -19,6 +19,8 @@ _NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+
 def check_environment(environment: Mapping[str, str]) -> None:
     """Raise ValueError for a variable that looks like a setting and is none, or says nothing."""
     known = {f"CLASSMARK_{name.upper()}" for name in Settings.model_fields}
+    if environment.get("CLASSMARK_BACKEND", "onnxruntime") in ("onnxruntime", "auto"):
+        known.add("CLASSMARK_BACKEND")  # a setting of earlier versions: this is what there is now
     for name in sorted(environment):
         if not name.startswith("CLASSMARK_") or _NOT_OURS.fullmatch(name):
             continue

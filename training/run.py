@@ -36,7 +36,7 @@ def train(run: Run, split: Split) -> Scores:
     """Fine-tune on the split, write the checkpoint and return its held-out scores."""
     started = time.monotonic()
     settings = run.settings
-    check_writable(run.out)
+    check_writable(run.out, run.base)
     set_seed(settings.seed)
     tokenizer = load_tokenizer(run.base, settings.max_length)
     task = make_task(run.task, split, tokenizer, settings.max_length)
@@ -62,7 +62,7 @@ def train(run: Run, split: Split) -> Scores:
     evaluation = {"task": run.task, "labels": list(task.classes), **task.config}
     evaluation |= scores.as_dict() | {"facts": facts, "settings": asdict(settings)}
     report = render_report(f"Evaluation of {run.out.name}", scores, task.classes, facts)
-    write_checkpoint(run.out, model, tokenizer, evaluation, report, split.evaluation)
+    write_checkpoint(run.out, model, tokenizer, evaluation, report, split.evaluation, run.base)
     logger.info("%s %.4f on held-out data; wrote %s", scores.headline, scores.value, run.out)
     return scores
 

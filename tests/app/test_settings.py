@@ -69,6 +69,7 @@ def test_help_explains_every_setting() -> None:
     [
         ("CLASSMARK_API_KEY_FILE", "keys", "did you mean CLASSMARK_API_KEYS_FILE?"),
         ("CLASSMARK_LOG_LEVELL", "debug", "did you mean CLASSMARK_LOG_LEVEL?"),
+        ("CLASSMARK_BACKEND", "openvino", "CLASSMARK_BACKEND is no setting"),
         ("CLASSMARK_XYZZY", "1", "CLASSMARK_XYZZY is no setting"),
         ("CLASSMARK_API_KEYS_FILE", "", "CLASSMARK_API_KEYS_FILE is empty"),
     ],
@@ -85,6 +86,7 @@ def test_variables_of_compose_and_kubernetes_and_empty_ones_are_no_mistakes(
 ) -> None:
     names = ("GPU_PORT", "PUBLISH_ADDRESS", "SERVICE_HOST", "PORT_8000_TCP_ADDR")
     check_environment({f"CLASSMARK_{name}": "1" for name in names} | {"PATH": ""})
+    check_environment({"CLASSMARK_BACKEND": "onnxruntime"})
     monkeypatch.setenv("CLASSMARK_WORKERS", "")
     assert Settings().workers == 1
 

@@ -135,13 +135,43 @@ def test_bad_data_ends_in_one_line_and_exit_code_2(run, write, tmp_path):
     assert not (tmp_path / "checkpoint").exists()
 
 
-def test_a_folder_that_is_no_checkpoint_is_never_replaced(run, write_rows, reviews, tmp_path):
-    (tmp_path / "checkpoint").mkdir()
-    (tmp_path / "checkpoint" / "thesis.txt").write_text("years of work")
-    code, _, err = run("sequence-classification", write_rows("d.jsonl", reviews))
+@pytest.mark.parametrize("name", ["thesis.txt", "config.json", "src"])
+def test_a_folder_with_anything_of_somebody_elses_is_never_replaced(
+    run, write_rows, reviews, tmp_path, name
+):
+    out = tmp_path / "checkpoint"
+    data = write_rows("d.jsonl", reviews)
+    out.mkdir()
+    (out / name).mkdir() if name == "src" else (out / name).write_text("years of work")
+    code, _, err = run("sequence-classification", data)
     assert code == 2
-    assert "exists and is no checkpoint" in err
-    assert (tmp_path / "checkpoint" / "thesis.txt").exists()
+    assert f"has files that training did not write there ({name})" in err
+    assert [path.name for path in out.iterdir()] == [name]
+
+
+def test_a_checkpoint_is_replaced_as_a_whole_unless_somebody_added_to_it(
+    run, write_rows, reviews, tmp_path
+):
+    out = tmp_path / "checkpoint"
+    arguments = ("sequence-classification", write_rows("d.jsonl", reviews), "--epochs", "1")
+    assert run(*arguments)[0] == 0
+    first = sorted(path.name for path in out.iterdir())
+    assert run(*arguments)[0] == 0
+    assert sorted(path.name for path in out.iterdir()) == first
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".checkpoint")] == []
+    (out / "notes.md").write_text("mine")
+    assert run(*arguments)[0] == 2
+    assert (out / "notes.md").read_text() == "mine"
+
+
+def test_the_base_encoder_is_never_the_folder_that_is_written(run, write_rows, reviews, encoder):
+    before = sorted(path.name for path in encoder.iterdir())
+    data = write_rows("d.jsonl", reviews)
+    for out in (encoder, encoder.parent):
+        code, _, err = run("sequence-classification", data, "--out", str(out))
+        assert code == 2
+        assert "holds the base encoder" in err
+    assert sorted(path.name for path in encoder.iterdir()) == before
 
 
 def test_a_length_beyond_the_encoder_is_refused(run, write_rows, reviews):

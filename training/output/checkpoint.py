@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from training.errors import SettingError
 from training.readers.examples import Example
 from training.tasks.base import ClassifierTask
+
+# Lists what training wrote into a folder; nothing else is ever removed.
+MARKER = "training-files.json"
 
 
 def load_tokenizer(base: Path, max_length: int) -> PreTrainedTokenizerBase:
@@ -57,10 +61,23 @@ def load_model(
     return model
 
 
-def check_writable(out: Path) -> None:
-    """Raise SettingError if `out` holds something other than a checkpoint."""
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not _is_checkpoint(out)):
-        raise SettingError(f"--out {out} exists and is no checkpoint; name a new folder")
+def check_writable(out: Path, base: Path) -> None:
+    """Raise SettingError unless `out` is new, empty, or wholly written by this program before.
+
+    Args:
+        base: the encoder's folder, which is read and never written.
+    """
+    if out.resolve() in (base.resolve(), *base.resolve().parents):
+        raise SettingError(f"--out {out} holds the base encoder {base}; name a new folder")
+    if out.is_file():
+        raise SettingError(f"--out {out} is a file; name a new folder")
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    foreign = sorted(found - {MARKER, *_read_marker(out)})
+    if foreign:
+        shown = ", ".join(foreign[:5])
+        raise SettingError(
+            f"--out {out} has files that training did not write there ({shown}); name a new folder"
+        )
 
 
 def write_checkpoint(
@@ -70,12 +87,12 @@ def write_checkpoint(
     evaluation: dict[str, Any],
     report: str,
     examples: Sequence[Example],
+    base: Path,
 ) -> None:
-    """Write into a folder beside `out`, then rename it: an old checkpoint goes as a whole."""
-    check_writable(out)
-    partial = out.with_name(f"{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    """Write into a new folder beside `out`, then rename it; an old checkpoint goes after that."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    partial.chmod(0o755)
     model.save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     text = json.dumps(evaluation, indent=2, ensure_ascii=False)
@@ -83,12 +100,23 @@ def write_checkpoint(
     (partial / "report.md").write_text(report, encoding="utf-8")
     rows = (json.dumps(example.as_row(), ensure_ascii=False) for example in examples)
     (partial / "eval.jsonl").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
+    written = sorted(path.name for path in partial.iterdir())
+    (partial / MARKER).write_text(json.dumps({"files": written}, indent=2) + "\n")
+    check_writable(out, base)  # again: training took a while
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    if out.exists():
+        out.rename(old / out.name)
     partial.rename(out)
+    shutil.rmtree(old)
 
 
-def _is_checkpoint(folder: Path) -> bool:
-    return (folder / "config.json").is_file()
+def _read_marker(folder: Path) -> list[str]:
+    """Return the files that this program wrote into a folder, by its own list."""
+    try:
+        files = json.loads((folder / MARKER).read_text())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [name for name in files if isinstance(name, str)] if isinstance(files, list) else []
 
 
 def _line(exc: Exception) -> str:

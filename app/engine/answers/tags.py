@@ -32,7 +32,7 @@ class Tag:
 
     @property
     def outside(self) -> bool:
-        return self.group == OUTSIDE
+        return self.label == OUTSIDE  # an entity's group may be called O too
 
 
 def read_tags(labels: Sequence[str], scheme: TagScheme | None) -> tuple[Tag, ...]:
@@ -44,7 +44,7 @@ def read_tags(labels: Sequence[str], scheme: TagScheme | None) -> tuple[Tag, ...
         if dash and prefix in effects:
             tags.append(Tag(label, group, *effects[prefix]))
         else:
-            tags.append(Tag(label, label, opens=False, closes=False))
+            tags.append(Tag(label, "" if label == OUTSIDE else label, opens=False, closes=False))
     return tuple(tags)
 
 

@@ -1,5 +1,6 @@
 """Turns text into token ids with the `tokenizers` library."""
 
+import json
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,7 @@ import tokenizers
 from app.bundle import LongText
 from app.engine.text.encoding import EncodedInput, Encoding, Ids, TextInput
 from app.engine.text.word_cache import WordCache
-from app.errors import BundleError, InvalidRequest
+from app.errors import BundleError, InvalidRequest, brief
 
 # Encoding this many characters takes about a millisecond. Longer texts are encoded without the GIL,
 # and callers on an event loop use a thread: such a text would hold up every other request.
@@ -40,14 +41,34 @@ class Tokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length, stride=self.stride_tokens)
         self._prefixed = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
-        self._unknown_id = _unknown_id(self._tokenizer)
+        self._unknown_id = _unknown_id(self._tokenizer, data)
         enough = words and WordCache.are_enough(self._tokenizer)
         self._words = WordCache(self._tokenizer, max_length) if enough else None
         self._no_types = np.zeros(max_length, np.int64)
         self._no_types.flags.writeable = False
 
     def encode(self, source: TextInput, long_text: LongText, max_windows: int) -> EncodedInput:
-        """Encode one input; raise InvalidRequest where the long-text policy refuses it."""
+        """Encode one input.
+
+        Raises:
+            InvalidRequest: the long-text policy refuses it, or the tokenizer cannot read it.
+        """
+        try:
+            return self._encode_input(source, long_text, max_windows)
+        except InvalidRequest:
+            raise
+        except BaseException as exc:  # a panic of the library is no Exception
+            if isinstance(exc, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+                raise
+            raise InvalidRequest(
+                f"the model's tokenizer cannot read this text ({type(exc).__name__}: "
+                f"{brief(str(exc), 120)}); leave out unusual characters, or export the checkpoint "
+                "with another tokenizer"
+            ) from exc
+
+    def _encode_input(
+        self, source: TextInput, long_text: LongText, max_windows: int
+    ) -> EncodedInput:
         ids = self._encode_words(source)
         if ids is not None:
             window = Encoding(
@@ -117,6 +138,13 @@ class Tokenizer:
         return flags
 
 
-def _unknown_id(tokenizer: tokenizers.Tokenizer) -> int | None:
+def _unknown_id(tokenizer: tokenizers.Tokenizer, data: bytes) -> int | None:
+    """Return the id of unknown pieces; the library's Unigram does not tell, but its file does."""
     token = getattr(tokenizer.model, "unk_token", None)
-    return tokenizer.token_to_id(token) if token is not None else None
+    if token is not None:
+        known: int | None = tokenizer.token_to_id(token)
+        return known
+    if isinstance(tokenizer.model, tokenizers.models.Unigram):
+        unknown: int | None = json.loads(data)["model"].get("unk_id")
+        return unknown
+    return None

@@ -145,6 +145,13 @@ def test_without_aggregation_each_token_keeps_its_label() -> None:
     assert found == [("B-P", "a"), ("E-P", "b")]
 
 
+def test_an_entity_type_called_o_is_an_entity() -> None:
+    tags = read_tags(["O", "B-O", "I-O", "B-PER"], "BIO")
+    assert [tag.outside for tag in tags] == [True, False, False, False]
+    assert groups(tags) == ["O", "PER"]
+    assert tags[0].group != tags[1].group, "what is outside never continues it"
+
+
 def test_the_groups_of_a_tagger_are_named_without_prefixes() -> None:
     assert groups(read_tags(["O", "B-P", "S-P", "I-Q"], "BIOES")) == ["P", "Q"]
 

@@ -112,3 +112,37 @@ def test_other_threads_run_while_a_long_text_is_encoded(tokenizer: Tokenizer) ->
     thread.join()
     # Without the GIL let go this thread would get a turn at the start at most.
     assert turns > 10_000
+
+
+@pytest.mark.parametrize("text", ["½ off", "x" * 3000 + " ½"])
+def test_a_text_on_which_the_library_panics_is_refused(folder: Path, text: str) -> None:
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(folder)
+    fast.add_tokens(["aaaa", "eg", "deb", "\u200c", "ccfc"])  # makes version 0.22 panic
+    data = fast.backend_tokenizer.to_str().encode()
+    panics = Tokenizer(data, max_length=64, stride_tokens=8)
+    with pytest.raises(InvalidRequest, match="tokenizer cannot read this text"):
+        panics.encode(TextInput(text), "truncate", 1)
+
+
+def test_a_text_that_the_tokenizer_has_no_piece_for_is_refused_with_its_reason() -> None:
+    import tokenizers as library
+
+    pieces = {"[PAD]": 0, "a": 1, "b": 2}
+    bare = library.Tokenizer(library.models.WordPiece(pieces, unk_token="[UNK]"))
+    tokenizer = Tokenizer(bare.to_str().encode(), max_length=64, stride_tokens=8)
+    assert tokenizer.encode(TextInput("a"), "truncate", 1).tokens == 1
+    with pytest.raises(InvalidRequest, match=r"cannot read this text.*\[UNK\]"):
+        tokenizer.encode(TextInput("北京"), "truncate", 1)
+
+
+def test_an_unknown_piece_of_a_unigram_tokenizer_begins_a_word(tmp_path: Path) -> None:
+    from tests.support.tokenizers import unigram_checkpoint
+
+    data = (unigram_checkpoint(tmp_path / "unigram") / "tokenizer.json").read_bytes()
+    tokenizer = Tokenizer(data, max_length=64, stride_tokens=8)
+    (window,) = tokenizer.encode(TextInput("parisüparis"), "truncate", 1).windows
+    unknown = [i for i, one in enumerate(window.ids.tolist()) if one == 3]
+    assert unknown
+    assert not any(window.subwords[i] for i in unknown)
