@@ -49,6 +49,7 @@ def export_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
     parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
+    parser.add_argument("--debug", action="store_true", help="show an error's traceback")
     parser.add_argument(
         "--tolerance",
         action="append",

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from export.__main__ import main
+from app.errors import InvalidRequest
+from export.__main__ import COMMANDS, main
 
 
 def test_an_export_says_what_was_written_and_how_to_serve_it(
@@ -124,3 +125,29 @@ def test_verify_notices_a_false_claim_of_batch_invariance(
     (bundle / "manifest.json").write_text(forged.model_dump_json(exclude_none=True))
     assert main(["verify", str(bundle)]) == 1
     assert "the manifest says batch_invariant, but" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ZeroDivisionError("nobody thought of it\nat all"), 70, "nobody foresaw this"),
+        (InvalidRequest("the tokenizer cannot read it"), 2, "the tokenizer cannot read it"),
+    ],
+)
+def test_an_error_that_nobody_foresaw_is_one_line_and_with_debug_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    code: int,
+    said: str,
+) -> None:
+    def broken(_: object) -> int:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "list", broken)
+    assert main(["list"]) == code
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    with pytest.raises(type(error)):
+        main(["list", "--debug"])
