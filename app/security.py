@@ -14,6 +14,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -115,6 +116,7 @@ def check_origin(origin: str, host: str, fetch_site: str) -> None:
         )
 
 
+@lru_cache(maxsize=64)  # clients name the same few
 def _is_domain(host: str) -> bool:
     """Tell whether a Host is a name of the public kind, which its owner may point anywhere."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
