@@ -17,8 +17,13 @@ from tests.support.families import Family
 from tests.support.vocabularies import ROBERTA
 
 SMALL = {
-    **{"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 64},
-    **{"decoder_ffn_dim": 64, "encoder_attention_heads": 2, "decoder_attention_heads": 2},
+    "d_model": 32,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_ffn_dim": 64,
+    "decoder_ffn_dim": 64,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
 }
 ENCODER_DECODERS = (
     Family("bart", "BartTokenizerFast", ROBERTA, SMALL),
