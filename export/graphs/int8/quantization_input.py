@@ -1,4 +1,4 @@
-"""Prepare a graph for hybrid and per-block int8: int8 embedding rows, linear layers in fp32."""
+"""Prepare a graph for hybrid int8: int8 embedding rows, linear layers in fp32."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,11 +27,7 @@ class QuantizationInput:
     def prepare(
         cls, quantizer: Quantizer, texts: Iterable[Encoding], pad_token_id: int
     ) -> "QuantizationInput":
-        """Write the graph beside the quantizer's own.
-
-        Args:
-            texts: for the ranges of activations; empty if none are needed.
-        """
+        """Write the graph beside the quantizer's own; its ranges are taken from the texts."""
         graph = quantizer.quantize(kept_fp32=quantizer.layers)
         path = graph.path.rename(graph.path.with_name("embeddings-int8.onnx"))
         return cls(

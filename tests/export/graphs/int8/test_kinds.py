@@ -13,7 +13,6 @@ from app.engine.text.encoding import Encoding
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.graphs.convert import PROVIDER, Graph, export_graph, fuse_graph
 from export.graphs.int8.hybrid import HybridQuantizer
-from export.graphs.int8.per_block import quantize_per_block
 from export.graphs.int8.quantization_input import QuantizationInput
 from export.graphs.int8.quantize import Quantizer, quantize_per_token
 from export.graphs.int8.smoothing import smooth
@@ -34,7 +33,6 @@ KINDS: dict[str, Callable[[QuantizationInput], Graph]] = {
     "hybrid": lambda source: HybridQuantizer.prepare(source).quantize(),
     "per token": lambda source: source.quantizer.quantize(),
     "per token, smoothed": smooth_and_quantize_per_token,
-    "per block": quantize_per_block,
 }
 
 
