@@ -22,6 +22,7 @@ from pathlib import Path
 import onnx
 
 from export.graphs.convert import Graph
+from export.graphs.files import save_graph
 from export.graphs.int8.biases import ATTENTION, Biases
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
 from export.graphs.int8.quantization_input import QuantizationInput
@@ -77,7 +78,7 @@ class HybridQuantizer:
         ranged = frozenset(layer for layer, name in self.reads.items() if name in ranges)
         model = onnx.load(self.path)
         Rewriter(model, source.layers, ranges, Biases(model, ranged).take()).rewrite()
-        onnx.save(model, target)
+        save_graph(model, target)
         return source.read_graph(
             target,
             f"smoothed, int8 weights a channel and activations in fixed ranges ({len(ranged)} "

@@ -29,9 +29,8 @@ class QuantizationInput:
     ) -> "QuantizationInput":
         """Write the graph beside the quantizer's own; its ranges are taken from the texts."""
         graph = quantizer.quantize(kept_fp32=quantizer.layers)
-        path = graph.path.rename(graph.path.with_name("embeddings-int8.onnx"))
         return cls(
-            quantizer, path, tuple(pad([text], graph.inputs, pad_token_id) for text in texts)
+            quantizer, graph.path, tuple(pad([text], graph.inputs, pad_token_id) for text in texts)
         )
 
     @property

@@ -21,6 +21,7 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 from app.engine.text.encoding import Ids
+from export.graphs.files import save_graph
 from export.graphs.int8.biases import ATTENTION, ATTENTION_BIAS
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
 from export.graphs.int8.graph_editor import replace_nodes
@@ -55,7 +56,7 @@ def smooth(
     for x, nodes in own.items():
         smoother.smooth(x, nodes, stats[x].magnitude)
     replace_nodes(model, smoother.nodes)
-    onnx.save(model, target)
+    save_graph(model, target)
 
 
 class _Smoother:
