@@ -39,7 +39,7 @@ def smooth(
     """Write the graph with its linear layers smoothed; its fp32 answers stay the same.
 
     Args:
-        layers: names of the MatMul nodes to smooth.
+        layers: names of the MatMul nodes to smooth; each has a weight of its own.
         feeds: inputs [1, tokens] on which the largest magnitudes of activations are observed.
     """
     model = onnx.load(source)
@@ -49,10 +49,8 @@ def smooth(
         if node.name in layers:
             readers[first_tokens.get(node.input[0], node.input[0])].append(node)
     smoother = _Smoother(model, first_tokens)
-    # A weight that several layers share, as in ALBERT, can take the factors of one layer only.
-    own = {x: nodes for x, nodes in readers.items() if smoother.owns_weights(nodes)}
-    stats = observe_activations(model, list(own), feeds)
-    for x, nodes in own.items():
+    stats = observe_activations(model, list(readers), feeds)
+    for x, nodes in readers.items():
         smoother.smooth(x, nodes, stats[x].magnitude)
     replace_nodes(model, smoother.nodes)
     onnx.save(model, target)
@@ -72,9 +70,6 @@ class _Smoother:
             for name in node.input:
                 self._uses[name] += 1
         self.nodes = list(model.graph.node)
-
-    def owns_weights(self, nodes: Iterable[NodeProto]) -> bool:
-        return all(self._uses[node.input[1]] == 1 for node in nodes)
 
     def smooth(self, x: str, layers: list[NodeProto], largest: Floats) -> None:
         weights = [self._load(node.input[1]) for node in layers]
