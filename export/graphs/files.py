@@ -74,4 +74,5 @@ def _without_values(tensor: onnx.TensorProto) -> onnx.TensorProto:
 def _bytes(tensor: onnx.TensorProto) -> int:
     # Protobuf's own count makes a copy of the tensor first.
     width: int = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    return math.prod(tensor.dims) * width
+    count: int = math.prod(tensor.dims)
+    return count * width
