@@ -47,6 +47,12 @@ def export_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="multi-label only: give each label the threshold with its best F1 on --eval",
     )
+    parser.add_argument(
+        "--max-length",
+        type=int,
+        metavar="TOKENS",
+        help="longest text to serve; default: the longest that the checkpoint reads",
+    )
     parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
     parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
     parser.add_argument("--debug", action="store_true", help="show an error's traceback")
