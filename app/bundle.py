@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from app.errors import BundleError, IncompleteBundle
+from app.errors import BundleError, DamagedBundle, IncompleteBundle
 
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
@@ -29,6 +29,8 @@ GraphKind = Literal["padded", "packed"]
 TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
+# What a model reads as one input: a text, a text with its pair, or either.
+InputKind = Literal["text", "pair", "any"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -158,6 +160,7 @@ class Manifest(Record):
     problem_type: ProblemType
     labels: tuple[str, ...] = Field(min_length=1, description="in id order")
     tag_scheme: TagScheme | None = None
+    input: InputKind = Field("any", description="what --eval has; others are refused")
     max_length: int = Field(ge=8, le=65_536, description="tokens, special tokens included")
     pad_token_id: int = Field(ge=0)
     graphs: dict[Precision, GraphFile] = Field(min_length=1, description="padded graphs")
@@ -240,7 +243,7 @@ class Bundle:
             )
         digest = hashlib.sha256(data).hexdigest()
         if digest != file.sha256:
-            raise BundleError(
+            raise DamagedBundle(
                 f"{path} has sha256 {digest[:12]}…, the manifest says {file.sha256[:12]}…: the "
                 "file was changed or damaged; export or copy the bundle again"
             )
@@ -272,16 +275,16 @@ def _read_regular(path: Path, limit: int) -> bytes:
     try:
         for part in (path.parent.parent, path.parent, path):
             if stat.S_ISLNK(part.lstat().st_mode):
-                raise BundleError(f"{part} is a symbolic link: a bundle holds plain files only")
+                raise DamagedBundle(f"{part} is a symbolic link: a bundle holds plain files only")
         info = path.stat()
         if not stat.S_ISREG(info.st_mode):
-            raise BundleError(f"{path} is not a regular file: a bundle holds plain files only")
+            raise DamagedBundle(f"{path} is not a regular file: a bundle holds plain files only")
         if info.st_size > limit:
-            raise BundleError(f"{path} has {info.st_size} bytes, more than the {limit} expected")
+            raise DamagedBundle(f"{path} has {info.st_size} bytes, more than the {limit} expected")
         return path.read_bytes()
     except FileNotFoundError as exc:
         raise IncompleteBundle(
             f"{path} is missing: the copy is still in progress or was cut short"
         ) from exc
     except OSError as exc:
-        raise BundleError(f"{path} cannot be read: {exc.strerror}") from exc
+        raise DamagedBundle(f"{path} cannot be read: {exc.strerror}") from exc
