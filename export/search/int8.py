@@ -4,7 +4,6 @@
 2. hybrid with the fewest ranges dropped
 3. one scale a token in every layer
 4. one scale a token, with the fewest layers kept in fp32
-5. one scale for each block of weights: slower, and closer to fp32
 """
 
 from collections.abc import Sequence
@@ -13,9 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from app.engine.text.encoding import Encoding
-from export.graphs.int8.hybrid import HybridQuantizer, static_layers
-from export.graphs.int8.per_block import quantize_per_block
-from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput, static_layers
 from export.graphs.int8.quantize import Quantizer, layer_name
 from export.parity.candidate import Candidate, Verifier, best
 from export.reference.workload import Workload, spread
@@ -94,12 +91,7 @@ def _try_per_token(verifier: Verifier, quantizer: Quantizer) -> list[Candidate]:
     whole = verifier.verify("int8", quantizer.quantize)
     if best([whole]) or not quantizer.layers:
         return [whole]
-    partly = _keep_layers_fp32(verifier, quantizer, whole)
-    if best(partly):
-        return [whole, *partly]
-    source = QuantizationInput.prepare(quantizer, (), verifier.checkpoint.pad_token_id)
-    per_block = verifier.verify("int8 per block", partial(quantize_per_block, source))
-    return [whole, *partly, per_block]
+    return [whole, *_keep_layers_fp32(verifier, quantizer, whole)]
 
 
 def _keep_layers_fp32(

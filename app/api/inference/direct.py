@@ -143,10 +143,10 @@ class DirectRequest:
 
     def _validate(self) -> None:
         service = self._service
-        body = self.reader.parse(self._route.schema)
+        body, errors = self.reader.parse(self._route.schema, service.settings.max_inputs)
         task = self._route.make_task(service.registry, body)
         self._log.model = task.servable.name
-        self._job = job = InferenceJob(service, task, body)
+        self._job = job = InferenceJob(service, task, body, errors)
         job.look_up()
         if job.is_answered:
             self._respond()
@@ -165,6 +165,9 @@ class DirectRequest:
 
     def _submit(self) -> None:
         assert self._job is not None  # it was encoded
+        if self._job.is_answered:  # by errors alone
+            self._respond()
+            return
         self._pending = self._service.engine.submit(
             self._job.servable, self._job.encodings, self._deadline, self._run_ended
         )

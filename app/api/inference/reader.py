@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from app.api.validation import is_json, not_json, unsupported, validation_error
+from app.api.inference.input_errors import InputErrors, set_invalid_aside
+from app.api.validation import JSON, is_json, not_json, places, unsupported, validation_error
 from app.errors import BodyTooLarge, InvalidRequest, brief
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
 # More than any route knows; each unknown one would be a problem to describe.
 MOST_FIELDS = 64
-JSON = "application/json"
 TIMEOUT_HEADER = "x-request-timeout-seconds"
 _TIMEOUT = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 
@@ -67,10 +67,10 @@ class RequestReader:
         try:
             return min(_TIMEOUT.validate_python(asked), limit)
         except ValidationError as exc:
-            raise validation_error(_places(exc, "header", TIMEOUT_HEADER), JSON) from None
+            raise validation_error(places(exc, "header", TIMEOUT_HEADER), JSON) from None
 
-    def parse(self, schema: type[Schema]) -> Schema:
-        """Return the body by its schema.
+    def parse(self, schema: type[Schema], max_inputs: int) -> tuple[Schema, InputErrors]:
+        """Return the body by its schema, and the inputs that its answer will report as invalid.
 
         Raises:
             NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
@@ -81,16 +81,16 @@ class RequestReader:
         if not raw:
             raise not_json("it is empty")
         try:
-            return schema.model_validate_json(raw)
+            return schema.model_validate_json(raw), {}
         except ValidationError:
-            return _parse_slowly(schema, raw)
+            return _parse_slowly(schema, raw, max_inputs)
 
     def clear(self) -> None:
         """Forget the body."""
         self._body.clear()
 
 
-def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
+def _parse_slowly(schema: type[Schema], raw: bytes, max_inputs: int) -> tuple[Schema, InputErrors]:
     """Parse with Python's own parser, which says where JSON ends to be JSON, and judges the same.
 
     Whatever it takes and the fast one does not, such as UTF-16, is a valid body too.
@@ -99,9 +99,12 @@ def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
         value = json.loads(raw)
         if isinstance(value, dict) and len(value) > MOST_FIELDS:
             raise InvalidRequest(f"the body has {len(value)} fields, the limit is {MOST_FIELDS}")
-        return schema.model_validate(value, from_attributes=True)
+        errors: InputErrors = {}
+        if isinstance(value, dict) and value.get("on_error") == "report":
+            value, errors = set_invalid_aside(value, max_inputs)
+        return schema.model_validate(value, from_attributes=True), errors
     except ValidationError as exc:
-        raise validation_error(_places(exc, "body"), JSON) from None
+        raise validation_error(places(exc, "body"), JSON) from None
     except json.JSONDecodeError as exc:
         raise not_json(f"{exc.msg} at character {exc.pos}") from None
     except UnicodeDecodeError:
@@ -110,9 +113,3 @@ def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
         raise not_json("it is nested too deep") from None
     except ValueError as exc:  # such as a number of thousands of digits
         raise not_json(brief(str(exc), 200)) from None
-
-
-def _places(exc: ValidationError, *place: str) -> list[dict[str, Any]]:
-    """Return pydantic's errors with the part of the request that they are in."""
-    errors = exc.errors(include_url=False)
-    return [{**error, "loc": (*place, *error["loc"])} for error in errors]

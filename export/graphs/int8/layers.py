@@ -1,18 +1,11 @@
 """Find the linear layers to quantize: those that are wide enough and read tokens."""
 
-from pathlib import Path
-
 import onnx
 
 from export.graphs.int8.cls_only_last_layer import first_token_values
 
 # Narrower layers, such as most heads, have too few weights to gain from int8.
 MIN_WIDTH = 32
-
-
-def list_layers(source: Path) -> tuple[str, ...]:
-    """Return the names of the linear layers that can be quantized, in the graph's order."""
-    return find_layers(onnx.load(source))
 
 
 def find_layers(model: onnx.ModelProto) -> tuple[str, ...]:

@@ -77,10 +77,11 @@ class Side:
     clock: Any
 
     async def run(
-        self, first_id: int = 1, seconds: float = 30.0, servable: int = NUMBER, tokens: int = 3
+        self, *first_ids: int, seconds: float = 30.0, servable: int = NUMBER, tokens: int = 3
     ) -> Any:
         deadline = self.clock() + seconds
-        payload = pack_submission(servable, deadline, [encoding(tokens, first_id)])
+        encodings = [encoding(tokens, first_id) for first_id in first_ids or (1,)]
+        payload = pack_submission(servable, deadline, encodings)
         call = self.client.call(Kind.SUBMIT, payload)
         try:
             return await asyncio.wait_for(call.answer, 10)
@@ -112,7 +113,7 @@ async def connected(fake: FakeServable, max_queue_seconds: float = 5.0) -> Async
 
 async def test_a_run_comes_back_with_its_logits_and_times() -> None:
     async with connected(FakeServable()) as side:
-        run = await side.run(first_id=5)
+        run = await side.run(5)
     assert [one.tolist() for one in run.logits] == [[5.0, 3.0]]
     assert run.queue_seconds >= 0
     assert run.run_seconds >= 0
@@ -120,11 +121,18 @@ async def test_a_run_comes_back_with_its_logits_and_times() -> None:
 
 async def test_errors_of_the_engine_keep_their_kind() -> None:
     async with connected(FakeServable()) as side:
-        with pytest.raises(InferenceFailed):
-            await side.run(first_id=POISON)
         with pytest.raises(NotReady, match="again"):
             await side.run(servable=NUMBER + 1)
         assert (await side.run()).logits
+
+
+async def test_a_failure_crosses_beside_the_logits_of_its_neighbours() -> None:
+    async with connected(FakeServable()) as side:
+        run = await side.run(5, POISON, 7)
+    assert [one.tolist() for one in run.logits] == [[5.0, 3.0], [], [7.0, 3.0]]
+    assert list(run.failures) == [1]
+    assert isinstance(run.failures[1], InferenceFailed)
+    assert "ValueError" in str(run.failures[1])
 
 
 async def test_an_empty_encoding_fails_alone_and_the_connection_stays() -> None:

@@ -11,15 +11,11 @@ from transformers import AutoTokenizer, BertForSequenceClassification
 
 from app.bundle import open_bundle
 from app.engine.text.encoding import TextInput
-from export.checkpoint.load import load_checkpoint
 from export.errors import GateFailed
-from export.graphs.convert import export_graph
-from export.parity.candidate import Verifier
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
 from export.reference.examples import Example
-from export.reference.workload import prepare_workload
 from export.search import int8
 from export.search.int8 import ENOUGH_TEXTS, RANGE_TEXTS, split_range_texts
 from export.search.sensitivity import find_fewest
@@ -79,7 +75,6 @@ def test_a_layer_that_int8_breaks_fails_the_gate_when_no_layer_may_stay_in_fp32(
     broken: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(int8, "_keep_layers_fp32", lambda *_: [])
-    monkeypatch.setattr(int8, "quantize_per_block", lambda source: source.quantizer.quantize())
     with pytest.raises(GateFailed, match=r"agreement 0\.[0-8]\d* where >= 0.985 is needed"):
         export_bundle(request(broken, tmp_path / "store"), quiet)
     assert not (tmp_path / "store").exists()
@@ -96,19 +91,6 @@ def test_exactly_that_layer_is_kept_in_fp32_and_the_gate_is_passed(
     assert graph.metric_loss is not None
     assert graph.metric_loss <= graph.gate.metric_loss == 0.005
     assert graph.batch_invariant
-
-
-def test_where_no_layer_in_fp32_helps_weights_are_scaled_per_block(
-    sentiment: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(int8, "best", lambda _: None)
-    monkeypatch.setattr(int8, "_keep_layers_fp32", lambda *_: [])
-    checkpoint = load_checkpoint(sentiment)
-    verifier = Verifier(checkpoint, prepare_workload(checkpoint, []), TOLERANCES["int8"], quiet)
-    tried = int8.try_int8(verifier, export_graph(checkpoint, tmp_path, None), tmp_path)
-    assert len(tried) == 2
-    assert "int8 weights a block of 64" in tried[1].graph.recipe
-    assert tried[1].measured.batch_invariant
 
 
 def test_the_report_says_what_was_kept_and_what_it_cost(

@@ -11,10 +11,8 @@ from onnx import TensorProto, numpy_helper
 from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.text.encoding import Encoding
 from export.checkpoint.load import Checkpoint, load_checkpoint
-from export.graphs.convert import PROVIDER, Graph, export_graph, fuse_graph
-from export.graphs.int8.hybrid import HybridQuantizer
-from export.graphs.int8.per_block import quantize_per_block
-from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.convert import PROVIDER, Graph, export_graph, fuse_graph, read_graph
+from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput
 from export.graphs.int8.quantize import Quantizer, quantize_per_token
 from export.graphs.int8.smoothing import smooth
 from export.parity.measure import Measurement, measure
@@ -24,17 +22,17 @@ EIGHT_BITS = (TensorProto.INT8, TensorProto.UINT8)
 
 
 def smooth_and_quantize_per_token(source: QuantizationInput) -> Graph:
-    smoothed, target = source.target("all-smoothed"), source.target("smoothed-per-token")
+    smoothed = source.path.with_name("all-smoothed.onnx")
+    target = source.path.with_name("smoothed-per-token.onnx")
     smooth(source.path, smoothed, source.layers, source.feeds)
     quantize_per_token(smoothed, target)
-    return source.read_graph(target, "smoothed, one scale a token")
+    return read_graph(target, "int8", f"one scale a token in {len(source.layers)} linear layers")
 
 
 KINDS: dict[str, Callable[[QuantizationInput], Graph]] = {
     "hybrid": lambda source: HybridQuantizer.prepare(source).quantize(),
     "per token": lambda source: source.quantizer.quantize(),
     "per token, smoothed": smooth_and_quantize_per_token,
-    "per block": quantize_per_block,
 }
 
 
