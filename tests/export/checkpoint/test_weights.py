@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from transformers import BertForTokenClassification
 
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointRefused
@@ -43,10 +44,6 @@ UNREAD: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: edit_weights(p, add("dense.weight")),
         r"1 of its weights \(dense.weight\)",
     ),
-    "a pooling of its own, which transformers drops by a pattern": (
-        lambda p: edit_weights(p, add("attention_pooler.weight")),
-        r"1 of its weights \(attention_pooler.weight\)",
-    ),
     "a layer more than config.json says": (
         lambda p: edit(p, "config.json", num_hidden_layers=1),
         r"16 of its weights \(bert.encoder.layer.1.*sizes in config.json",
@@ -69,6 +66,19 @@ def test_weights_that_the_class_does_not_read_are_named_and_refused(
     spoil, reason = UNREAD[case]
     spoil(copied_tagger)
     with pytest.raises(CheckpointRefused, match=reason):
+        load_checkpoint(copied_tagger)
+
+
+def test_a_head_that_transformers_drops_by_a_pattern_is_refused_too(
+    copied_tagger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        BertForTokenClassification, "_keys_to_ignore_on_load_unexpected", ["pooler"]
+    )
+    edit_weights(copied_tagger, add("bert.pooler.dense.weight"))
+    load_checkpoint(copied_tagger)
+    edit_weights(copied_tagger, add("attention_pooler.weight"))
+    with pytest.raises(CheckpointRefused, match=r"1 of its weights \(attention_pooler.weight\)"):
         load_checkpoint(copied_tagger)
 
 
