@@ -102,7 +102,12 @@ def _graph_file(one: Candidate, folder: Path) -> GraphFile:
 
 def _tokenizer_file(checkpoint: Checkpoint, folder: Path) -> TokenizerFile:
     path = write_tokenizer(folder, checkpoint.tokenizer_json)
-    return TokenizerFile(file=path.name, sha256=hash_file(path), bytes=path.stat().st_size)
+    return TokenizerFile(
+        file=path.name,
+        sha256=hash_file(path),
+        bytes=path.stat().st_size,
+        settings=checkpoint.tokenizer_settings,
+    )
 
 
 def tool_versions() -> dict[str, str]:
