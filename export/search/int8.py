@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from app.engine.text.encoding import Encoding
-from export.graphs.int8.hybrid import HybridQuantizer, static_layers
-from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput, static_layers
 from export.graphs.int8.quantize import Quantizer, layer_name
 from export.parity.candidate import Candidate, Verifier, best
 from export.reference.workload import Workload, spread

@@ -1,6 +1,5 @@
 """Replace the nodes of a graph: collect new nodes and constants, then swap them in."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,14 +67,3 @@ class GraphEditor:
         del self._graph.node[:], self._graph.initializer[:]
         self._graph.node.extend(self.nodes)
         self._graph.initializer.extend([*weights, *self._constants.values()])
-
-
-def replace_nodes(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
-    """Replace the nodes of a graph, and drop the weights that no node reads."""
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    used = {name for node in copies for name in node.input}
-    weights = [item for item in model.graph.initializer if item.name in used]
-    kept = [onnx.TensorProto.FromString(item.SerializeToString()) for item in weights]
-    del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(copies)
-    model.graph.initializer.extend(kept)

@@ -15,21 +15,52 @@ independent of the batch.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
 
-from export.graphs.convert import Graph
+from app.engine.backends.padding import pad
+from app.engine.text.encoding import Encoding, Ids
+from export.graphs.convert import Graph, read_graph
+from export.graphs.files import save_graph
 from export.graphs.int8.biases import ATTENTION, Biases
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
-from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.quantize import Quantizer
 from export.graphs.int8.ranges import ActivationStats, observe_activations
 from export.graphs.int8.rewriter import Rewriter
 from export.graphs.int8.smoothing import smooth
 
 STATIC_MAKERS = ("LayerNormalization", ATTENTION)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationInput:
+    """A graph with int8 embedding rows and fp32 layers, and texts to observe its activations on.
+
+    Attributes:
+        path: the graph; its norms are those that run fast on a CPU.
+        feeds: inputs [1, tokens] of the graph, one text each.
+    """
+
+    quantizer: Quantizer
+    path: Path
+    feeds: tuple[dict[str, Ids], ...] = field(repr=False)
+
+    @classmethod
+    def prepare(
+        cls, quantizer: Quantizer, texts: Iterable[Encoding], pad_token_id: int
+    ) -> "QuantizationInput":
+        """Write the graph beside the quantizer's own; its ranges are taken from the texts."""
+        graph = quantizer.quantize(kept_fp32=quantizer.layers)
+        return cls(
+            quantizer, graph.path, tuple(pad([text], graph.inputs, pad_token_id) for text in texts)
+        )
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.quantizer.layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +83,7 @@ class HybridQuantizer:
         """Smooth the graph and observe its activations; raise ValueError if there are no texts."""
         if not source.feeds:
             raise ValueError("no texts to take ranges from; give at least one")
-        layers, path = static_layers(source), source.target("smoothed")
+        layers, path = static_layers(source), source.path.with_name("smoothed.onnx")
         smooth(source.path, path, layers, source.feeds)
         model = onnx.load(path)
         whole = find_first_tokens(model)
@@ -72,17 +103,19 @@ class HybridQuantizer:
             dropped: ranges to drop, those with the greatest loss first; their activations have
                 one scale a token.
         """
-        source, target = self.source, self.source.target(f"hybrid-{dropped}")
+        source, target = self.source, self.path.with_name(f"hybrid-{dropped}.onnx")
         ranges = {name: self.stats[name].range for name in [*self.stats][dropped:]}
         ranged = frozenset(layer for layer, name in self.reads.items() if name in ranges)
         model = onnx.load(self.path)
         Rewriter(model, source.layers, ranges, Biases(model, ranged).take()).rewrite()
-        onnx.save(model, target)
-        return source.read_graph(
+        save_graph(model, target)
+        return read_graph(
             target,
-            f"smoothed, int8 weights a channel and activations in fixed ranges ({len(ranged)} "
-            f"layers, ranges of {len(source.feeds)} texts) or a token "
-            f"({len(source.layers) - len(ranged)} layers)",
+            "int8",
+            f"{source.quantizer.fused}; smoothed, int8 weights a channel and activations in fixed "
+            f"ranges ({len(ranged)} layers, ranges of {len(source.feeds)} texts) or a token "
+            f"({len(source.layers) - len(ranged)} layers) in {len(source.layers)} linear layers, "
+            "int8 embedding rows; fp32 kept in the head",
         )
 
 

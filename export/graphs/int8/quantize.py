@@ -19,8 +19,9 @@ import onnx
 
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph, fuse_for_int8, read_graph
+from export.graphs.files import save_graph
 from export.graphs.int8.cls_only_last_layer import keep_cls_token_only
-from export.graphs.int8.layers import find_layers, list_layers
+from export.graphs.int8.layers import find_layers
 from export.graphs.int8.rewriter import Rewriter
 
 
@@ -50,7 +51,7 @@ class Quantizer:
         fused = fuse_for_int8(checkpoint, source, plain)
         if keep_cls_token_only(plain):
             fused += "; the last layer for the first token alone"
-        return cls(plain, fused, list_layers(plain))
+        return cls(plain, fused, find_layers(onnx.load(plain)))
 
     def quantize(self, kept_fp32: Collection[str] = ()) -> Graph:
         """Return the int8 graph with these layers in fp32; raise ValueError for one unknown."""
@@ -77,7 +78,7 @@ def quantize_per_token(source: Path, target: Path, kept_fp32: Collection[str] = 
     """
     model = onnx.load(source)
     Rewriter(model, set(find_layers(model)) - set(kept_fp32)).rewrite()
-    onnx.save(model, target)
+    save_graph(model, target)
 
 
 def layer_name(node: str) -> str:

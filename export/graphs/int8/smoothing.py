@@ -21,9 +21,9 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 from app.engine.text.encoding import Ids
+from export.graphs.files import save_graph
 from export.graphs.int8.biases import ATTENTION, ATTENTION_BIAS
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
-from export.graphs.int8.graph_editor import replace_nodes
 from export.graphs.int8.ranges import Floats, observe_activations
 
 # The authors take 0.5 to 0.75. On the sentiment demo, of 0.3 to 0.8, fixed ranges need 0.7 or more,
@@ -39,7 +39,7 @@ def smooth(
     """Write the graph with its linear layers smoothed; its fp32 answers stay the same.
 
     Args:
-        layers: names of the MatMul nodes to smooth.
+        layers: names of the MatMul nodes to smooth; each has a weight of its own.
         feeds: inputs [1, tokens] on which the largest magnitudes of activations are observed.
     """
     model = onnx.load(source)
@@ -49,13 +49,10 @@ def smooth(
         if node.name in layers:
             readers[first_tokens.get(node.input[0], node.input[0])].append(node)
     smoother = _Smoother(model, first_tokens)
-    # A weight that several layers share, as in ALBERT, can take the factors of one layer only.
-    own = {x: nodes for x, nodes in readers.items() if smoother.owns_weights(nodes)}
-    stats = observe_activations(model, list(own), feeds)
-    for x, nodes in own.items():
+    stats = observe_activations(model, list(readers), feeds)
+    for x, nodes in readers.items():
         smoother.smooth(x, nodes, stats[x].magnitude)
-    replace_nodes(model, smoother.nodes)
-    onnx.save(model, target)
+    save_graph(model, target)
 
 
 class _Smoother:
@@ -71,10 +68,6 @@ class _Smoother:
             self._makers |= dict.fromkeys(node.output, node)
             for name in node.input:
                 self._uses[name] += 1
-        self.nodes = list(model.graph.node)
-
-    def owns_weights(self, nodes: Iterable[NodeProto]) -> bool:
-        return all(self._uses[node.input[1]] == 1 for node in nodes)
 
     def smooth(self, x: str, layers: list[NodeProto], largest: Floats) -> None:
         weights = [self._load(node.input[1]) for node in layers]
@@ -87,7 +80,7 @@ class _Smoother:
         if maker is not None and self._is_own_norm(maker):
             for name in maker.input[1:]:
                 self._store(name, self._load(name) / factor)
-            self._multiply(x, "restored", factor, [n for n in self.nodes if n not in layers])
+            self._multiply(x, "restored", factor, [n for n in self._graph.node if n not in layers])
         elif maker is not None and self._has_own_values(maker, x):
             self._divide_values(maker, factor)
         else:
@@ -128,8 +121,8 @@ class _Smoother:
         for node in readers:
             node.input[:] = [output if name == x else name for name in node.input]
         self._graph.initializer.append(numpy_helper.from_array(factor, f"{output}_factor"))
-        maker = next(i for i, node in enumerate(self.nodes) if x in node.output)
-        self.nodes.insert(
+        maker = next(i for i, node in enumerate(self._graph.node) if x in node.output)
+        self._graph.node.insert(
             maker + 1, helper.make_node("Mul", [x, f"{output}_factor"], [output], output)
         )
 

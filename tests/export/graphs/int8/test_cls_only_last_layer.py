@@ -14,8 +14,7 @@ from app.bundle import Task
 from export.checkpoint.load import load_checkpoint
 from export.graphs.convert import Graph, export_graph, fuse_for_int8
 from export.graphs.int8.cls_only_last_layer import keep_cls_token_only
-from export.graphs.int8.hybrid import HybridQuantizer, static_layers
-from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput, static_layers
 from export.graphs.int8.quantize import Quantizer, quantize_per_token
 from export.reference.workload import prepare_workload
 from tests.support.checkpoints import make_checkpoint

@@ -13,8 +13,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from export.checkpoint.load import load_checkpoint
 from export.graphs.convert import Graph, export_graph
-from export.graphs.int8.hybrid import HybridQuantizer, static_layers
-from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput, static_layers
 from export.graphs.int8.quantize import Quantizer
 from export.graphs.int8.smoothing import smooth
 from export.parity.measure import measure

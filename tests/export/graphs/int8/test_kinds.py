@@ -11,9 +11,9 @@ from onnx import TensorProto, numpy_helper
 from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.text.encoding import Encoding
 from export.checkpoint.load import Checkpoint, load_checkpoint
-from export.graphs.convert import PROVIDER, Graph, export_graph, fuse_graph
-from export.graphs.int8.hybrid import HybridQuantizer
-from export.graphs.int8.quantization_input import QuantizationInput
+from export.graphs.convert import PROVIDER, Graph, export_graph, fuse_graph, read_graph
+from export.graphs.files import read_data
+from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput
 from export.graphs.int8.quantize import Quantizer, quantize_per_token
 from export.graphs.int8.smoothing import smooth
 from export.parity.measure import Measurement, measure
@@ -23,10 +23,11 @@ EIGHT_BITS = (TensorProto.INT8, TensorProto.UINT8)
 
 
 def smooth_and_quantize_per_token(source: QuantizationInput) -> Graph:
-    smoothed, target = source.target("all-smoothed"), source.target("smoothed-per-token")
+    smoothed = source.path.with_name("all-smoothed.onnx")
+    target = source.path.with_name("smoothed-per-token.onnx")
     smooth(source.path, smoothed, source.layers, source.feeds)
     quantize_per_token(smoothed, target)
-    return source.read_graph(target, "smoothed, one scale a token")
+    return read_graph(target, "int8", f"one scale a token in {len(source.layers)} linear layers")
 
 
 KINDS: dict[str, Callable[[QuantizationInput], Graph]] = {
@@ -58,7 +59,7 @@ class Bench:
 
     def logits(self, path: Path, text: Encoding) -> np.ndarray:
         pad = self.checkpoint.pad_token_id
-        return OnnxSession(path.read_bytes(), self.fp32.inputs, pad, PROVIDER).run([text])[0]
+        return OnnxSession(read_data(path), self.fp32.inputs, pad, PROVIDER).run([text])[0]
 
 
 @pytest.fixture(scope="module")
