@@ -74,6 +74,16 @@ def spread(items: Sequence[int], count: int) -> list[int]:
     return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
+def serving_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """Return the checkpoint's tokenizer as the service loads it."""
+    return Tokenizer(
+        checkpoint.tokenizer_json,
+        checkpoint.max_length,
+        WINDOW_STRIDE_TOKENS,
+        checkpoint.tokenizer_settings,
+    )
+
+
 def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Workload:
     """Encode the inputs and let the checkpoint answer them.
 
@@ -102,12 +112,7 @@ def answer_inputs(
     Raises:
         GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
     """
-    tokenizer = Tokenizer(
-        checkpoint.tokenizer_json,
-        checkpoint.max_length,
-        WINDOW_STRIDE_TOKENS,
-        checkpoint.tokenizer_settings,
-    )
+    tokenizer = serving_tokenizer(checkpoint)
     encoded = tuple(tokenizer.encode(source, "truncate", 1) for source in inputs)
     features = [_features(checkpoint, source) for source in inputs]
     for source, ours, theirs in zip(inputs, encoded, features, strict=True):
