@@ -61,7 +61,7 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
         problem_type: replaces the config's own.
     """
     config = read_config(path, problem_type)
-    weights_sha256 = _hash_weights(path)
+    weights_sha256 = hash_weights(path)
     tokenizer = _load_tokenizer(path)
     model = _load_model(path, config)
     pad = tokenizer.pad_token_id
@@ -79,7 +79,8 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
     )
 
 
-def _hash_weights(path: Path) -> str:
+def hash_weights(path: Path) -> str:
+    """Return the sha256 of a checkpoint's safetensors; raise CheckpointRefused if it has none."""
     files = sorted(path.glob("model*.safetensors"))
     if not files:
         pickles = sorted(p.name for p in path.glob("*.bin"))
