@@ -15,7 +15,8 @@ from app.engine.text.encoding import TextInput
 from app.errors import BundleError
 from app.store import list_versions
 from export.checkpoint.config import ModelConfig, read_config
-from export.checkpoint.load import hash_weights, load_checkpoint
+from export.checkpoint.files import find_weights, hash_files
+from export.checkpoint.load import load_checkpoint
 from export.errors import ExportError, GateFailed, StoreError
 from export.parity.measure import run_alone
 from export.reference.examples import Example
@@ -68,7 +69,7 @@ def _read_subject(path: Path, precision: Precision | None) -> Subject:
     if (path / MANIFEST).exists():
         return _read_bundle(path, precision)
     if (path / "config.json").exists():
-        return Subject(path, read_config(path), False, hash_weights(path))
+        return Subject(path, read_config(path), False, hash_files(find_weights(path)))
     wanted = "give STORE/NAME/VERSION of a bundle or the folder of a checkpoint"
     if not path.is_dir():
         raise StoreError(f"{path} is not a folder; {wanted}")

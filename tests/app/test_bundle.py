@@ -9,6 +9,7 @@ import pytest
 
 from app.bundle import open_bundle
 from app.errors import BundleError, IncompleteBundle
+from app.files import GraphData
 from app.store import list_models, list_versions, read_desired_version, write_desired_version
 
 
@@ -26,7 +27,7 @@ def test_an_exported_bundle_opens(folder: Path) -> None:
     bundle = open_bundle(folder)
     assert (bundle.manifest.name, bundle.manifest.version) == ("mood", 1)
     graph = bundle.manifest.graphs["fp32"]
-    assert len(bundle.read_graph(graph)) == graph.bytes
+    assert len(bundle.read_graph(graph).model) == graph.bytes
     assert bundle.read_tokenizer()
 
 
@@ -132,7 +133,7 @@ def test_a_file_name_that_leaves_the_folder_is_refused(folder: Path, file: str) 
         open_bundle(folder)
 
 
-def read_fp32(folder: Path) -> bytes:
+def read_fp32(folder: Path) -> GraphData:
     bundle = open_bundle(folder)
     return bundle.read_graph(bundle.manifest.graphs["fp32"])
 

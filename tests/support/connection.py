@@ -45,7 +45,7 @@ class FakePending(PendingRun):
         self._finish()
 
     def _read(self) -> RunResult:
-        return RunResult(self._logits, 0.0, 0.0, self._failures)
+        return RunResult(self._logits, 0.0, 0.0, 0.0, self._failures)
 
     def _drop(self) -> None:
         self.closed.set()
@@ -66,7 +66,7 @@ class FakeEngine(Engine):
     def expected_wait_seconds(self) -> float:
         return 0.0
 
-    def check_admission(self, deadline: float) -> None:
+    def check_admission(self, deadline: float, cost_seconds: float) -> None:
         if self.full:
             raise Overloaded("the queue is full; come back later", retry_after_seconds=3)
 

@@ -19,7 +19,7 @@ from app.api.inference.reader import RequestReader
 from app.api.inference.routes import InferenceRoute
 from app.api.problems import error_problem
 from app.api.request_log import RequestLog
-from app.engine.batching.admission import TIME_RAN_OUT
+from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
@@ -138,7 +138,7 @@ class DirectRequest:
         service = self._service
         self.reader.check_length()
         if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
-            service.engine.check_admission(self._deadline)
+            self._check_admission()
         self._validate()
 
     def _validate(self) -> None:
@@ -152,8 +152,12 @@ class DirectRequest:
             self._respond()
             return
         if service.cache.enabled:
-            service.engine.check_admission(self._deadline)
+            self._check_admission()
         self._encode(job)
+
+    def _check_admission(self) -> None:
+        cost = self._service.request_cost.seconds(self.reader.body_bytes)
+        self._service.engine.check_admission(self._deadline, cost)
 
     def _encode(self, job: InferenceJob) -> None:
         if job.encodes_quickly:
@@ -192,6 +196,7 @@ class DirectRequest:
         timing = (b"server-timing", job.timing.encode())
         self._end(200, [timing, (b"content-type", b"application/json")], job.content)
         job.observe()
+        self._service.request_cost.learn(self.reader.body_bytes, job.cost_seconds)
 
     def _work_aside(
         self, kind: Work, size: int, work: Callable[[], None], then: Callable[[], None]

@@ -70,6 +70,7 @@ class InferenceJob:
         self._missing = [i for i in range(len(self._sources)) if i not in self._errors]
         self._encoded: list[EncodedInput] = []
         self._stages: dict[str, float] = {}
+        self.cost_seconds = 0.0
 
     @property
     def servable(self) -> Servable:
@@ -139,6 +140,7 @@ class InferenceJob:
         """
         started = time.perf_counter()
         self._stages["queue"], self._stages["run"] = run.queue_seconds, run.run_seconds
+        self.cost_seconds = run.cost_seconds
         failed = self._failed_inputs(run) if run.failures else {}
         logits = iter(run.logits)
         for i, one in zip(self._missing, self._encoded, strict=True):

@@ -11,6 +11,7 @@ from app.engine.backends.base import Execution, Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
+from app.files import GraphData
 from export.graphs.packed.operators import OPERATORS
 
 PACKED = Mode("fp16", "packed")
@@ -24,9 +25,9 @@ class ReferenceBackend:
     executors = 1
     warm_up_shapes = ((1, 8), (1, 16))
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+    def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         try:
-            return ReferenceSession(data)
+            return ReferenceSession(data.model)
         except Exception as exc:  # protobuf and onnx raise types of their own
             raise BundleError(
                 f"{graph.file} is not a packed graph: {str(exc)[:200]}; export the checkpoint again"
