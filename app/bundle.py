@@ -96,10 +96,24 @@ class GraphFile(Record):
         return self.bytes + (self.weights.bytes if self.weights else 0)
 
 
+class TokenizerSettings(Record):
+    """How the checkpoint's tokenizer reads texts, as far as tokenizer.json does not hold it."""
+
+    split_special_tokens: bool = Field(
+        False, description="[SEP] in a text is read like any other text, not as the special token"
+    )
+    truncation_side: Literal["right", "left"] = Field(
+        "right", description="where a text over max_length loses tokens"
+    )
+    token_types: bool = Field(True, description="types tell the texts of a pair apart; else all 0")
+    pairs: bool = Field(True, description="the model has a row for each type of a pair's tokens")
+
+
 class TokenizerFile(Record):
     file: FileName = TOKENIZER
     sha256: Sha256
     bytes: int = Field(gt=0)
+    settings: TokenizerSettings = TokenizerSettings()
 
 
 class Source(Record):

@@ -115,7 +115,7 @@ def _graph_file(one: Candidate, folder: Path) -> GraphFile:
 
 def _tokenizer_file(checkpoint: Checkpoint, folder: Path) -> TokenizerFile:
     path = write_tokenizer(folder, checkpoint.tokenizer_json)
-    return TokenizerFile(**_describe_file(path))
+    return TokenizerFile(**_describe_file(path), settings=checkpoint.tokenizer_settings)
 
 
 def _describe_file(path: Path) -> dict[str, Any]:
