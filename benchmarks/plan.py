@@ -12,6 +12,8 @@ BATCH_TEXTS = 32
 OBJECTIVE_SECONDS = 0.1
 # Bounds the queue in open loops, so that accepted requests keep the objective.
 MAX_QUEUE_SECONDS = 0.04
+# Of each setting of a peer that is tried.
+TUNE_SECONDS = 3
 # The share of the checkpoint's labels that the strict model must keep.
 AGREEMENT = 0.995
 LOADS = (0.3, 0.6, 0.9, 1.5)
@@ -26,9 +28,8 @@ class Plan:
     Attributes:
         limit_seconds: at least, of each batch size.
         closed_seconds, open_seconds: of each closed and each open loop.
-        tune: try every setting of a peer first, for `tune_seconds` each.
-        strict: measure the model once more with an int8 graph of AGREEMENT.
-        base: measure the BERT-base-sized model too.
+        whole: with all peers, every setting of each tried first; and two more models, one with an
+            int8 graph of AGREEMENT and one of BERT-base's size.
     """
 
     name: str
@@ -38,14 +39,11 @@ class Plan:
     closed_seconds: int
     open_seconds: float
     alone_texts: int
-    tune: bool
-    tune_seconds: int
-    strict: bool
-    base: bool
+    whole: bool
 
 
-QUICK = Plan("quick", 3, 256, 0.3, 2, 1.5, 60, tune=False, tune_seconds=0, strict=False, base=False)
-FULL = Plan("full", 5, 512, 1.0, 5, 6.0, 200, tune=True, tune_seconds=3, strict=True, base=True)
+QUICK = Plan("quick", 3, 256, 0.3, 2, 1.5, 60, whole=False)
+FULL = Plan("full", 5, 512, 1.0, 5, 6.0, 200, whole=True)
 
 
 def rotate(items: Sequence[T], round_number: int) -> tuple[T, ...]:

@@ -21,12 +21,8 @@ def run_benchmark(plan: Plan, options: argparse.Namespace) -> None:
     """Measure, and write results.json, results.md and the plots (named -quick for that plan)."""
     say("bundles")
     session = open_demo_session(options, plan)
-    checkpoint, folder, sources = (
-        options.checkpoint,
-        session.folder,
-        options.checkpoint / "eval.jsonl",
-    )
-    field = contenders.FULL if plan.tune else contenders.QUICK
+    checkpoint, folder = options.checkpoint, session.folder
+    sources = checkpoint / "eval.jsonl"
     subjects: list[dict[str, Any]] = []
     results = session.describe() | {"subjects": subjects}
 
@@ -35,11 +31,11 @@ def run_benchmark(plan: Plan, options: argparse.Namespace) -> None:
         subjects.append(found)
         write_results(results, options.out, "" if plan.name == "full" else f"-{plan.name}")
 
-    keep(_measure(session, tune(session, field) if plan.tune else field, latency=True))
-    if plan.strict:
+    field = tune(session, contenders.FULL) if plan.whole else contenders.QUICK
+    keep(_measure(session, field, latency=True))
+    if plan.whole:
         strict = make_session(minilm(checkpoint, folder, AGREEMENT), plan, folder, sources)
         keep(_measure(strict, (CLASSMARK,), latency=False))
-    if plan.base:
         large = make_session(base(checkpoint, folder), plan, folder, sources)
         keep(_measure(large, (CLASSMARK, PLAIN, PLAIN_ONE_THREAD), latency=False))
 

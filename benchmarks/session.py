@@ -97,7 +97,7 @@ def make_session(
     )
     texts_file = folder / f"texts-{served.name}.json"
     texts_file.write_text(json.dumps(workload.texts))
-    model = Model.from_variables(served.environment())
+    model = Model(served.environment())
     expected = max(model.classify([PROBE])[0].values())
     return BenchmarkSession(served, plan, folder, workload, texts_file, expected)
 

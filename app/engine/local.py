@@ -31,7 +31,7 @@ class LocalRun(PendingRun):
         on_done: Callable[[], None],
     ) -> None:
         self.entries = [Entry(servable, e, deadline, self._entry_ended) for e in encodings]
-        scheduler.submit(self.entries)
+        self._cost_seconds = scheduler.submit(self.entries)
         super().__init__(deadline - clock(), on_done)
         self._scheduler = scheduler
         self._clock = clock
@@ -57,6 +57,7 @@ class LocalRun(PendingRun):
             logits,
             max([entry.started_at - entry.submitted_at for entry in self.entries]),
             max([entry.ended_at - entry.started_at for entry in self.entries]),
+            self._cost_seconds,
             failures,
         )
 
@@ -127,8 +128,8 @@ class LocalEngine(Engine):
     def expected_wait_seconds(self) -> float:
         return self.scheduler.expected_wait_seconds
 
-    def check_admission(self, deadline: float) -> None:
-        self.scheduler.check_admission(deadline)
+    def check_admission(self, deadline: float, cost_seconds: float) -> None:
+        self.scheduler.check_admission(deadline, cost_seconds)
 
     def unready_reason(self) -> str | None:
         health = self.health()

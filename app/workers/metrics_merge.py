@@ -1,6 +1,7 @@
 """Merges the metrics of several processes into those of one service."""
 
-from collections.abc import Callable, Iterable, Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -47,34 +48,22 @@ def merge(snapshots: Sequence[Snapshot], asked: Snapshot | None = None) -> Snaps
     families: dict[str, Family] = {}
     for snapshot in snapshots:
         for name, documentation, kind, samples in snapshot:
-            family = families.setdefault(name, [name, documentation, kind, {}])
+            values = families.setdefault(name, [name, documentation, kind, {}])[3]
             if name in _ASKED and snapshot is not asked:
                 continue
-            combine = max if name in _LARGEST else _add
-            _merge_samples(family[3], samples, combine)
+            combine = max if name in _LARGEST else operator.add
+            for sample, labels, value in samples:
+                key = (sample, tuple(labels.items()))
+                values[key] = combine(values[key], value) if key in values else value
     return [
         [name, documentation, kind, [[n, dict(labels), v] for (n, labels), v in values.items()]]
         for name, documentation, kind, values in families.values()
     ]
 
 
-def _add(one: float, other: float) -> float:
-    return one + other
-
-
-def _merge_samples(
-    values: dict[Any, float], samples: Iterable[Any], combine: Callable[[float, float], float]
-) -> None:
-    for name, labels, value in samples:
-        key = (name, tuple(labels.items()))
-        values[key] = combine(values[key], value) if key in values else value
-
-
 def render(snapshot: Snapshot) -> str:
     """Return a snapshot in Prometheus' text format."""
-    registry = CollectorRegistry()
-    registry.register(_Fixed(snapshot))
-    return generate_latest(registry).decode()
+    return generate_latest(_Fixed(snapshot)).decode()
 
 
 class _Fixed(Collector):
@@ -82,9 +71,6 @@ class _Fixed(Collector):
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-
-    def describe(self) -> Iterable[Metric]:
-        return []
 
     def collect(self) -> Iterable[Metric]:
         for name, documentation, kind, samples in self._snapshot:

@@ -9,7 +9,7 @@ from app.bundle import Precision
 from benchmarks.errors import BenchmarkError
 from benchmarks.load.wrk import closed_loop
 from benchmarks.measures.limit import Limit, find_limit
-from benchmarks.plan import BATCH_CONNECTIONS, BATCH_TEXTS, CONNECTIONS, rotate
+from benchmarks.plan import BATCH_CONNECTIONS, BATCH_TEXTS, CONNECTIONS, TUNE_SECONDS, rotate
 from benchmarks.servers.contenders import Contender, Tuning
 from benchmarks.servers.servers import Server
 from benchmarks.session import BenchmarkSession, say
@@ -141,7 +141,7 @@ def tune(session: BenchmarkSession, contenders: Sequence[Contender]) -> list[Con
             one = contender.tuned(tuning)
             try:
                 with session.serving(one) as server:
-                    row = _load(session, server, 1, session.plan.tune_seconds)
+                    row = _load(session, server, 1, TUNE_SECONDS)
             except BenchmarkError as exc:
                 say(f"  {contender.name} with {tuning}: {exc}")
                 continue

@@ -62,9 +62,8 @@ def load_graphs(served: ServedModel, folder: Path) -> list[GraphRace]:
     options = {"DefaultTensorType": TensorProto.FLOAT}
     quantize_dynamic(files[BASE], files[DYNAMIC], extra_options=options)
     common = served.environment(BASE) | {"BENCH_THREADS": "1"}
-    load = Model.from_variables
     return [
-        GraphRace(name, path.stat().st_size, load(common | {"BENCH_GRAPH": str(path)}))
+        GraphRace(name, path.stat().st_size, Model(common | {"BENCH_GRAPH": str(path)}))
         for name, path in files.items()
     ]
 

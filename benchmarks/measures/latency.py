@@ -10,11 +10,11 @@ from benchmarks.load.arrivals import bursts, poisson
 from benchmarks.load.open_loop import OpenLoopResult, open_loop, post
 from benchmarks.load.wrk import closed_loop
 from benchmarks.measures.long_texts import long_run_seconds, measure_long_texts
-from benchmarks.measures.raw_session import RawSession
 from benchmarks.measures.single_client import measure_single_client
 from benchmarks.plan import CONNECTIONS, LOADS, MAX_QUEUE_SECONDS, OBJECTIVE_SECONDS, Plan
 from benchmarks.report.statistics import goodput, percentile
 from benchmarks.servers.contenders import CLASSMARK
+from benchmarks.servers.peers.model import Model
 from benchmarks.servers.servers import Server
 from benchmarks.session import BenchmarkSession, say
 
@@ -30,7 +30,7 @@ WARM_UP_SECONDS = 1
 
 def measure_latency(session: BenchmarkSession) -> dict[str, Any]:
     """Return all rounds and their medians."""
-    model = RawSession(session.served)
+    model = Model(session.served.environment() | {"BENCH_THREADS": "1"})
     rounds = [_round(session, model, number) for number in range(session.plan.rounds)]
     loads = zip(*(one["open_loop"] for one in rounds), strict=True)
     return {
@@ -50,7 +50,7 @@ def _medians(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _round(session: BenchmarkSession, model: RawSession, number: int) -> dict[str, Any]:
+def _round(session: BenchmarkSession, model: Model, number: int) -> dict[str, Any]:
     """Measure on two new servers: one with the default queue, and one with ADMISSION."""
     plan, texts = session.plan, session.workload.texts
     say(f"{session.served.title}: latency, round {number + 1} of {plan.rounds}")

@@ -121,4 +121,4 @@ def seconds_per_pass(
 if __name__ == "__main__":
     order = json.loads(sys.argv[1])
     texts = json.loads(Path(order.pop("texts")).read_text())
-    sys.stdout.write(json.dumps(_measure(Model.from_environment(), texts, **order)) + "\n")
+    sys.stdout.write(json.dumps(_measure(Model(), texts, **order)) + "\n")

@@ -5,9 +5,10 @@ from statistics import median
 
 from benchmarks.load.arrivals import poisson
 from benchmarks.load.open_loop import open_loop
-from benchmarks.measures.raw_session import RawSession
+from benchmarks.measures.single_client import run_seconds
 from benchmarks.plan import LONG_LOAD, LONG_SHARE
 from benchmarks.report.statistics import percentile
+from benchmarks.servers.peers.model import Model
 
 # Loops without and with long texts alternate, so that both meet the machine at the same speed.
 TURNS = 3
@@ -46,6 +47,6 @@ def measure_long_texts(
     return {"without": alone, "with": p99, "growth": p99 - alone}
 
 
-def long_run_seconds(session: RawSession, texts: Sequence[str]) -> float:
+def long_run_seconds(model: Model, texts: Sequence[str]) -> float:
     """Return the median raw session run of one long text."""
-    return median(session.seconds(session.encode(text)) for text in texts)
+    return median(run_seconds(model, model.encode(text)) for text in texts)

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.load.open_loop import is_whole
-from benchmarks.measures.raw_session import RawSession
+from benchmarks.servers.peers.model import Model
 
 # Long enough that each side keeps its own caches, short enough that both meet the same load from
 # other users of the machine.
 TURN = 20
+
+
+def run_seconds(model: Model, ids: Sequence[int]) -> float:
+    """Run one text without a server; return the seconds it took."""
+    started = time.perf_counter()
+    model.run([ids])
+    return time.perf_counter() - started
 
 
 class SingleClient:
@@ -39,21 +46,21 @@ class SingleClient:
 
 
 def measure_single_client(
-    port: int, requests: Sequence[bytes], texts: Sequence[str], session: RawSession
+    port: int, requests: Sequence[bytes], texts: Sequence[str], model: Model
 ) -> dict[str, float]:
     """Alternate between requests, one at a time, and raw session runs of their texts.
 
     Returns:
         Medians in seconds: `http`, `bare`, and `over`, the difference for the same text.
     """
-    encoded = [session.encode(text) for text in texts]
+    encoded = [model.encode(text) for text in texts]
     client = SingleClient(port)
     client.ask(requests[0])
     http: list[float] = []
     bare: list[float] = []
     for at in range(0, len(requests), TURN):
         http += [client.ask(request) for request in requests[at : at + TURN]]
-        bare += [session.seconds(ids) for ids in encoded[at : at + TURN]]
+        bare += [run_seconds(model, ids) for ids in encoded[at : at + TURN]]
     client.close()
     over = [own - alone for own, alone in zip(http, bare, strict=True)]
     return {"http": median(http), "bare": median(bare), "over": median(over)}

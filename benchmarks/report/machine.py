@@ -34,10 +34,7 @@ def machine_line(machine: dict[str, Any]) -> str:
 
 
 def _read_cpuinfo() -> tuple[str, set[str]]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine(), set()
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     found = {key.strip(): value.strip() for key, value in fields.items()}
     return found.get("model name", platform.machine()), set(found.get("flags", "").split())

@@ -17,7 +17,6 @@ class Usage:
 
     cpu_seconds: float
     peak_bytes: int
-    processes: int
 
 
 def descendants(pid: int) -> list[int]:
@@ -35,12 +34,11 @@ def descendants(pid: int) -> list[int]:
 def usage(pid: int) -> Usage:
     """Return the use of a process tree so far, without processes that have ended."""
     ticks = peak = 0
-    tree = descendants(pid)
-    for one in tree:
+    for one in descendants(pid):
         if fields := _stat(one):
             ticks += int(fields[11]) + int(fields[12])
             peak += _peak_bytes(one)
-    return Usage(ticks / TICKS_PER_SECOND, peak, len(tree))
+    return Usage(ticks / TICKS_PER_SECOND, peak)
 
 
 def _stat(pid: int) -> list[str]:

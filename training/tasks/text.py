@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
+from sklearn.metrics import classification_report, confusion_matrix
 from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorWithPadding,
     PreTrainedTokenizerBase,
 )
 
-from training.readers.examples import Example, TextExample
-from training.tasks.features import PAD_TO, Features
+from offline.metrics import Counts, count_labels, label_metrics
+from offline.readers.examples import Example, TextExample
+from training.tasks.features import Features, count_cut, pad_to
 from training.tasks.scores import Scores, row_of
 
 MULTI_LABEL_THRESHOLD = 0.5
@@ -43,7 +44,7 @@ class TextTask:
 
     @property
     def collator(self) -> DataCollatorWithPadding:
-        return DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=PAD_TO)
+        return DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=pad_to(self.max_length))
 
     def encode(self, examples: Sequence[Example]) -> Features:
         """Tokenize and truncate to `max_length`; labels become ids or a 0/1 vector."""
@@ -57,10 +58,11 @@ class TextTask:
         )
         labels = self._targets(rows)
         names = list(encoded.keys())
-        return Features(
+        made = (
             {name: encoded[name][i] for name in names} | {"labels": labels[i]}
             for i in range(len(rows))
         )
+        return Features(made, count_cut(encoded))
 
     def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores:
         """Compare the logits, one row a text, with the labels."""
@@ -81,6 +83,12 @@ class TextTask:
             return [ids[row.labels[0]] for row in rows]
         return [[float(label in row.labels) for label in self.classes] for row in rows]
 
+    def _counts(self, truth: np.ndarray, predicted: np.ndarray) -> Counts:
+        if self.multi_label:
+            return count_labels(truth > 0, predicted > 0)
+        ids = np.arange(len(self.classes))
+        return count_labels(truth[:, None] == ids, predicted[:, None] == ids)
+
     def _report(self, truth: np.ndarray, predicted: np.ndarray) -> Scores:
         report = classification_report(
             truth,
@@ -96,10 +104,7 @@ class TextTask:
             confusion = tuple(tuple(int(cell) for cell in row) for row in table)
         return Scores(
             headline="macro_f1" if self.multi_label else "accuracy",
-            metrics={
-                "accuracy": float(accuracy_score(truth, predicted)),
-                "macro_f1": float(report["macro avg"]["f1-score"]),
-            },
+            metrics=label_metrics(self._counts(truth, predicted).sum(axis=0)),
             per_label={label: row_of(report[label]) for label in self.classes},
             confusion=confusion,
         )

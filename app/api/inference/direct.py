@@ -19,10 +19,10 @@ from app.api.inference.reader import RequestReader
 from app.api.inference.routes import InferenceRoute
 from app.api.problems import error_problem
 from app.api.request_log import RequestLog
-from app.engine.batching.admission import TIME_RAN_OUT
+from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
-from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
+from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, NotAuthorized
 from app.service import Service
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,8 @@ class DirectRequest:
 
     def _authorise(self) -> None:
         self._service.authorizer.check_host(self.reader.header("host"))
-        self._service.authorizer.check(self.reader.header("authorization") or None, "predict")
+        key = self.reader.header("authorization")
+        self._log.key = self._service.authorizer.check(key, "predict")
         self.reader.check_length()
         limit = self.timeout_seconds
         self.timeout_seconds = self.reader.timeout_seconds(limit)
@@ -138,13 +139,17 @@ class DirectRequest:
         service = self._service
         self.reader.check_length()
         if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
-            service.engine.check_admission(self._deadline)
+            self._check_admission()
         self._validate()
 
     def _validate(self) -> None:
         service = self._service
         body, errors = self.reader.parse(self._route.schema, service.settings.max_inputs)
-        task = self._route.make_task(service.registry, body)
+        try:
+            task = self._route.make_task(service.registry, body)
+        except ClassmarkError:
+            self._log.model = service.registry.label(body.model, self._route.task)
+            raise
         self._log.model = task.servable.name
         self._job = job = InferenceJob(service, task, body, errors)
         job.look_up()
@@ -152,8 +157,12 @@ class DirectRequest:
             self._respond()
             return
         if service.cache.enabled:
-            service.engine.check_admission(self._deadline)
+            self._check_admission()
         self._encode(job)
+
+    def _check_admission(self) -> None:
+        cost = self._service.request_cost.seconds(self.reader.body_bytes)
+        self._service.engine.check_admission(self._deadline, cost)
 
     def _encode(self, job: InferenceJob) -> None:
         if job.encodes_quickly:
@@ -192,6 +201,7 @@ class DirectRequest:
         timing = (b"server-timing", job.timing.encode())
         self._end(200, [timing, (b"content-type", b"application/json")], job.content)
         job.observe()
+        self._service.request_cost.learn(self.reader.body_bytes, job.cost_seconds)
 
     def _work_aside(
         self, kind: Work, size: int, work: Callable[[], None], then: Callable[[], None]
@@ -232,6 +242,10 @@ class DirectRequest:
                 self._refuse(exc)
 
     def _refuse(self, error: Exception) -> None:
+        if isinstance(error, NotAuthorized):
+            self._log.key = error.key
+        if self._log.model is None:  # it ended before its body was read
+            self._log.model = self._service.registry.label(None, self._route.task)
         problem = error_problem(self._service.metrics, self._log.request_id, error)
         headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         self._end(problem.status, headers, problem.body)

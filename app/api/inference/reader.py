@@ -26,16 +26,17 @@ class RequestReader:
         max_body_bytes: a longer body is not kept, and refused when it is asked for.
 
     Attributes:
+        body_bytes: of it that have come.
         is_whole: all of the body is here, or as much as shows that it is too long.
     """
 
-    __slots__ = ("_body", "_body_bytes", "_headers", "_max_body_bytes", "is_whole")
+    __slots__ = ("_body", "_headers", "_max_body_bytes", "body_bytes", "is_whole")
 
     def __init__(self, headers: Mapping[bytes, bytes], max_body_bytes: int) -> None:
         self._headers = headers
         self._max_body_bytes = max_body_bytes
         self._body: list[bytes] = []
-        self._body_bytes = 0
+        self.body_bytes = 0
         self.is_whole = False
 
     def header(self, name: str) -> str:
@@ -47,13 +48,13 @@ class RequestReader:
         """Raise BodyTooLarge where the head promises too much, or too much has come."""
         promised = self.header("content-length")
         bytes_expected = int(promised) if promised.isdigit() else 0
-        if max(bytes_expected, self._body_bytes) > self._max_body_bytes:
+        if max(bytes_expected, self.body_bytes) > self._max_body_bytes:
             raise BodyTooLarge(self._max_body_bytes)
 
     def receive(self, part: bytes) -> None:
         """Take a part of the body."""
-        self._body_bytes += len(part)
-        if self._body_bytes <= self._max_body_bytes:
+        self.body_bytes += len(part)
+        if self.body_bytes <= self._max_body_bytes:
             self._body.append(part)
         else:
             self._body.clear()

@@ -24,7 +24,7 @@ from app.errors import ClassmarkError, InferenceFailed, InvalidRequest, Overload
 MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 HEADER = struct.Struct("<IBI")
 _SUBMIT = struct.Struct("<IdI")
-_RESULT = struct.Struct("<dddII")
+_RESULT = struct.Struct("<ddddII")
 _SIZE = struct.Struct("<I")
 VECTOR = -1  # stands for the rows of logits that have one axis
 
@@ -130,7 +130,7 @@ def read_submission(payload: bytes) -> Submission:
 def pack_run(run: RunResult, expected_wait_seconds: float) -> bytes:
     """Pack times, the next request's wait, each entry's rows and columns, all logits, failures."""
     shapes = [part for one in run.logits for part in (VECTOR, *one.shape)[-2:]]
-    times = (run.queue_seconds, run.run_seconds, expected_wait_seconds)
+    times = (run.queue_seconds, run.run_seconds, run.cost_seconds, expected_wait_seconds)
     data = [np.ascontiguousarray(one, dtype=np.float32).tobytes() for one in run.logits]
     failed = [(position, str(error)) for position, error in run.failures.items()]
     tail = json.dumps(failed).encode() if failed else b""
@@ -141,7 +141,7 @@ def pack_run(run: RunResult, expected_wait_seconds: float) -> bytes:
 def read_run(payload: bytes) -> tuple[RunResult, float]:
     """Read what `pack_run` made; raise WireError for anything else."""
     try:
-        queued, ran, expected_wait_seconds, count, tail = _RESULT.unpack_from(payload)
+        queued, ran, cost, expected_wait_seconds, count, tail = _RESULT.unpack_from(payload)
         shapes = np.frombuffer(payload, np.int32, 2 * count, _RESULT.size).tolist()
         end = len(payload) - tail
         values = np.frombuffer(payload[:end], np.float32, offset=_RESULT.size + 8 * count)
@@ -160,7 +160,7 @@ def read_run(payload: bytes) -> tuple[RunResult, float]:
     if at != len(values):
         raise WireError(f"a result has {len(values) - at} logits too many")
     failures = {int(position): InferenceFailed(str(reason)) for position, reason in failed}
-    return RunResult(logits, queued, ran, failures), expected_wait_seconds
+    return RunResult(logits, queued, ran, cost, failures), expected_wait_seconds
 
 
 def pack_error(error: ClassmarkError, expected_wait_seconds: float = 0.0) -> bytes:

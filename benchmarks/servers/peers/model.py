@@ -1,7 +1,7 @@
 """The model of every peer: the same ONNX file, tokenizer and softmax.
 
-The module imports nothing of the project, so that it runs in each peer's own environment; BENCH_*
-environment variables configure it. The offline limit is measured with it too.
+The module imports nothing of the project, so that it runs in each peer's own environment. The
+offline limit is measured with it too.
 """
 
 import os
@@ -18,50 +18,25 @@ class Model:
     """A session and its tokenizer; `classify` may be called from many threads.
 
     Args:
-        threads: of the session, intra-op; 0 leaves the default, one for each core.
+        variables: BENCH_GRAPH, BENCH_TOKENIZER, BENCH_MAX_LENGTH, BENCH_PAD_ID, BENCH_LABELS, and
+            BENCH_THREADS of the session, intra-op; without, or 0: one for each core.
     """
 
-    def __init__(
-        self,
-        graph: Path,
-        tokenizer: Path,
-        max_length: int,
-        pad_id: int,
-        labels: Sequence[str],
-        threads: int,
-    ) -> None:
+    def __init__(self, variables: Mapping[str, str] = os.environ) -> None:
         options = ort.SessionOptions()
         options.log_severity_level = 3
-        if threads:
+        if threads := int(variables.get("BENCH_THREADS", "0")):
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(
-            graph.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        graph = Path(variables["BENCH_GRAPH"]).read_bytes()
+        self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._inputs = [item.name for item in self._session.get_inputs()]
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer))
+        self._tokenizer = tokenizers.Tokenizer.from_file(variables["BENCH_TOKENIZER"])
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_length)
-        self._pad_id = pad_id
-        self.labels = list(labels)
-
-    @classmethod
-    def from_variables(cls, variables: Mapping[str, str]) -> "Model":
-        """Load the model that BENCH_* variables describe."""
-        return cls(
-            graph=Path(variables["BENCH_GRAPH"]),
-            tokenizer=Path(variables["BENCH_TOKENIZER"]),
-            max_length=int(variables["BENCH_MAX_LENGTH"]),
-            pad_id=int(variables["BENCH_PAD_ID"]),
-            labels=variables["BENCH_LABELS"].split(","),
-            threads=int(variables.get("BENCH_THREADS", "0")),
-        )
-
-    @classmethod
-    def from_environment(cls) -> "Model":
-        """Load the model that this process's environment describes."""
-        return cls.from_variables(os.environ)
+        self._tokenizer.enable_truncation(int(variables["BENCH_MAX_LENGTH"]))
+        self._pad_id = int(variables["BENCH_PAD_ID"])
+        self.labels = variables["BENCH_LABELS"].split(",")
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text, including special tokens."""

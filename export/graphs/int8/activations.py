@@ -10,13 +10,14 @@ below LEAST_OF_GELU, so it needs few negative steps, and positive values get the
     scale = max(max(x) / (255 - 24), -LEAST_OF_GELU / 24)           zero_point = 24
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 from onnx import numpy_helper
 
-from export.graphs.int8.cls_only_last_layer import FIRST
+from export.graphs.int8.cls_only_last_layer import FIRST, find_first_tokens, first_token_values
 from export.graphs.int8.graph_editor import LARGEST, GraphEditor
 from export.graphs.int8.ranges import STEPS, Range
 
@@ -48,24 +49,20 @@ class Activations:
     """Quantizes the activations that layers read, once for all layers that read the same.
 
     Args:
-        first_tokens: by name of the first tokens' rows, the activation they are taken from.
-        first_token_values: names of these rows and of all values computed from them, which have
-            fewer rows than the other values.
+        model: the graph that is edited.
+        ranges: by activation, its fixed range; the others get one scale a token.
     """
 
     def __init__(
-        self,
-        editor: GraphEditor,
-        ranges: Mapping[str, Range],
-        made_by_gelu: Collection[str],
-        first_tokens: Mapping[str, str],
-        first_token_values: Collection[str],
+        self, editor: GraphEditor, model: onnx.ModelProto, ranges: Mapping[str, Range]
     ) -> None:
         self._editor = editor
         self._ranges = ranges
-        self._made_by_gelu = made_by_gelu
-        self._first_tokens = first_tokens
-        self._first_token_values = first_token_values
+        gelus = (node for node in model.graph.node if node.op_type in GELUS)
+        self._made_by_gelu = {name for node in gelus for name in node.output}
+        self._first_tokens = find_first_tokens(model)
+        # They have fewer rows than the other values.
+        self._first_token_values = first_token_values(model)
         self._quantized: dict[str, Quantized] = {}
 
     def quantize(self, x: str, width: int) -> Quantized:

@@ -9,8 +9,7 @@ from collections.abc import Collection, Mapping
 import onnx
 from onnx import NodeProto
 
-from export.graphs.int8.activations import GELUS, Activations
-from export.graphs.int8.cls_only_last_layer import find_first_tokens, first_token_values
+from export.graphs.int8.activations import Activations
 from export.graphs.int8.graph_editor import GraphEditor
 from export.graphs.int8.ranges import Range
 
@@ -38,14 +37,7 @@ class Rewriter:
         self._layers = frozenset(layers)
         self._biases = biases or {}
         self._editor = GraphEditor(model)
-        gelus = {name for n in model.graph.node if n.op_type in GELUS for name in n.output}
-        self._activations = Activations(
-            self._editor,
-            ranges or {},
-            gelus,
-            find_first_tokens(model),
-            first_token_values(model),
-        )
+        self._activations = Activations(self._editor, model, ranges or {})
 
     def rewrite(self) -> None:
         for node in self._model.graph.node:

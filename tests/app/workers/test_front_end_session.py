@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from app.engine.admission import Admission
 from app.engine.batching.cost_model import Cost
 from app.engine.local import LocalEngine, LocalRun
 from app.engine.models.registry import LocalRegistry
@@ -148,17 +149,19 @@ async def test_a_front_end_learns_with_each_answer_how_long_the_next_request_wai
     async with connected(fake, max_queue_seconds=500.0) as side:
         first = asyncio.ensure_future(side.run(seconds=1e6))
         await asyncio.to_thread(fake.entered.acquire)
-        remote = RemoteEngine(side.client, cast(RemoteRegistry, None), 500.0)
-        remote.check_admission(remote.clock() + 1e6)  # nothing is known yet, so the engine decides
+        remote = RemoteEngine(side.client, cast(RemoteRegistry, None), Admission(500.0))
+        remote.check_admission(
+            remote.clock() + 1e6, 0.0
+        )  # nothing is known yet, so the engine decides
         with pytest.raises(Overloaded):
             await side.run(seconds=1e6)
         assert side.client.expected_wait_seconds > 500.0
         with pytest.raises(Overloaded):  # now without a hop
-            remote.check_admission(remote.clock() + 1e6)
+            remote.check_admission(remote.clock() + 1e6, 0.0)
         gate.set()
         await first
         assert side.client.expected_wait_seconds == 0.0
-        remote.check_admission(remote.clock() + 1e6)
+        remote.check_admission(remote.clock() + 1e6, 0.0)
 
 
 async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:

@@ -10,7 +10,7 @@ from model import Model
 @bentoml.service(workers=int(os.environ["BENCH_WORKERS"]), traffic={"timeout": 60})
 class BentoMLClassifier:
     def __init__(self) -> None:
-        self.model = Model.from_environment()
+        self.model = Model()
 
     @bentoml.api(
         batchable=True, max_batch_size=int(os.environ["BENCH_BATCH"]), max_latency_ms=60_000

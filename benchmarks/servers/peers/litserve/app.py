@@ -9,7 +9,7 @@ from model import Model
 
 class LitServeClassifier(litserve.LitAPI):
     def setup(self, device: Any) -> None:
-        self.model = Model.from_environment()
+        self.model = Model()
 
     def decode_request(self, request):  # LitServe would parse by an annotation
         return request["text"]

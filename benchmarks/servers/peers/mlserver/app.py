@@ -13,7 +13,7 @@ from model import Model
 
 class MLServerClassifier(MLModel):
     async def load(self) -> bool:
-        self.model = Model.from_environment()
+        self.model = Model()
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:

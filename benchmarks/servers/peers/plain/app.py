@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from model import Model
 from pydantic import BaseModel
 
-model = Model.from_environment()
+model = Model()
 
 
 class Body(BaseModel):

@@ -15,7 +15,7 @@ WORKERS = int(os.environ["BENCH_WORKERS"])
 @serve.deployment(num_replicas=WORKERS, max_ongoing_requests=256, ray_actor_options={"num_cpus": 1})
 class RayClassifier:
     def __init__(self) -> None:
-        self.model = Model.from_environment()
+        self.model = Model()
 
     @serve.batch(
         max_batch_size=int(os.environ["BENCH_BATCH"]),
