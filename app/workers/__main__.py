@@ -1,12 +1,11 @@
 """Starts one process of a service with several; only the supervisor runs it."""
 
-import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
+
+import uvloop
 
 from app import python_tuning
 from app.engine.backends.base import Backend
@@ -25,7 +24,7 @@ def main(make_backend: BackendMaker = make_backend) -> int:
         signal.signal(number, signal.SIG_IGN)
     end = socket.socket(fileno=int(sys.argv[-1]))
     try:
-        return _run(_serve(end, make_backend))
+        return uvloop.run(_serve(end, make_backend))
     except (ValueError, OSError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
@@ -51,17 +50,6 @@ async def _serve(end: socket.socket, make_backend: BackendMaker) -> int:
         return await serve_front_end(spec, supervisor)
     finally:
         supervisor.close()
-
-
-def _run(work: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where it is installed, as uvicorn does."""
-    factory = None
-    with suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work)
 
 
 if __name__ == "__main__":
