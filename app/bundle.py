@@ -223,13 +223,7 @@ class Bundle:
     path: Path
     manifest: Manifest
 
-    def read_tokenizer(self) -> bytes:
-        return self._read(self.manifest.tokenizer)
-
-    def read_graph(self, graph: GraphFile) -> bytes:
-        return self._read(graph)
-
-    def _read(self, file: GraphFile | TokenizerFile) -> bytes:
+    def read(self, file: GraphFile | TokenizerFile) -> bytes:
         """Return the file's bytes if size and checksum match: the verified bytes are those used."""
         path = self.path / file.file
         data = _read_regular(path, file.bytes)

@@ -26,8 +26,8 @@ def test_an_exported_bundle_opens(folder: Path) -> None:
     bundle = open_bundle(folder)
     assert (bundle.manifest.name, bundle.manifest.version) == ("mood", 1)
     graph = bundle.manifest.graphs["fp32"]
-    assert len(bundle.read_graph(graph)) == graph.bytes
-    assert bundle.read_tokenizer()
+    assert len(bundle.read(graph)) == graph.bytes
+    assert bundle.read(bundle.manifest.tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_file_name_that_leaves_the_folder_is_refused(folder: Path, file: str) 
 
 def read_fp32(folder: Path) -> bytes:
     bundle = open_bundle(folder)
-    return bundle.read_graph(bundle.manifest.graphs["fp32"])
+    return bundle.read(bundle.manifest.graphs["fp32"])
 
 
 def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
@@ -175,8 +175,9 @@ def test_a_short_or_missing_file_counts_as_a_copy_in_progress(folder: Path) -> N
 def test_a_file_longer_than_promised_is_refused(folder: Path) -> None:
     with (folder / "tokenizer.json").open("ab") as file:
         file.write(b" ")
+    bundle = open_bundle(folder)
     with pytest.raises(BundleError, match="more than the"):
-        open_bundle(folder).read_tokenizer()
+        bundle.read(bundle.manifest.tokenizer)
 
 
 def test_only_names_and_versions_count_as_models(store: Path) -> None:

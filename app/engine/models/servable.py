@@ -56,8 +56,8 @@ class Servable:
                 f"{bundle.path} has no {mode} graph, only {', '.join(manifest.graphs)}; set "
                 f"CLASSMARK_PRECISION=auto, or export with --precision {mode.precision}"
             )
-        tokenizer = make_tokenizer(bundle.read_tokenizer(), manifest)
-        session = backend.load(bundle.read_graph(graph), graph, mode, manifest)
+        tokenizer = make_tokenizer(bundle.read(manifest.tokenizer), manifest)
+        session = backend.load(bundle.read(graph), graph, mode, manifest)
         runtime = RuntimeSpec(backend.provider, mode, session.execution)
         return cls(bundle, runtime, tokenizer, session)
 
