@@ -12,7 +12,7 @@ from app.engine.backends.base import Backend
 from app.main import make_backend
 from app.settings import Settings
 from app.telemetry.logging import configure_logging
-from app.workers.supervisor_link import Link, SupervisorLink, WorkerSpec
+from app.workers.supervisor_link import SPEC, Link, SupervisorLink
 
 BackendMaker = Callable[[Settings], Backend]
 
@@ -35,8 +35,8 @@ async def _serve(end: socket.socket, make_backend: BackendMaker) -> int:
     message = await link.receive()
     if message is None:  # the supervisor ended meanwhile
         return 0
-    spec = WorkerSpec(**message)
-    settings = spec.read_settings()
+    spec = SPEC.validate_python(message)
+    settings = spec.settings
     python_tuning.tune()
     configure_logging(settings.log_format, settings.log_level, spec.role)
     supervisor = SupervisorLink(link)

@@ -92,8 +92,7 @@ class Supervisor:
         return self._exit_code
 
     async def _run_all(self, path: str, listener: int) -> None:
-        settings = self._settings.model_dump(mode="json")
-        keys = self._authorizer.dump()
+        settings, keys = self._settings, self._authorizer
         addresses = tuple(one.getsockname()[:2] for one in self._reserved)
         engine = asyncio.create_task(
             self._keep(WorkerSpec(ENGINE, settings, keys, path, listener), (listener,))
