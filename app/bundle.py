@@ -3,8 +3,6 @@
 <store>/<name>/<version>/manifest.json  model.<precision>.onnx ...  tokenizer.json  report.md
 """
 
-import hashlib
-import stat
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from app.errors import BundleError, IncompleteBundle
+from app.errors import BundleError
+from app.files import GraphData, map_verified, read_plain, read_verified
 
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
@@ -59,12 +58,23 @@ class Gate(Record):
     metric_loss: float = Field(description="largest loss of the metric allowed; 0.01 is a point")
 
 
+class WeightsFile(Record):
+    """Weights of a graph that one ONNX file cannot hold, as ONNX's external data."""
+
+    file: FileName
+    sha256: Sha256
+    bytes: int = Field(gt=0)
+
+
 class GraphFile(Record):
     """One ONNX file of a bundle."""
 
     file: FileName
     sha256: Sha256
     bytes: int = Field(gt=0)
+    weights: WeightsFile | None = Field(
+        None, description="where its weights lie, if they are too large for the ONNX file"
+    )
     kind: GraphKind = "padded"
     inputs: tuple[str, ...] = Field(
         min_length=1,
@@ -78,6 +88,10 @@ class GraphFile(Record):
         None, description="what the metric lost against the checkpoint; null without labelled texts"
     )
     gate: Gate | None = Field(None, description="what the figures were held against at export")
+
+    @property
+    def total_bytes(self) -> int:
+        return self.bytes + (self.weights.bytes if self.weights else 0)
 
 
 class TokenizerFile(Record):
@@ -223,27 +237,20 @@ class Bundle:
     path: Path
     manifest: Manifest
 
-    def read(self, file: GraphFile | TokenizerFile) -> bytes:
-        """Return the file's bytes if size and checksum match: the verified bytes are those used."""
-        path = self.path / file.file
-        data = _read_regular(path, file.bytes)
-        if len(data) != file.bytes:
-            raise IncompleteBundle(
-                f"{path} has {len(data)} bytes, the manifest says {file.bytes}: the copy is still "
-                "in progress or was cut short; copy the folder again"
-            )
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != file.sha256:
-            raise BundleError(
-                f"{path} has sha256 {digest[:12]}…, the manifest says {file.sha256[:12]}…: the "
-                "file was changed or damaged; export or copy the bundle again"
-            )
-        return data
+    def read_tokenizer(self) -> bytes:
+        return read_verified(self.path, self.manifest.tokenizer)
+
+    def read_graph(self, graph: GraphFile) -> GraphData:
+        files = [graph.weights] if graph.weights else []
+        return GraphData(
+            read_verified(self.path, graph),
+            {one.file: map_verified(self.path, one) for one in files},
+        )
 
 
 def open_bundle(path: Path) -> Bundle:
     """Read and check a bundle's manifest; raise BundleError naming what is wrong."""
-    raw = _read_regular(path / MANIFEST, MAX_MANIFEST_BYTES)
+    raw = read_plain(path / MANIFEST, MAX_MANIFEST_BYTES)
     try:
         manifest = Manifest.model_validate_json(raw)
     except ValidationError as exc:
@@ -259,23 +266,3 @@ def open_bundle(path: Path) -> Bundle:
             "<store>/<name>/<version>; move it there"
         )
     return Bundle(path, manifest)
-
-
-def _read_regular(path: Path, limit: int) -> bytes:
-    """Read a plain file of a bundle; links are refused, so nothing outside is ever read."""
-    try:
-        for part in (path.parent.parent, path.parent, path):
-            if stat.S_ISLNK(part.lstat().st_mode):
-                raise BundleError(f"{part} is a symbolic link: a bundle holds plain files only")
-        info = path.stat()
-        if not stat.S_ISREG(info.st_mode):
-            raise BundleError(f"{path} is not a regular file: a bundle holds plain files only")
-        if info.st_size > limit:
-            raise BundleError(f"{path} has {info.st_size} bytes, more than the {limit} expected")
-        return path.read_bytes()
-    except FileNotFoundError as exc:
-        raise IncompleteBundle(
-            f"{path} is missing: the copy is still in progress or was cut short"
-        ) from exc
-    except OSError as exc:
-        raise BundleError(f"{path} cannot be read: {exc.strerror}") from exc

@@ -20,6 +20,7 @@ from app.api.problems import install_handlers
 from app.api.request_log import RequestLogMiddleware
 from app.background import OnDeath, start_task
 from app.bundle import Precision
+from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
 from app.engine.backends.base import Backend
 from app.engine.batching.executors import available_cpus
@@ -170,6 +171,7 @@ def make_service(
         text_pool=TextPool(
             max(1, available_cpus() // settings.workers), settings.max_queue_seconds
         ),
+        request_cost=RequestCost(),
         exposition=exposition,
     )
 

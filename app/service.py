@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
 from app.engine.interface import Engine
 from app.engine.models.catalog import Catalog
@@ -41,6 +42,7 @@ class Service:
     authorizer: Authorizer
     lifecycle: Lifecycle
     text_pool: TextPool
+    request_cost: RequestCost
     exposition: Callable[[], Awaitable[bytes]]
 
     def report_fault(self, reason: str) -> None:

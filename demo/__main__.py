@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.runtime import exit_code, prepare
+from offline.command import DEBUG, run
+from training.runtime import prepare
 
 ENGLISH = ("sentiment", "topic", "ner")
 NAMES = (*ENGLISH, "sentiment-zh", "ner-zh")
@@ -20,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("names", nargs="*", metavar="NAME", help=names)
     cli.add_argument("--out", type=Path, default=Path("build/checkpoints"), help="(%(default)s)")
     cli.add_argument("--cache", type=Path, default=Path("build/cache"), help="(%(default)s)")
+    cli.add_argument(DEBUG, action="store_true", help="show an error's traceback")
     return cli
 
 
@@ -32,15 +34,20 @@ def command(names: Sequence[str], out: Path, cache: Path) -> None:
         make(DEMOS[name], out, cache)
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Parse, make the checkpoints, and return the exit code."""
+    return run(_make, argv, report="the demo's name")
+
+
+def _make(argv: Sequence[str]) -> int:
     cli = parser()
     arguments = cli.parse_args(argv)
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         cli.error(f"unknown demo {', '.join(unknown)}; there are {', '.join(NAMES)}")
     prepare()
-    return exit_code(lambda: command(arguments.names or ENGLISH, arguments.out, arguments.cache))
+    command(arguments.names or ENGLISH, arguments.out, arguments.cache)
+    return 0
 
 
 if __name__ == "__main__":

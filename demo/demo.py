@@ -6,7 +6,7 @@ from pathlib import Path
 
 from demo.errors import DemoError
 from demo.packages import Package
-from training.readers.examples import Corpus, TaskName
+from offline.readers.examples import Corpus, TaskName
 from training.run import Run, train
 from training.settings import Settings
 from training.split import Split, divide

@@ -8,51 +8,30 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.errors import BundleError, ClassmarkError, brief
-from export.errors import ExportError
+from app.errors import BundleError, ClassmarkError
 from export.options import PRECISIONS, STORE, compare_parser, export_parser
-
-# Shows the traceback of an error instead of a line.
-DEBUG = "--debug"
+from offline.command import foreseen, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code.
 
     Returns:
-        0 done, 1 a check failed, 2 bad input, 70 an error that nobody foresaw.
+        0 done, 1 a check failed, 2 bad input, 70 an error that nobody foresaw, 130 stopped.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = DEBUG in given
-    given = [one for one in given if one != DEBUG]
+    return run(_run, arguments, report="the checkpoint's config.json", exit_code=_exit_code)
+
+
+def _run(given: Sequence[str]) -> int:
     command = COMMANDS.get(given[0] if given else "")
-    try:
-        return command(given[1:]) if command else _export(given)
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as exc:  # a panic of a native library is no Exception
-        if debug:
-            raise
-        sys.stderr.write(f"error: {_describe(exc)}\n")
-        return _exit_code(exc)
+    return command(given[1:]) if command else _export(given)
 
 
-def _describe(exc: BaseException) -> str:
-    if isinstance(exc, (ExportError, ClassmarkError)):
-        return str(exc)
-    first = (str(exc).strip().splitlines() or ["no message"])[0]
-    return (
-        f"{type(exc).__name__}: {brief(first, 300)}; nobody foresaw this: please report it with "
-        f"the checkpoint's config.json and what {DEBUG} shows"
-    )
-
-
-def _exit_code(exc: BaseException) -> int:
-    if isinstance(exc, ExportError):
-        return exc.exit_code
+def _exit_code(exc: BaseException) -> int | None:
+    """Return the exit code of an error whose message explains it; the service's explain theirs."""
     if isinstance(exc, BundleError):
         return 1
-    return 2 if isinstance(exc, ClassmarkError) else 70
+    return 2 if isinstance(exc, ClassmarkError) else foreseen(exc)
 
 
 def _export(arguments: Sequence[str]) -> int:

@@ -1,8 +1,7 @@
-"""Define the errors of export as one tree; each message is one line that explains it all.
+"""Define the errors of export, beside those of its data files, as one tree.
 
 ExportError            exit code 2
 ├── CheckpointRefused  the checkpoint cannot be exported
-├── DataError          a line of the evaluation file cannot be used
 ├── StoreError         a name, version or folder of the store cannot be used
 ├── PackingRefused     no packed graph can be built from the checkpoint
 └── GateFailed         exit code 1: answers differ from the checkpoint's by more than the tolerance
@@ -10,11 +9,11 @@ ExportError            exit code 2
 
 from pathlib import Path
 
+from offline.errors import OfflineError
 
-class ExportError(Exception):
+
+class ExportError(OfflineError):
     """A failure that its message explains: what was found, what would work."""
-
-    exit_code = 2
 
 
 class CheckpointRefused(ExportError):
@@ -22,13 +21,6 @@ class CheckpointRefused(ExportError):
 
     def __init__(self, path: Path, found: str, remedy: str) -> None:
         super().__init__(f"{path}: {found}; {remedy}")
-
-
-class DataError(ExportError):
-    """A line of an evaluation file that cannot be used."""
-
-    def __init__(self, file: Path, line: int, problem: str) -> None:
-        super().__init__(f"{file}, line {line}: {problem}")
 
 
 class StoreError(ExportError):

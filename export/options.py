@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from app.bundle import AggregationStrategy, Precision, ProblemType
+from offline.command import DEBUG
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 STORE = Path("models")
@@ -27,7 +28,9 @@ def export_parser() -> argparse.ArgumentParser:
         choices=PRECISIONS,
         help="may be given several times; default: all",
     )
-    parser.add_argument("--eval", type=Path, metavar="FILE", help="labelled JSON lines")
+    parser.add_argument(
+        "--eval", type=Path, metavar="FILE", help="labelled texts, in any file that training reads"
+    )
     parser.add_argument(
         "--problem-type",
         choices=get_args(ProblemType),
@@ -49,7 +52,7 @@ def export_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
     parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
-    parser.add_argument("--debug", action="store_true", help="show an error's traceback")
+    parser.add_argument(DEBUG, action="store_true", help="show an error's traceback")
     parser.add_argument(
         "--tolerance",
         action="append",
@@ -73,7 +76,7 @@ def compare_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("b", type=Path, metavar="B", help="the one that is compared with A")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FILE", help="JSON lines, labelled or not"
+        "--data", type=Path, required=True, metavar="FILE", help="texts, labelled or not"
     )
     parser.add_argument(
         "--precision",

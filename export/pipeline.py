@@ -58,7 +58,7 @@ def export_bundle(request: Request, progress: Progress) -> Path:
         checkpoint = load_checkpoint(request.checkpoint, request.problem_type)
         if request.tune_thresholds:
             check_tunable(checkpoint.config, evaluated=request.evaluation is not None)
-        examples = _read_evaluation(request, checkpoint)
+        examples = _read_evaluation(request, checkpoint, progress)
         progress.found(_describe(checkpoint))
     with progress.step("answer with the checkpoint"):
         workload = _answer(request, checkpoint, examples)
@@ -83,10 +83,10 @@ def export_bundle(request: Request, progress: Progress) -> Path:
     return target
 
 
-def _read_evaluation(request: Request, checkpoint: Checkpoint) -> list[Example]:
+def _read_evaluation(request: Request, checkpoint: Checkpoint, progress: Progress) -> list[Example]:
     if request.evaluation is None:
         return []
-    return read_examples(request.evaluation, checkpoint.config)
+    return read_examples(request.evaluation, checkpoint.config, progress.line)
 
 
 def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -> Workload:

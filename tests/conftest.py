@@ -1,9 +1,11 @@
 """Bundles made once a session through the product's own export, and what every test may use."""
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,33 @@ from tests.support.tiny import SEQUENCE_LABELS, TOKEN_LABELS, export_bundles, ma
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+Write = Callable[[str, str | bytes], Path]
+WriteRows = Callable[[str, list[dict[str, Any]]], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a text, or bytes, into a file of this name."""
+
+    def write_file(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        path.write_bytes(raw)
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def write_rows(write: Write) -> WriteRows:
+    """Write objects as JSON lines into a file of this name."""
+
+    def write_objects(name: str, rows: list[dict[str, Any]]) -> Path:
+        return write(name, "".join(json.dumps(row) + "\n" for row in rows))
+
+    return write_objects
 
 
 ROOT = Path(__file__).parents[1]

@@ -2,22 +2,24 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from training.readers.examples import TASKS
-from training.runtime import exit_code, prepare
+from offline.command import DEBUG, run
+from offline.readers.examples import TASKS
+from training.runtime import prepare
 from training.settings import PRECISIONS, Settings
 
 _DATA_HELP = """\
 data of sequence-classification:
-  .csv .tsv        header with text, label and optionally text_pair
-  .jsonl .ndjson   the same names; a list of labels makes it multi-label
+  .csv .tsv        header with text, label and optionally text_pair; comma, semicolon or tab
+  .jsonl .ndjson .json   the same names; a list of labels makes it multi-label
 data of token-classification:
   .conll .bio .iob .txt .tsv   one token a line, its BIO (or BIOES) tag last, blank line
                                between sentences
-  .jsonl .ndjson   {"text", "spans": [{"start", "end", "label"}]}, end excluded, in characters
+  .jsonl .ndjson .json   {"text", "spans": [{"start", "end", "label"}]}, end excluded, in characters
 A folder holds one train.* and optionally one eval.* or test.*.
 Without evaluation data a stratified share of the training data is held out.
 """
@@ -59,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     option("--eval-fraction", float, "share held out without --eval-data")
     option("--limit", int, "training examples, at most; unset: all")
     option("--seed", int, "seed of the split and of training")
+    cli.add_argument(DEBUG, action="store_true", help="show an error's traceback")
     return cli
 
 
@@ -67,7 +70,7 @@ def command(arguments: argparse.Namespace) -> None:
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
     # The libraries take seconds to import; wrong options are refused before.
-    from training.readers.data import find_sources
+    from training.data import find_sources
     from training.run import Run, train
     from training.split import make_split
 
@@ -82,11 +85,16 @@ def command(arguments: argparse.Namespace) -> None:
     sys.stdout.write((arguments.out / "report.md").read_text(encoding="utf-8"))
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, and return the exit code."""
+    return run(_train, argv, report="the options and the base encoder's config.json")
+
+
+def _train(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     prepare()
-    return exit_code(lambda: command(arguments))
+    command(arguments)
+    return 0
 
 
 if __name__ == "__main__":

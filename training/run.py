@@ -8,11 +8,11 @@ from pathlib import Path
 
 from transformers import set_seed
 
+from offline.readers.examples import TaskName
 from training.fit.finetune import finetune, use_bf16
 from training.fit.predict import predict
 from training.output.checkpoint import check_writable, load_model, load_tokenizer, write_checkpoint
 from training.output.report import render_report
-from training.readers.examples import TaskName
 from training.settings import Settings
 from training.split import Split
 from training.tasks.base import make_task

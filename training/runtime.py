@@ -1,13 +1,7 @@
-"""The process of a run: offline libraries, log lines and exit codes."""
+"""The process of a run: offline libraries and log lines."""
 
 import logging
 import os
-import sys
-from collections.abc import Callable
-
-from training.errors import TrainingError
-
-EXIT_BAD_INPUT = 2
 
 
 def prepare() -> None:
@@ -22,16 +16,3 @@ def prepare() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
     for library in ("accelerate", "datasets", "httpx", "transformers"):
         logging.getLogger(library).setLevel(logging.ERROR)
-
-
-def exit_code(command: Callable[[], None]) -> int:
-    """Run a command; a TrainingError becomes one line on stderr and exit code 2."""
-    try:
-        command()
-    except TrainingError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-        return 130
-    return 0

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sklearn.model_selection import train_test_split
 
-from training.errors import DataError, SettingError
-from training.readers.data import Sources, check_classes, check_labels_known, read_corpus
-from training.readers.examples import Corpus, Example, TaskName, TextExample
+from offline.errors import DataError
+from offline.readers.examples import Corpus, Example, TaskName, TextExample
+from training.data import Sources, check_classes, check_labels_known, read_corpus
+from training.errors import SettingError
 
 
 @dataclass(frozen=True, slots=True)

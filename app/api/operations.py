@@ -8,7 +8,7 @@ from app.api.auth import ServiceDep, require
 from app.api.inference.openapi import problems
 from app.engine.models.catalog import Model
 from app.engine.models.servable import Servable
-from app.schemas import (
+from app.schemas.operations import (
     ExecutionStatus,
     Health,
     LoadFailure,

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.errors import ClassmarkError, InvalidRequest, NotJson, UnsupportedMediaType, brief
 
 # What to do about it, where pydantic's own message says only what is wrong.
@@ -18,6 +20,7 @@ REMEDIES = {
     "literal_error": "use one of these values",
 }
 MOST_FIELDS = 20
+JSON = "application/json"
 
 
 def validation_error(errors: Sequence[Mapping[str, Any]], content_type: str) -> ClassmarkError:
@@ -38,13 +41,17 @@ def validation_error(errors: Sequence[Mapping[str, Any]], content_type: str) -> 
     return InvalidRequest(detail, fields)
 
 
+def places(exc: ValidationError, *place: str | int) -> list[dict[str, Any]]:
+    """Return pydantic's errors with the part of the request that they are in."""
+    errors = exc.errors(include_url=False)
+    return [{**error, "loc": (*place, *error["loc"])} for error in errors]
+
+
 def is_json(content_type: str) -> bool:
-    if content_type == "application/json":
+    if content_type == JSON:
         return True
     kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
-    )
+    return kind == JSON or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def unsupported(content_type: str) -> UnsupportedMediaType:

@@ -4,6 +4,7 @@ import weakref
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cachetools import LRUCache
 from prometheus_client import Counter
@@ -15,6 +16,13 @@ from app.engine.text.encoding import TextInput
 OVERHEAD_BYTES = 600
 
 Version = weakref.ref[Servable]
+
+
+class InputAnswer(NamedTuple):
+    """One input's result as JSON, and what it counts as: a text's label, or a text's entities."""
+
+    content: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class AnswerCache:
     def __init__(self, max_bytes: int, lookups: Counter) -> None:
         self._max_bytes = max_bytes
         self._lookups = lookups
-        self._answers: LRUCache[tuple[Version, AnswerKey], tuple[int, str]] = LRUCache(
+        self._answers: LRUCache[tuple[Version, AnswerKey], tuple[int, InputAnswer]] = LRUCache(
             max(1, max_bytes), getsizeof=lambda kept: kept[0]
         )
         self._known: set[Version] = set()
@@ -64,17 +72,17 @@ class AnswerCache:
         self._drop_dead()
         return float(self._answers.currsize)
 
-    def get(self, servable: Servable, key: AnswerKey) -> str | None:
-        """Return the answer's JSON, or None."""
+    def get(self, servable: Servable, key: AnswerKey) -> InputAnswer | None:
+        """Return the answer, or None."""
         self._drop_dead()
         kept = self._answers.get((weakref.ref(servable), key))
         self._lookups.labels(servable.name, "miss" if kept is None else "hit").inc()
         return None if kept is None else kept[1]
 
-    def put(self, servable: Servable, key: AnswerKey, answer: str) -> None:
+    def put(self, servable: Servable, key: AnswerKey, answer: InputAnswer) -> None:
         """Keep an answer, unless it alone exceeds the limit; evict the least recently used."""
         self._drop_dead()
-        size = key.bytes + len(answer) + OVERHEAD_BYTES
+        size = key.bytes + len(answer.content) + 8 * len(answer.labels) + OVERHEAD_BYTES
         if size > self._max_bytes:
             return
         version = weakref.ref(servable)

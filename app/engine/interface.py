@@ -3,25 +3,32 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from app.engine.batching.admission import TIME_RAN_OUT
+from app.engine.admission import TIME_RAN_OUT
 from app.engine.batching.scheduler import Clock
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Encoding, Logits
-from app.errors import ClassmarkError, DeadlineExceeded
+from app.errors import ClassmarkError, DeadlineExceeded, InferenceFailed
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
-    """Logits in the order of the encodings, and how long the slowest entry queued and ran."""
+    """Logits in the order of the encodings, and how long the slowest entry queued and ran.
+
+    Attributes:
+        cost_seconds: how much longer others waited for this.
+        failures: by position, why the model could not run an encoding; its logits are empty.
+    """
 
     logits: list[Logits]
     queue_seconds: float
     run_seconds: float
+    cost_seconds: float
+    failures: Mapping[int, InferenceFailed] = field(default_factory=dict)
 
 
 class PendingRun(ABC):
@@ -38,7 +45,7 @@ class PendingRun(ABC):
         self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
 
     def result(self) -> RunResult:
-        """Return every encoding's logits; raise the first error."""
+        """Return every encoding's outcome; raise an error that concerns them all."""
         if self._error is not None:
             raise self._error
         return self._read()
@@ -105,11 +112,14 @@ class Engine(ABC):
         """How long a short request submitted now waits before it runs, as far as known here."""
 
     @abstractmethod
-    def check_admission(self, deadline: float) -> None:
+    def check_admission(self, deadline: float, cost_seconds: float) -> None:
         """Raise what `submit` would raise, before the request has cost anything.
 
+        Args:
+            cost_seconds: how much longer others will wait for it, as far as known.
+
         Raises:
-            Overloaded, NotReady, DeadlineExceeded: for a short request with this deadline.
+            Overloaded, NotReady, DeadlineExceeded: for short texts with this deadline.
         """
 
     @abstractmethod

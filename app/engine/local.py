@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.background import in_thread
-from app.engine.batching.entry import Entry, Runnable
+from app.engine.batching.entry import Entry, Outcome, Runnable
 from app.engine.batching.executors import CompletedBatch, ExecutorPool, ExecutorStates
 from app.engine.batching.scheduler import Clock, Scheduler
 from app.engine.interface import Engine, PendingRun, RunResult
-from app.engine.text.encoding import Encoding, Logits
-from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, InvalidRequest
+from app.engine.text.encoding import NO_LOGITS, Encoding, Logits
+from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, InferenceFailed, InvalidRequest
 from app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
 
 class LocalRun(PendingRun):
-    """The entries of one request; it ends with the last of them, or with the first error."""
+    """The entries of one request; it ends with the last of them, or with an error of them all."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class LocalRun(PendingRun):
         on_done: Callable[[], None],
     ) -> None:
         self.entries = [Entry(servable, e, deadline, self._entry_ended) for e in encodings]
-        scheduler.submit(self.entries)
+        self._cost_seconds = scheduler.submit(self.entries)
         super().__init__(deadline - clock(), on_done)
         self._scheduler = scheduler
         self._clock = clock
@@ -39,20 +39,26 @@ class LocalRun(PendingRun):
 
     def _entry_ended(self, entry: Entry) -> None:
         self._open -= 1
-        if self._open == 0 or isinstance(entry.outcome, ClassmarkError):
+        if self._open == 0 or _concerns_all(entry.outcome):
             self._finish()
 
     def _read(self) -> RunResult:
         logits: list[Logits] = []
-        for entry in self.entries:
-            if isinstance(entry.outcome, ClassmarkError):
-                raise entry.outcome
-            if entry.outcome is not None:
-                logits.append(entry.outcome)
+        failures: dict[int, InferenceFailed] = {}
+        for position, entry in enumerate(self.entries):
+            outcome = entry.outcome
+            if isinstance(outcome, InferenceFailed):
+                failures[position], outcome = outcome, NO_LOGITS
+            elif isinstance(outcome, ClassmarkError):
+                raise outcome
+            if outcome is not None:
+                logits.append(outcome)
         return RunResult(
             logits,
             max([entry.started_at - entry.submitted_at for entry in self.entries]),
             max([entry.ended_at - entry.started_at for entry in self.entries]),
+            self._cost_seconds,
+            failures,
         )
 
     def _drop(self) -> None:
@@ -62,6 +68,11 @@ class LocalRun(PendingRun):
         self._scheduler.discard(left)
         for entry in left:
             entry.end(Cancelled("nobody waits for this entry any more"), self._clock())
+
+
+def _concerns_all(outcome: Outcome | None) -> bool:
+    """Tell an error that ends a request from one that its neighbours survive."""
+    return isinstance(outcome, ClassmarkError) and not isinstance(outcome, InferenceFailed)
 
 
 class LocalEngine(Engine):
@@ -117,8 +128,8 @@ class LocalEngine(Engine):
     def expected_wait_seconds(self) -> float:
         return self.scheduler.expected_wait_seconds
 
-    def check_admission(self, deadline: float) -> None:
-        self.scheduler.check_admission(deadline)
+    def check_admission(self, deadline: float, cost_seconds: float) -> None:
+        self.scheduler.check_admission(deadline, cost_seconds)
 
     def unready_reason(self) -> str | None:
         health = self.health()
@@ -137,10 +148,7 @@ class LocalEngine(Engine):
         on_done: Callable[[], None],
     ) -> LocalRun:
         if not all(encoding.tokens for encoding in encodings):
-            raise InvalidRequest(
-                "an input has no token that the model knows, such as one of blanks alone; leave it "
-                "out, or send a text"
-            )
+            raise InvalidRequest("an encoding has no token; leave it out")
         return LocalRun(self.scheduler, self._clock, servable, encodings, deadline, on_done)
 
     def _deliver(self, completed: CompletedBatch) -> None:

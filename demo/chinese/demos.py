@@ -10,7 +10,7 @@ from demo.cache import make_once
 from demo.chinese import multilingual, ner, sentiment
 from demo.demo import QUICK, Demo, Encoder
 from demo.packages import E5_TOKENIZER, E5_WEIGHTS, MSRA, REVIEWS_ZH, fetch
-from training.readers.examples import TaggedExample
+from offline.readers.examples import TaggedExample
 
 SENTENCES, HELD_OUT = 4200, 1000  # of the news
 BORDERS = 12_000  # sentences to find pieces that cross the border of an entity in

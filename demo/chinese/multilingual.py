@@ -10,7 +10,7 @@ from typing import Any
 from demo.chinese.e5_4bit import Array, FourBitFile
 from demo.chinese.pieces import Document, cut_at_borders, keep, prune, seen
 from demo.packages import E5_TOKENIZER, E5_WEIGHTS
-from training.readers.examples import TaggedExample
+from offline.readers.examples import TaggedExample
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from demo.packages import MSRA, fetch
-from training.errors import DataError
-from training.readers.examples import Corpus, Span, TaggedExample
-from training.readers.lines import read_text
+from offline.errors import DataError
+from offline.readers.examples import Corpus, Span, TaggedExample
+from offline.readers.lines import read_text
 
 logger = logging.getLogger(__name__)
 

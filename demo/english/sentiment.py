@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo.packages import SNIPPETS, fetch
-from training.readers.examples import Corpus, TextExample
+from offline.readers.examples import Corpus, TextExample
 
 SURE = 0.5  # on a scale from -4 to 4; ratings nearer to zero have no clear sentiment
 _DATA = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"

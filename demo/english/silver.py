@@ -7,7 +7,7 @@ from pathlib import Path
 from demo.english.ner import trim
 from demo.english.topic import documents_folder, one_version, read_documents
 from demo.packages import TEACHER, fetch
-from training.readers.examples import Span, TaggedExample
+from offline.readers.examples import Span, TaggedExample
 
 # OntoNotes types with a counterpart among our three. Works, dates and sums have none; the tweets
 # leave nationalities unlabelled.

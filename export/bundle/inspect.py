@@ -38,9 +38,9 @@ def inspect_bundle(path: Path, console: Console) -> int:
 
 
 def _summary(manifest: Manifest) -> str:
-    graphs = [f"{name} {graph.bytes / 1e6:.0f} MB" for name, graph in manifest.graphs.items()]
+    graphs = [f"{name} {graph.total_bytes / 1e6:.0f} MB" for name, graph in manifest.graphs.items()]
     if manifest.packed is not None:
-        graphs.append(f"fp16 packed {manifest.packed.bytes / 1e6:.0f} MB")
+        graphs.append(f"fp16 packed {manifest.packed.total_bytes / 1e6:.0f} MB")
     return (
         f"{manifest.task}, {len(manifest.labels)} labels, {', '.join(graphs)}, made "
         f"{manifest.created_at:%Y-%m-%d %H:%M} UTC"

@@ -2,11 +2,11 @@
 
 import dataclasses
 import platform
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import Any
 
 from app.bundle import (
     Defaults,
@@ -17,10 +17,12 @@ from app.bundle import (
     Manifest,
     Source,
     TokenizerFile,
+    WeightsFile,
 )
 from export.bundle.package import hash_file, write_tokenizer
 from export.checkpoint.config import ModelConfig
 from export.checkpoint.load import Checkpoint
+from export.graphs.files import copy_graph, weights_path
 from export.parity.candidate import Candidate, VerifiedGraphs
 from export.reference.evaluation import score_reference
 from export.reference.workload import Workload
@@ -84,11 +86,11 @@ def describe_bundle(
 def _graph_file(one: Candidate, folder: Path) -> GraphFile:
     graph, measured = one.graph, one.measured
     target = folder / f"model.{'-'.join(str(graph.mode).split())}.onnx"
-    shutil.copyfile(graph.path, target)
+    copy_graph(graph.path, target)
+    weights = weights_path(target)
     return GraphFile(
-        file=target.name,
-        sha256=hash_file(target),
-        bytes=target.stat().st_size,
+        **_describe_file(target),
+        weights=WeightsFile(**_describe_file(weights)) if weights.exists() else None,
         kind=graph.kind,
         inputs=graph.inputs,
         opset=graph.opset,
@@ -102,7 +104,11 @@ def _graph_file(one: Candidate, folder: Path) -> GraphFile:
 
 def _tokenizer_file(checkpoint: Checkpoint, folder: Path) -> TokenizerFile:
     path = write_tokenizer(folder, checkpoint.tokenizer_json)
-    return TokenizerFile(file=path.name, sha256=hash_file(path), bytes=path.stat().st_size)
+    return TokenizerFile(**_describe_file(path))
+
+
+def _describe_file(path: Path) -> dict[str, Any]:
+    return {"file": path.name, "sha256": hash_file(path), "bytes": path.stat().st_size}
 
 
 def tool_versions() -> dict[str, str]:

@@ -5,14 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import transformers
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
+)
+
 from app.bundle import ProblemType, TagScheme, Task
 from app.engine.answers.tags import Tag, read_tags
+from export.checkpoint.files import refuse_adapter_alone, refuse_pointers
 from export.checkpoint.labels import read_labels, read_tag_scheme
+from export.checkpoint.weights import QUANTIZED_REMEDY
 from export.errors import CheckpointRefused
 
 HEADS: dict[str, Task] = {
     "ForSequenceClassification": "sequence-classification",
     "ForTokenClassification": "token-classification",
+}
+CLASSES: dict[Task, set[str]] = {
+    "sequence-classification": {*MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES.values()},
+    "token-classification": {*MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES.values()},
 }
 PROBLEM_TYPES: dict[str, ProblemType] = {
     "single_label_classification": "single_label",
@@ -51,13 +64,18 @@ def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelCon
         raise CheckpointRefused(
             path, "no such folder", "give the folder that save_pretrained wrote"
         )
-    raw = _read_json(path, "config.json")
+    refuse_pointers(path)
+    if not (path / "config.json").exists():
+        refuse_adapter_alone(path)
+    raw = read_json(path, "config.json")
     _refuse_custom_code(path, raw)
+    _refuse_quantized(path, raw)
+    family = _family(path, raw)
     architecture, task = _head(path, raw)
     labels = read_labels(path, raw)
     return ModelConfig(
         architecture=architecture,
-        family=str(raw.get("model_type", "")),
+        family=family,
         task=task,
         problem_type=_override(path, problem_type, task) or _problem_type(path, raw, task),
         labels=labels,
@@ -65,7 +83,8 @@ def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelCon
     )
 
 
-def _read_json(path: Path, name: str) -> dict[str, Any]:
+def read_json(path: Path, name: str) -> dict[str, Any]:
+    """Return a JSON object of the checkpoint folder; raise CheckpointRefused if it is none."""
     try:
         raw = json.loads((path / name).read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
@@ -84,23 +103,59 @@ def _refuse_custom_code(path: Path, raw: dict[str, Any]) -> None:
     """Refuse a checkpoint that brings its own code: it would run with the exporter's rights."""
     named = {"config.json": raw}
     if (path / "tokenizer_config.json").exists():
-        named["tokenizer_config.json"] = _read_json(path, "tokenizer_config.json")
+        named["tokenizer_config.json"] = read_json(path, "tokenizer_config.json")
     for name, content in named.items():
-        if content.get("auto_map"):
+        if asked := content.get("auto_map"):
+            shown = ", ".join(map(str, asked)) if isinstance(asked, (dict, list)) else asked
             raise CheckpointRefused(
                 path,
-                f"its {name} asks for custom code (auto_map: {', '.join(content['auto_map'])})",
+                f"its {name} asks for custom code (auto_map: {shown})",
                 "only architectures built into transformers are exported; remove auto_map if the "
                 "weights fit one",
             )
 
 
+def _refuse_quantized(path: Path, raw: dict[str, Any]) -> None:
+    asked = raw.get("quantization_config")
+    if asked:
+        method = asked.get("quant_method", "unnamed") if isinstance(asked, dict) else asked
+        found = f"its weights are quantized (quantization_config in config.json: {method})"
+        raise CheckpointRefused(path, found, QUANTIZED_REMEDY)
+
+
+def _family(path: Path, raw: dict[str, Any]) -> str:
+    """Return `model_type`, which transformers must know: it decides which class is loaded."""
+    name = raw.get("model_type")
+    if not isinstance(name, str) or not name:
+        remedy = 'add it to config.json, e.g. "model_type": "bert"'
+        raise CheckpointRefused(path, f"model_type is {name or 'missing'!r}", remedy)
+    if name not in CONFIG_MAPPING_NAMES:
+        written = raw.get("transformers_version", "no version")
+        raise CheckpointRefused(
+            path,
+            f"model_type is {name!r}, which transformers {transformers.__version__} here does not "
+            f"know (config.json names {written})",
+            "install a version of transformers that has it, or correct model_type",
+        )
+    return name
+
+
 def _head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
+    """Return the class that config.json names first, and its task; it must be transformers' own."""
     architectures = raw.get("architectures") or []
-    for name in architectures[:1]:
+    for name in architectures[:1] if isinstance(architectures, list) else ():
         for suffix, task in HEADS.items():
-            if str(name).endswith(suffix):
-                return str(name), task
+            if not str(name).endswith(suffix):
+                continue
+            if name not in CLASSES[task]:
+                raise CheckpointRefused(
+                    path,
+                    f"architectures names {name}, which is no class of transformers "
+                    f"{transformers.__version__}: its code is not in the checkpoint",
+                    "name the class of transformers that the weights were saved from; a head of "
+                    "one's own (a CRF, more layers) cannot be exported",
+                )
+            return str(name), task
     raise CheckpointRefused(
         path,
         f"architectures is {architectures or 'missing'}",
@@ -127,7 +182,7 @@ def _problem_type(path: Path, raw: dict[str, Any], task: Task) -> ProblemType:
     named = raw.get("problem_type")
     if task == "token-classification" or named is None:
         return "single_label"
-    if named not in PROBLEM_TYPES:
+    if not isinstance(named, str) or named not in PROBLEM_TYPES:
         raise CheckpointRefused(
             path,
             f"problem_type is {named!r}",

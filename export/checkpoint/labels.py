@@ -17,15 +17,18 @@ PREFIXES: dict[str, TagScheme] = {"BI": "BIO", "BIES": "BIOES", "BILU": "BILOU"}
 
 
 def read_labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
-    """Return the labels in id order; config.json must name them itself."""
+    """Return the labels in id order, as transformers names them."""
     mapping = raw.get("id2label")
-    remedy = 'add id2label to config.json, e.g. {"0": "negative", "1": "positive"}'
+    count = _count_labels(path, raw)
+    if mapping is None:  # transformers does not write the names that it gives by default
+        return tuple(f"LABEL_{index}" for index in range(count))
+    remedy = 'correct id2label in config.json, e.g. {"0": "negative", "1": "positive"}'
     if not isinstance(mapping, dict) or not mapping:
-        raise CheckpointRefused(path, "its config.json has no id2label", remedy)
-    wanted = [str(i) for i in range(int(raw.get("num_labels") or len(mapping)))]
+        raise CheckpointRefused(path, f"id2label is {mapping!r}", remedy)
+    wanted = [str(index) for index in range(count)]
     if sorted(mapping, key=lambda key: (len(key), key)) != wanted:
-        found = f"id2label has the ids {', '.join(mapping)} where {len(wanted)} labels need 0 to "
-        raise CheckpointRefused(path, found + str(len(wanted) - 1), remedy)
+        found = f"id2label has the ids {', '.join(mapping)} where {count} labels need 0 to "
+        raise CheckpointRefused(path, found + str(count - 1), remedy)
     labels = tuple(str(mapping[key]) for key in wanted)
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
@@ -35,6 +38,17 @@ def read_labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
             "give every id a name of its own",
         )
     return labels
+
+
+def _count_labels(path: Path, raw: dict[str, Any]) -> int:
+    """Return the number of labels, which is 2 where config.json has nothing, as in transformers."""
+    given = raw.get("num_labels")
+    if given is None or (given == 0 and raw.get("id2label")):
+        return len(raw.get("id2label") or "ab")
+    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+        return given
+    remedy = "give the number of labels, or leave it out beside id2label"
+    raise CheckpointRefused(path, f"num_labels is {given!r} in config.json", remedy)
 
 
 def read_tag_scheme(path: Path, labels: Sequence[str]) -> TagScheme:

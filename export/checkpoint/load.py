@@ -1,22 +1,28 @@
 """Load a fine-tuned Hugging Face checkpoint, and refuse one that cannot be served."""
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
 from app.bundle import ProblemType, Task
 from export.checkpoint.config import ModelConfig, read_config
+from export.checkpoint.files import find_weights, hash_files
+from export.checkpoint.tokenizer import check_rows, load_tokenizer
+from export.checkpoint.weights import (
+    check_names,
+    first_line,
+    read_header,
+    refuse_not_finite,
+)
 from export.errors import CheckpointRefused
 
 LOADERS: dict[Task, Any] = {
@@ -61,58 +67,23 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
         problem_type: replaces the config's own.
     """
     config = read_config(path, problem_type)
-    weights_sha256 = _hash_weights(path)
-    tokenizer = _load_tokenizer(path)
-    model = _load_model(path, config)
-    pad = tokenizer.pad_token_id
-    if pad is None:
-        found = "its tokenizer has no padding token"
-        raise CheckpointRefused(path, found, "set pad_token and save the tokenizer again")
+    files = find_weights(path)
+    tokenizer = load_tokenizer(path)
+    model = _load_model(path, config, files)
+    check_rows(path, tokenizer, model)
     return Checkpoint(
         path=path,
         config=config,
         model=model,
         tokenizer=tokenizer,
         max_length=_max_length(path, model, tokenizer),
-        pad_token_id=int(pad),
-        weights_sha256=weights_sha256,
+        pad_token_id=int(tokenizer.pad_token_id),
+        weights_sha256=hash_files(files),
     )
 
 
-def _hash_weights(path: Path) -> str:
-    files = sorted(path.glob("model*.safetensors"))
-    if not files:
-        pickles = sorted(p.name for p in path.glob("*.bin"))
-        found = f"only pickle ({', '.join(pickles)})" if pickles else "none"
-        raise CheckpointRefused(
-            path,
-            f"weights in safetensors are needed, found {found}",
-            "save them with model.save_pretrained(folder, safe_serialization=True)",
-        )
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def _load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
-    remedy = "save a fast tokenizer (tokenizer.json) beside the weights"
-    load: Any = AutoTokenizer.from_pretrained
-    try:
-        tokenizer = load(path, local_files_only=True, trust_remote_code=False)
-    except Exception as exc:  # every tokenizer class raises its own parser's types
-        found = f"its tokenizer does not load ({_first_line(exc)})"
-        raise CheckpointRefused(path, found, remedy) from exc
-    if not tokenizer.is_fast:
-        found = f"{type(tokenizer).__name__} is not a fast tokenizer"
-        raise CheckpointRefused(path, found, remedy)
-    fast: PreTrainedTokenizerFast = tokenizer
-    return fast
-
-
-def _load_model(path: Path, config: ModelConfig) -> PreTrainedModel:
+def _load_model(path: Path, config: ModelConfig, files: Sequence[Path]) -> PreTrainedModel:
+    stored = read_header(path, files)
     try:
         model, info = LOADERS[config.task].from_pretrained(
             path,
@@ -120,18 +91,14 @@ def _load_model(path: Path, config: ModelConfig) -> PreTrainedModel:
             trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # they are refused below, by their names
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as exc:
-        found = f"its weights do not load ({_first_line(exc)})"
-        raise CheckpointRefused(path, found, "save the checkpoint again") from exc
-    if info["missing_keys"]:
-        found = f"it has no weights for {', '.join(sorted(info['missing_keys'])[:3])}"
-        raise CheckpointRefused(path, found, "fine-tune the classifier first: this is an encoder")
-    for name, parameter in model.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
-            found = f"the weights of {name} contain NaN or infinity"
-            raise CheckpointRefused(path, found, "train again with a lower learning rate")
+    except Exception as exc:  # configurations, models and loaders raise types of their own
+        found = f"its {config.architecture} does not load ({type(exc).__name__}: {first_line(exc)})"
+        raise CheckpointRefused(path, found, "correct config.json or save the model again") from exc
+    check_names(path, model, info, stored)
+    refuse_not_finite(path, model)
     ready: PreTrainedModel = model.eval()
     return ready
 
@@ -154,7 +121,3 @@ def _reserved_positions(model: PreTrainedModel) -> int:
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
             return 0 if module.padding_idx is None else module.padding_idx + 1
     return 0
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:200]

@@ -8,7 +8,7 @@ from app.engine.text.encoding import Encoding, TextInput
 from export.compare.subjects import AnsweredSubject
 from export.parity.agreement import Agreement, compare_logits
 from export.reference.evaluation import choose, find_entities
-from export.reference.examples import Span
+from offline.readers.examples import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def compare_versions(request: CompareRequest, progress: Progress) -> int:
     if request.precision and not (a.is_bundle or b.is_bundle):
         remedy = f"leave --precision {request.precision} out"
         raise ExportError(f"{a.path} and {b.path} are checkpoints, without graphs; {remedy}")
-    inputs, examples = read_inputs(request.data, a.config)
+    inputs, examples = read_inputs(request.data, a.config, progress.line)
     strategy = b.strategy or a.strategy or "first"
     answered = []
     for name, subject in (("A", a), ("B", b)):

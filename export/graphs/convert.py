@@ -1,7 +1,6 @@
 """Convert a checkpoint to ONNX graphs: export, fuse, halve."""
 
 import logging
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from app.bundle import GraphKind, Precision, Task
 from app.engine.backends.base import Mode
 from export.checkpoint.load import Checkpoint
 from export.errors import CheckpointRefused
+from export.graphs.files import save_graph, weights_path
 
 # Graphs are measured where every machine can run them; fp16 too, though it is meant for GPUs.
 PROVIDER: Final = "CPUExecutionProvider"
@@ -49,7 +49,8 @@ class Graph:
 
     @property
     def bytes(self) -> int:
-        return self.path.stat().st_size
+        weights = weights_path(self.path)
+        return self.path.stat().st_size + (weights.stat().st_size if weights.exists() else 0)
 
 
 def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Path:
@@ -83,10 +84,10 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
 def fuse_graph(checkpoint: Checkpoint, source: Path, target: Path) -> Graph:
     """Fuse attention, GELU and layer norms into single nodes if the family is BERT-like."""
     if checkpoint.config.family not in BERT_LIKE:
-        shutil.copyfile(source, target)
+        save_graph(onnx.load(source), target)
         return read_graph(target, "fp32", _unfused(checkpoint))
     fused = _fuse(checkpoint, source, separate_layers=False)
-    fused.save_model_to_file(str(target))
+    save_graph(fused.model, target)
     return read_graph(target, "fp32", f"fused: {_count_fused(fused)}")
 
 
@@ -97,10 +98,10 @@ def fuse_for_int8(checkpoint: Checkpoint, source: Path, target: Path) -> str:
         The beginning of a recipe: which nodes were fused.
     """
     if checkpoint.config.family not in BERT_LIKE:
-        shutil.copyfile(source, target)
+        save_graph(onnx.load(source), target)
         return _unfused(checkpoint)
     fused = _fuse(checkpoint, source, separate_layers=True)
-    fused.save_model_to_file(str(target))
+    save_graph(fused.model, target)
     return f"fused: {_count_fused(fused)}"
 
 
@@ -111,7 +112,8 @@ def halve_graph(source: Graph, target: Path) -> Graph:
         model.convert_float_to_float16(
             keep_io_types=True, node_block_list=_nodes_behind_integers(model)
         )
-        model.save_model_to_file(str(target))
+        model.topological_sort()
+        save_graph(model.model, target)
     return read_graph(target, "fp16", f"{source.recipe}; weights and activations in fp16")
 
 
@@ -146,7 +148,7 @@ def _fuse(checkpoint: Checkpoint, source: Path, *, separate_layers: bool) -> Onn
         options.enable_embed_layer_norm = False
     config = checkpoint.model.config
     with _quiet():
-        return optimizer.optimize_model(
+        fused = optimizer.optimize_model(
             str(source),
             model_type="bert",
             num_heads=config.num_attention_heads,
@@ -154,6 +156,8 @@ def _fuse(checkpoint: Checkpoint, source: Path, *, separate_layers: bool) -> Onn
             optimization_options=options,
             opt_level=0,  # portable fusions only: the others depend on the machine
         )
+        fused.topological_sort()
+    return fused
 
 
 def _unfused(checkpoint: Checkpoint) -> str:

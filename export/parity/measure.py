@@ -16,6 +16,7 @@ from export.checkpoint.config import ModelConfig
 from export.checkpoint.load import Checkpoint
 from export.errors import GateFailed
 from export.graphs.convert import PROVIDER, Graph
+from export.graphs.files import read_data
 from export.graphs.packed.reference import ReferenceSession
 from export.parity.agreement import compare_logits
 from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE, batch_test
@@ -89,9 +90,9 @@ def open_session(checkpoint: Checkpoint, graph: Graph) -> Session:
     Raises:
         GateFailed: ONNX Runtime does not load the graph.
     """
-    data = graph.path.read_bytes()
+    data = read_data(graph.path)
     if graph.kind == "packed":
-        return ReferenceSession(data)
+        return ReferenceSession(data.model)
     try:
         return OnnxSession(data, graph.inputs, checkpoint.pad_token_id, PROVIDER)
     except BundleError as exc:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn.metrics import accuracy_score, f1_score
 
 from app.bundle import ScoreReference
 from app.engine.answers.decoding import label_scores, stitch_windows
@@ -11,8 +10,19 @@ from app.engine.answers.entities import EntitySpan, decode_entities
 from app.engine.answers.tags import groups
 from app.engine.text.encoding import Logits
 from export.checkpoint.config import ModelConfig
-from export.reference.examples import Span
 from export.reference.workload import Workload
+from offline.metrics import (
+    Counts,
+    Values,
+    accuracy,
+    count_entities,
+    count_labels,
+    entity_f1,
+    entity_metrics,
+    label_metrics,
+    macro_f1,
+)
+from offline.readers.examples import Span
 
 HISTOGRAM_BINS = 20
 MULTI_LABEL_THRESHOLD = 0.5
@@ -25,6 +35,13 @@ def headline(config: ModelConfig) -> str:
     return "macro_f1" if config.problem_type == "multi_label" else "accuracy"
 
 
+def headline_value(config: ModelConfig, sums: Counts) -> Values:
+    """Return the headline metric of sums of counts [..., columns]."""
+    if config.task == "token-classification":
+        return entity_f1(sums)
+    return macro_f1(sums) if config.problem_type == "multi_label" else accuracy(sums)
+
+
 def evaluate(config: ModelConfig, workload: Workload, logits: Sequence[Logits]) -> dict[str, float]:
     """Return the metrics of some logits on the labelled inputs; empty without labels.
 
@@ -33,14 +50,20 @@ def evaluate(config: ModelConfig, workload: Workload, logits: Sequence[Logits]) 
     """
     if not workload.examples:
         return {}
+    sums = count_right(config, workload, logits).sum(axis=0)
+    return entity_metrics(sums) if config.task == "token-classification" else label_metrics(sums)
+
+
+def count_right(config: ModelConfig, workload: Workload, logits: Sequence[Logits]) -> Counts:
+    """Return what the metrics count, one row a labelled input; see `offline.metrics`."""
+    examples = workload.examples
     if config.task == "token-classification":
-        return _entity_metrics(config, workload, logits)
-    truth = [[label in one.labels for label in config.labels] for one in workload.examples]
-    predicted = [choose(config, row) for row in logits[: len(truth)]]
-    return {
-        "accuracy": float(accuracy_score(truth, predicted)),
-        "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0.0)),
-    }
+        found = [find_spans(config, workload, i, logits[i]) for i in range(len(examples))]
+        return count_entities([one.spans for one in examples], found)
+    truth = [[label in one.labels for label in config.labels] for one in examples]
+    given = [choose(config, row) for row in logits[: len(examples)]]
+    shape = (len(examples), len(config.labels))
+    return count_labels(np.array(truth).reshape(shape), np.array(given).reshape(shape))
 
 
 def choose(config: ModelConfig, logits: Logits) -> list[bool]:
@@ -104,20 +127,10 @@ def _names(config: ModelConfig) -> list[str]:
     return groups(config.tags)
 
 
-def _entity_metrics(
-    config: ModelConfig, workload: Workload, logits: Sequence[Logits]
-) -> dict[str, float]:
-    """Count entities with the right start, end and group, as seqeval does for tags."""
-    right = found = wanted = 0
-    for index, example in enumerate(workload.examples):
-        entities = find_entities(config, workload, index, logits[index])
-        spans = {Span(e.start, e.end, e.entity_group) for e in entities}
-        right += len(spans & example.spans)
-        found += len(spans)
-        wanted += len(example.spans)
-    precision, recall = right / max(1, found), right / max(1, wanted)
-    f1 = 2 * right / max(1, found + wanted)
-    return {"f1": f1, "precision": precision, "recall": recall}
+def find_spans(config: ModelConfig, workload: Workload, index: int, logits: Logits) -> set[Span]:
+    """Return the entities that logits of an input give, without their scores."""
+    entities = find_entities(config, workload, index, logits)
+    return {Span(e.start, e.end, e.entity_group) for e in entities}
 
 
 def find_entities(

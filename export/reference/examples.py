@@ -1,24 +1,21 @@
-"""Read labelled examples from an evaluation file: JSON lines, as training writes them."""
+"""Read labelled examples for a checkpoint, from any file that training reads."""
 
-import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from app.engine.answers.tags import groups
 from app.engine.text.encoding import TextInput
 from export.checkpoint.config import ModelConfig
-from export.errors import DataError
+from offline.readers import examples as rows
+from offline.readers.examples import Span, TaggedExample, TextExample, Unlabelled
+from offline.readers.files import read_file
+from offline.readers.lines import Place
+from offline.readers.values import show
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """An entity: code points start (included) to end (excluded)."""
-
-    start: int
-    end: int
-    label: str
+Row = rows.Example | Unlabelled
+Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,121 +27,79 @@ class Example:
     spans: frozenset[Span] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The position of a row, which errors name."""
+def read_examples(file: Path, config: ModelConfig, notice: Notice) -> list[Example]:
+    """Read an evaluation file whose rows are all labelled, with labels of this checkpoint.
 
-    file: Path
-    line: int
+    Where the checkpoint has a single logit, a row with the label [] or null is a negative one.
 
-    def wrong(self, problem: str) -> DataError:
-        return DataError(self.file, self.line, problem)
+    Args:
+        notice: is told of columns that nothing reads.
 
-
-def read_examples(file: Path, config: ModelConfig) -> list[Example]:
-    """Read an evaluation file; raise DataError with the file and line of a bad row.
-
-    Rows are `{"text", "label"}` (a list of labels where several hold), with an optional
-    `text_pair`, or `{"text", "spans": [{"start", "end", "label"}]}` for NER.
+    Raises:
+        DataError: names the file and all rows that cannot be used.
     """
-    examples = [_example(place, row, config) for place, row in _rows(file)]
-    if not examples:
-        raise DataError(file, 1, "the file has no rows; give at least one labelled example")
-    return examples
+    return list(read_file(file, config.task, partial(_example, config), notice))
 
 
-def read_inputs(file: Path, config: ModelConfig) -> tuple[list[TextInput], list[Example]]:
+def read_inputs(
+    file: Path, config: ModelConfig, notice: Notice
+) -> tuple[list[TextInput], list[Example]]:
     """Read a file whose rows may lack labels; return all inputs, the labelled ones first."""
-    truth = "spans" if config.task == "token-classification" else "label"
-    unlabelled, examples = [], []
-    for place, row in _rows(file):
-        if row.get(truth) is None:
-            unlabelled.append(_source(place, row))
-        else:
-            examples.append(_example(place, row, config))
-    if not (unlabelled or examples):
-        raise DataError(file, 1, "the file has no rows; give at least one text")
+
+    def accept(at: Place, row: Row) -> TextInput | Example:
+        return _source(row) if isinstance(row, Unlabelled) else _example(config, at, row)
+
+    found = read_file(file, config.task, accept, notice)
+    examples = [one for one in found if isinstance(one, Example)]
+    unlabelled = [one for one in found if isinstance(one, TextInput)]
     return [example.source for example in examples] + unlabelled, examples
 
 
-def _example(place: _Place, row: dict[str, Any], config: ModelConfig) -> Example:
-    source = _source(place, row)
-    if config.task == "token-classification":
-        return Example(source, spans=_spans(place, row, _groups(config)))
-    many = config.problem_type == "multi_label"
-    return Example(source, labels=_labels(place, row, config.labels, many=many))
+def _source(row: Row) -> TextInput:
+    return TextInput(row.text, None if isinstance(row, TaggedExample) else row.text_pair)
 
 
-def _groups(config: ModelConfig) -> set[str]:
-    return set(groups(config.tags))
+def _example(config: ModelConfig, at: Place, row: Row) -> Example:
+    source = _source(row)
+    if isinstance(row, TaggedExample):
+        known = groups(config.tags)
+        for span in row.spans:
+            _check_label(at, span.label, known)
+        return Example(source, spans=frozenset(row.spans))
+    return Example(source, labels=_labels(config, at, row))
 
 
-def _rows(file: Path) -> Iterator[tuple[_Place, dict[str, Any]]]:
-    try:
-        content = file.read_bytes()
-    except OSError as exc:
-        raise DataError(file, 1, f"cannot be read: {exc.strerror}") from exc
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        place = _Place(file, number)
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line.decode())
-        except UnicodeDecodeError as exc:
-            raise place.wrong(f"byte {exc.start + 1} is not UTF-8; save the file as UTF-8") from exc
-        except ValueError as exc:
-            raise place.wrong(f"not JSON ({exc}); give one object a line") from exc
-        if not isinstance(row, dict):
-            raise place.wrong(f"{type(row).__name__} found; give one JSON object a line")
-        yield place, row
+def _labels(config: ModelConfig, at: Place, row: TextExample | Unlabelled) -> frozenset[str]:
+    several = config.problem_type == "multi_label"
+    single_logit = len(config.labels) == 1 and not several
+    if isinstance(row, Unlabelled):
+        if single_logit:
+            return frozenset()
+        column = "spans" if config.task == "token-classification" else "label"
+        raise at.error("the row has no label; fill it in or drop the row", column)
+    _check_form(config, at, row.label)
+    for label in row.labels:
+        _check_label(at, label, config.labels, "; write [] where it does not hold" * single_logit)
+    return frozenset(row.labels)
 
 
-def _source(place: _Place, row: dict[str, Any]) -> TextInput:
-    text, pair = row.get("text"), row.get("text_pair")
-    if not isinstance(text, str) or not text.strip():
-        raise place.wrong(f"text is {text!r}; a text that is not empty is needed")
-    if pair is not None and not isinstance(pair, str):
-        raise place.wrong(f"text_pair is {pair!r}; give a text or leave it out")
-    return TextInput(text, pair)
+def _check_form(config: ModelConfig, at: Place, label: str | tuple[str, ...]) -> None:
+    """Refuse a list where one label holds, and one label where several may.
+
+    A single logit takes both: a list says that the label may not hold.
+    """
+    listed = not isinstance(label, str)
+    if config.problem_type == "multi_label" and not listed:
+        problem = f"{show(label)} is no list; several labels may hold, so write [{show(label)}]"
+        raise at.error(f"{problem}, in JSON lines", "label")
+    if config.problem_type == "single_label" and len(config.labels) > 1 and listed:
+        problem = f"{show(list(label))} is a list; this checkpoint gives a text one label"
+        remedy = "write one, or use --problem-type multi_label if several may hold"
+        raise at.error(f"{problem}; {remedy}", "label")
 
 
-def _labels(
-    place: _Place, row: dict[str, Any], known: Collection[str], *, many: bool
-) -> frozenset[str]:
-    found = row.get("label")
-    if not isinstance(found, list if many else str):
-        wanted = "a list of labels" if many else "one label"
-        raise place.wrong(f"label is {found!r}; this checkpoint needs {wanted}")
-    labels = found if isinstance(found, list) else [found]
-    for label in labels:
-        _check_label(place, label, known)
-    return frozenset(labels)
-
-
-def _spans(place: _Place, row: dict[str, Any], known: Collection[str]) -> frozenset[Span]:
-    raw = row.get("spans")
-    if not isinstance(raw, list):
-        raise place.wrong(f"spans is {raw!r}; give a list of start, end and label")
-    return frozenset(_span(place, item, row["text"], known) for item in raw)
-
-
-def _span(place: _Place, item: object, text: str, known: Collection[str]) -> Span:
-    fields: dict[str, Any] = item if isinstance(item, dict) else {}
-    start: Any = fields.get("start")
-    end: Any = fields.get("end")
-    label: Any = fields.get("label")
-    whole = isinstance(start, int) and isinstance(end, int)
-    if not (whole and 0 <= start < end <= len(text)):
-        raise place.wrong(
-            f"span {item!r} does not lie in the text's {len(text)} characters; "
-            "0 <= start < end <= characters is needed"
-        )
-    _check_label(place, label, known)
-    return Span(start, end, label)
-
-
-def _check_label(place: _Place, label: object, known: Collection[str]) -> None:
+def _check_label(at: Place, label: str, known: Collection[str], remedy: str = "") -> None:
     if label not in known:
-        raise place.wrong(
-            f"label {label!r} is not one of the checkpoint's: {', '.join(sorted(known))}"
-        )
+        names = ", ".join(sorted(known))
+        problem = f"label {show(label)} is not one of the checkpoint's: {names}{remedy}"
+        raise at.error(problem, "label")

@@ -1,25 +1,21 @@
 """Prepare the inputs of all comparisons: texts, encodings, the checkpoint's own logits."""
 
-import inspect
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from app.bundle import AggregationStrategy
-from app.engine.batching.executors import available_cpus
 from app.engine.models.servable import WINDOW_STRIDE_TOKENS
 from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
 from app.engine.text.tokenization import Tokenizer
 from export.checkpoint.load import Checkpoint
 from export.errors import GateFailed
 from export.reference.examples import Example
+from export.reference.forward import Features, run_checkpoint
 from export.reference.sample_texts import built_in_texts, long_texts
 
-REFERENCE_BATCH = 16
 GOLDEN_CASES = 8
 
 
@@ -118,48 +114,13 @@ def answer_inputs(
         inputs=tuple(inputs),
         examples=tuple(examples),
         encoded=encoded,
-        logits=_answer(checkpoint, features),
+        logits=run_checkpoint(checkpoint, features),
         golden=tuple(spread(_by_length(encoded), GOLDEN_CASES)),
     )
 
 
-def _features(checkpoint: Checkpoint, source: TextInput) -> dict[str, list[int]]:
+def _features(checkpoint: Checkpoint, source: TextInput) -> Features:
     features = checkpoint.tokenizer(
         source.text, source.text_pair, truncation=True, max_length=checkpoint.max_length
     )
     return dict(features)
-
-
-def _answer(checkpoint: Checkpoint, features: Sequence[dict[str, list[int]]]) -> tuple[Logits, ...]:
-    """Run the PyTorch model once over all inputs, in batches of similar length.
-
-    Each batch runs on one thread, so no thread waits for another on a busy machine.
-    """
-    order = sorted(range(len(features)), key=lambda i: len(features[i]["input_ids"]))
-    batches = [order[i : i + REFERENCE_BATCH] for i in range(0, len(order), REFERENCE_BATCH)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(available_cpus()) as pool:
-            answers = pool.map(
-                lambda batch: _run_batch(checkpoint, [features[i] for i in batch]), batches
-            )
-            rows = [row for answer in answers for row in answer]
-    finally:
-        torch.set_num_threads(threads)
-    by_input = dict(zip(order, rows, strict=True))
-    return tuple(by_input[i] for i in range(len(features)))
-
-
-def _run_batch(checkpoint: Checkpoint, batch: list[dict[str, list[int]]]) -> list[Logits]:
-    padded = checkpoint.tokenizer.pad(batch, padding=True, return_tensors="pt")
-    # Some tokenizers return token types that their model does not take.
-    known = inspect.signature(checkpoint.model.forward).parameters
-    inputs = {name: values for name, values in padded.items() if name in known}
-    with torch.inference_mode():
-        values = checkpoint.model(**inputs).logits.numpy()
-    lengths = [len(row["input_ids"]) for row in batch]
-    return [
-        row[:length].copy() if row.ndim == 2 else row.copy()
-        for row, length in zip(values, lengths, strict=True)
-    ]

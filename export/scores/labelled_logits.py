@@ -11,8 +11,8 @@ from app.engine.answers.decoding import Scores, sigmoid, softmax
 from app.engine.answers.tags import Tag
 from app.engine.text.encoding import Encoding
 from export.checkpoint.config import ModelConfig
-from export.reference.examples import Span
 from export.reference.workload import Workload
+from offline.readers.examples import Span
 
 Ints = npt.NDArray[np.int64]
 SEED = 0

@@ -9,6 +9,7 @@ import pytest
 
 from app.bundle import open_bundle
 from app.errors import BundleError, IncompleteBundle
+from app.files import GraphData
 from app.store import list_models, list_versions, read_desired_version, write_desired_version
 
 
@@ -26,8 +27,8 @@ def test_an_exported_bundle_opens(folder: Path) -> None:
     bundle = open_bundle(folder)
     assert (bundle.manifest.name, bundle.manifest.version) == ("mood", 1)
     graph = bundle.manifest.graphs["fp32"]
-    assert len(bundle.read(graph)) == graph.bytes
-    assert bundle.read(bundle.manifest.tokenizer)
+    assert len(bundle.read_graph(graph).model) == graph.bytes
+    assert bundle.read_tokenizer()
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,9 @@ def test_a_file_name_that_leaves_the_folder_is_refused(folder: Path, file: str) 
         open_bundle(folder)
 
 
-def read_fp32(folder: Path) -> bytes:
+def read_fp32(folder: Path) -> GraphData:
     bundle = open_bundle(folder)
-    return bundle.read(bundle.manifest.graphs["fp32"])
+    return bundle.read_graph(bundle.manifest.graphs["fp32"])
 
 
 def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
@@ -175,9 +176,8 @@ def test_a_short_or_missing_file_counts_as_a_copy_in_progress(folder: Path) -> N
 def test_a_file_longer_than_promised_is_refused(folder: Path) -> None:
     with (folder / "tokenizer.json").open("ab") as file:
         file.write(b" ")
-    bundle = open_bundle(folder)
     with pytest.raises(BundleError, match="more than the"):
-        bundle.read(bundle.manifest.tokenizer)
+        open_bundle(folder).read_tokenizer()
 
 
 def test_only_names_and_versions_count_as_models(store: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from demo.chinese import ner, sentiment
-from training.errors import DataError
-from training.readers.examples import Span
+from offline.errors import DataError
+from offline.readers.examples import Span
 from training.split import divide
 
 

@@ -15,7 +15,7 @@ from demo.chinese import multilingual
 from demo.chinese.e5_4bit import BLOCK, FourBitFile
 from demo.chinese.pieces import cut_at_borders, keep, prune, seen
 from demo.errors import DemoError
-from training.readers.examples import Span, TaggedExample
+from offline.readers.examples import Span, TaggedExample
 
 HIDDEN, LAYERS, HEADS, WIDE, POSITIONS, TYPES = 32, 2, 2, 64, 24, 2
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "北", "京", "北京", "大", "学", "大学", "▁在", "在"]

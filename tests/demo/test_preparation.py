@@ -7,7 +7,7 @@ from demo.demo import check_score
 from demo.english import ner, news, sentiment, silver, topic
 from demo.errors import DemoError
 from demo.registry import DEMOS
-from training.readers.examples import Span, TaggedExample
+from offline.readers.examples import Span, TaggedExample
 
 
 def test_ratings_become_labels_and_unclear_ones_are_left_out():

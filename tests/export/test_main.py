@@ -38,7 +38,7 @@ def test_a_failed_gate_exits_1_with_figures_and_tolerance_in_one_line(
         (["--name", "m", "--version", "0"], "version 0 cannot be used; take 1 to"),
         (["--name", "m", "--tolerance", "int9.agreement=1"], "PRECISION.FIGURE=NUMBER"),
         (["--name", "m", "--tolerance", "int8.agreement=2"], "'2' is not a number from 0 to 1"),
-        (["--name", "m", "--eval", "missing.jsonl"], "missing.jsonl, line 1: cannot be read"),
+        (["--name", "m", "--eval", "missing.jsonl"], "missing.jsonl: cannot be read"),
     ],
 )
 def test_bad_input_exits_2_with_one_line(

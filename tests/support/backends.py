@@ -6,6 +6,7 @@ from app.bundle import GraphFile, Manifest, Precision
 from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.text.encoding import Encoding, Logits
+from app.files import GraphData
 
 
 class FakeBackend(OnnxRuntimeBackend):
@@ -24,7 +25,7 @@ class FakeBackend(OnnxRuntimeBackend):
         self.loaded: list[Precision] = []
         self._wrong = wrong
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+    def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         self.loaded.append(mode.precision)
         session = super().load(data, graph, mode, manifest)
         return WrongSession(session) if mode.precision in self._wrong else session

@@ -3,10 +3,11 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from app.engine.batching.scheduler import Clock
 from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Encoding, Logits
-from app.errors import Overloaded
+from app.errors import InferenceFailed, Overloaded
 from app.main import create_app
 from app.service import Service
 from app.settings import Settings
@@ -36,13 +37,15 @@ class FakePending(PendingRun):
     def __init__(self, logits: list[Logits], on_done: Callable[[], None]) -> None:
         super().__init__(30.0, on_done)
         self._logits = logits
+        self._failures: dict[int, InferenceFailed] = {}
         self.closed = asyncio.Event()
 
-    def end(self) -> None:
+    def end(self, failures: Mapping[int, str] = MappingProxyType({})) -> None:
+        self._failures = {at: InferenceFailed(reason) for at, reason in failures.items()}
         self._finish()
 
     def _read(self) -> RunResult:
-        return RunResult(self._logits, 0.0, 0.0)
+        return RunResult(self._logits, 0.0, 0.0, 0.0, self._failures)
 
     def _drop(self) -> None:
         self.closed.set()
@@ -63,7 +66,7 @@ class FakeEngine(Engine):
     def expected_wait_seconds(self) -> float:
         return 0.0
 
-    def check_admission(self, deadline: float) -> None:
+    def check_admission(self, deadline: float, cost_seconds: float) -> None:
         if self.full:
             raise Overloaded("the queue is full; come back later", retry_after_seconds=3)
 

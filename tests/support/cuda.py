@@ -17,6 +17,7 @@ from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, OnnxSession
 from app.engine.backends.packing import Extent
 from app.engine.text.encoding import Encoding, Logits, without_layout
+from app.files import GraphData
 from tests.support.fakes import DEADLY, POISON
 
 INPUTS = (
@@ -171,7 +172,7 @@ class FakeCudaBackend(OnnxRuntimeBackend):
         self.devices: list[FakeDevice] = []
         self._wrong, self._breaks_at = wrong, breaks_at
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+    def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         if mode.kind == "padded":
             return super().load(data, graph, mode, manifest)
         inputs = manifest.graphs["fp32"].inputs

@@ -12,7 +12,7 @@ from app.engine.text.encoding import Encoding
 async def run(
     engine: LocalEngine, servable: Runnable, encodings: Sequence[Encoding], deadline: float
 ) -> RunResult:
-    """Submit, and wait for the result."""
+    """Submit, and wait for the result; raise the first failure."""
     done = asyncio.get_running_loop().create_future()
 
     def on_done() -> None:
@@ -22,6 +22,9 @@ async def run(
     pending = engine.submit(servable, encodings, deadline, on_done)
     try:
         await done
-        return pending.result()
+        result = pending.result()
+        for failure in result.failures.values():
+            raise failure
+        return result
     finally:
         pending.close()

@@ -1,8 +1,7 @@
 """A tiny random BERT, made on the spot, and files to train it on."""
 
-import json
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,33 +47,6 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BertModel(config).save_pretrained(folder)
     BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
     return folder
-
-
-Write = Callable[[str, str | bytes], Path]
-WriteRows = Callable[[str, list[dict[str, Any]]], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a text, or bytes, into a file of this name."""
-
-    def write_file(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        raw = content.encode("utf-8") if isinstance(content, str) else content
-        path.write_bytes(raw)
-        return path
-
-    return write_file
-
-
-@pytest.fixture
-def write_rows(write: Write) -> WriteRows:
-    """Write objects as JSON lines into a file of this name."""
-
-    def write_objects(name: str, rows: list[dict[str, Any]]) -> Path:
-        return write(name, "".join(json.dumps(row) + "\n" for row in rows))
-
-    return write_objects
 
 
 @pytest.fixture

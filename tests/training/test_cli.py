@@ -131,7 +131,7 @@ def test_bad_data_ends_in_one_line_and_exit_code_2(run, write, tmp_path):
     path = write("d.csv", "text,label\none,\n")
     code, out, err = run("sequence-classification", path)
     assert (code, out) == (2, "")
-    assert re.fullmatch(rf"error: {path}, line 2, column 'label': '' is not a label.*\n", err)
+    assert re.fullmatch(rf"error: {path}, line 2, column 'label': no label here.*\n", err)
     assert not (tmp_path / "checkpoint").exists()
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from training.errors import DataError, SettingError
-from training.readers.data import find_sources
-from training.readers.examples import Corpus, Span, TaggedExample, TextExample
+from offline.errors import DataError
+from offline.readers.examples import Corpus, Span, TaggedExample, TextExample
+from training.data import find_sources
+from training.errors import SettingError
 from training.split import deduplicate, divide, make_split, sample
 
 FILE = Path("d.csv")
@@ -87,7 +88,7 @@ def test_rows_of_a_given_evaluation_file_leave_the_training_part(write):
         find_sources(data, given), "sequence-classification", eval_fraction=0.1, seed=0
     )
     assert [example.text for example in split.train] == ["two", "three"]
-    assert [example.text for example in split.evaluation] == ["one", "four"]
+    assert [example.text.strip() for example in split.evaluation] == ["one", "four"]
     assert split.duplicates == 2
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from offline.readers.examples import Example
 from training.errors import SettingError
-from training.readers.examples import Example
 from training.tasks.base import ClassifierTask
 
 # Lists what training wrote into a folder; nothing else is ever removed.

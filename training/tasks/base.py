@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from training.readers.examples import Example, TaskName
+from offline.readers.examples import Example, TaskName
 from training.split import Split
 from training.tasks.features import Collator, Features
 from training.tasks.scores import Scores

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from seqeval.metrics.sequence_labeling import get_entities
 
-from training.readers.examples import Span
+from offline.readers.examples import Span
 from training.tasks.scores import Row
 
 
@@ -20,10 +20,8 @@ def find_spans(text: str, tags: Sequence[str], ranges: Sequence[tuple[int, int]]
     return spans
 
 
-def score_entities(
-    truth: Sequence[set[Span]], found: Sequence[set[Span]]
-) -> tuple[Row, dict[str, Row]]:
-    """Return precision, recall, F1 and support over all entities, and by label.
+def score_entities(truth: Sequence[set[Span]], found: Sequence[set[Span]]) -> dict[str, Row]:
+    """Return precision, recall, F1 and support by label.
 
     An entity counts as found if start, end and label all match.
     """
@@ -32,11 +30,10 @@ def score_entities(
         marked.update(span.label for span in one)
         named.update(span.label for span in other)
         right.update(span.label for span in one & other)
-    by_label = {
+    return {
         label: _row(right[label], named[label], marked[label])
         for label in sorted(marked.keys() | named.keys())
     }
-    return _row(right.total(), named.total(), marked.total()), by_label
 
 
 def macro_f1(by_label: Mapping[str, Row]) -> float:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
+from sklearn.metrics import classification_report, confusion_matrix
 from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorWithPadding,
     PreTrainedTokenizerBase,
 )
 
-from training.readers.examples import Example, TextExample
+from offline.metrics import Counts, count_labels, label_metrics
+from offline.readers.examples import Example, TextExample
 from training.tasks.features import PAD_TO, Features
 from training.tasks.scores import Scores, row_of
 
@@ -81,6 +82,12 @@ class TextTask:
             return [ids[row.labels[0]] for row in rows]
         return [[float(label in row.labels) for label in self.classes] for row in rows]
 
+    def _counts(self, truth: np.ndarray, predicted: np.ndarray) -> Counts:
+        if self.multi_label:
+            return count_labels(truth > 0, predicted > 0)
+        ids = np.arange(len(self.classes))
+        return count_labels(truth[:, None] == ids, predicted[:, None] == ids)
+
     def _report(self, truth: np.ndarray, predicted: np.ndarray) -> Scores:
         report = classification_report(
             truth,
@@ -96,10 +103,7 @@ class TextTask:
             confusion = tuple(tuple(int(cell) for cell in row) for row in table)
         return Scores(
             headline="macro_f1" if self.multi_label else "accuracy",
-            metrics={
-                "accuracy": float(accuracy_score(truth, predicted)),
-                "macro_f1": float(report["macro avg"]["f1-score"]),
-            },
+            metrics=label_metrics(self._counts(truth, predicted).sum(axis=0)),
             per_label={label: row_of(report[label]) for label in self.classes},
             confusion=confusion,
         )

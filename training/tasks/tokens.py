@@ -17,7 +17,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from training.readers.examples import Example, Span, TaggedExample
+from offline.metrics import count_entities, entity_metrics
+from offline.readers.examples import Example, Span, TaggedExample
 from training.tasks.entities import find_spans, macro_f1, score_entities
 from training.tasks.features import PAD_TO, Features
 from training.tasks.scores import Scores
@@ -88,13 +89,11 @@ class TokenTask:
             found.append(find_spans(example.text, given, words.ranges))
             tags += words.tags
             predicted += given
-        overall, by_label = score_entities(truth, found)
+        by_label = score_entities(truth, found)
         return Scores(
             headline="f1",
             metrics={
-                "precision": overall["precision"],
-                "recall": overall["recall"],
-                "f1": overall["f1"],
+                **entity_metrics(count_entities(truth, found).sum(axis=0)),
                 "macro_f1": macro_f1(by_label),
                 "word_accuracy": float(accuracy_score(tags, predicted)),
             },

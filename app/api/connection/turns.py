@@ -9,7 +9,7 @@ import time
 from collections import deque
 
 from app.api.inference.direct import DirectRequest
-from app.engine.batching.admission import check_wait
+from app.engine.admission import Admission
 from app.errors import ClassmarkError
 
 # How long requests may take the loop before others get it.
@@ -26,7 +26,7 @@ class Turns:
     """
 
     def __init__(self, max_wait_seconds: float) -> None:
-        self._max_wait_seconds = max_wait_seconds
+        self._admission = Admission(max_wait_seconds)
         self._waiting: deque[DirectRequest] = deque()
         self._spent_seconds = 0.0
         self._cost_seconds = 0.0
@@ -39,7 +39,8 @@ class Turns:
             return
         try:
             wait = len(self._waiting) * self._cost_seconds
-            check_wait(wait, self._max_wait_seconds, request.remaining_seconds)
+            now, cost = time.monotonic(), self._cost_seconds
+            self._admission.check(wait, request.remaining_seconds, cost, now)
         except ClassmarkError as exc:
             request.fail(exc)
         else:

@@ -19,7 +19,7 @@ from app.api.inference.reader import RequestReader
 from app.api.inference.routes import InferenceRoute
 from app.api.problems import error_problem
 from app.api.request_log import RequestLog
-from app.engine.batching.admission import TIME_RAN_OUT
+from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
@@ -138,22 +138,26 @@ class DirectRequest:
         service = self._service
         self.reader.check_length()
         if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
-            service.engine.check_admission(self._deadline)
+            self._check_admission()
         self._validate()
 
     def _validate(self) -> None:
         service = self._service
-        body = self.reader.parse(self._route.schema)
+        body, errors = self.reader.parse(self._route.schema, service.settings.max_inputs)
         task = self._route.make_task(service.registry, body)
         self._log.model = task.servable.name
-        self._job = job = InferenceJob(service, task, body)
+        self._job = job = InferenceJob(service, task, body, errors)
         job.look_up()
         if job.is_answered:
             self._respond()
             return
         if service.cache.enabled:
-            service.engine.check_admission(self._deadline)
+            self._check_admission()
         self._encode(job)
+
+    def _check_admission(self) -> None:
+        cost = self._service.request_cost.seconds(self.reader.body_bytes)
+        self._service.engine.check_admission(self._deadline, cost)
 
     def _encode(self, job: InferenceJob) -> None:
         if job.encodes_quickly:
@@ -165,6 +169,9 @@ class DirectRequest:
 
     def _submit(self) -> None:
         assert self._job is not None  # it was encoded
+        if self._job.is_answered:  # by errors alone
+            self._respond()
+            return
         self._pending = self._service.engine.submit(
             self._job.servable, self._job.encodings, self._deadline, self._run_ended
         )
@@ -189,6 +196,7 @@ class DirectRequest:
         timing = (b"server-timing", job.timing.encode())
         self._end(200, [timing, (b"content-type", b"application/json")], job.content)
         job.observe()
+        self._service.request_cost.learn(self.reader.body_bytes, job.cost_seconds)
 
     def _work_aside(
         self, kind: Work, size: int, work: Callable[[], None], then: Callable[[], None]

@@ -3,19 +3,21 @@
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from app.api.inference.input_errors import InputErrors, check_count, name_input, report
 from app.bundle import LongText
-from app.engine.answer_cache import AnswerKey
+from app.engine.answer_cache import AnswerKey, InputAnswer
 from app.engine.interface import RunResult
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
 from app.engine.text.tokenization import SHORT_CHARACTERS
-from app.errors import InvalidRequest
-from app.schemas import InferenceRequest
+from app.errors import ClassmarkError, InferenceFailed, InvalidRequest
+from app.schemas.requests import InferenceRequest
 from app.service import Service
 
-# Gives an input's result as JSON.
-Decode = Callable[[EncodedInput, Sequence[Logits]], str]
+# Gives an input's result.
+Decode = Callable[[EncodedInput, Sequence[Logits]], InputAnswer]
 
 # Decoding this many tokens of tagged texts takes some ten milliseconds, and holds the event loop.
 SHORT_TOKENS = 2048
@@ -44,13 +46,14 @@ class InferenceJob:
     and `decode` may run on any thread, one at a time; all else on the event loop.
     """
 
-    def __init__(self, service: Service, task: DecodeTask, body: InferenceRequest) -> None:
-        limit = service.settings.max_inputs
-        if len(body.inputs) > limit:
-            raise InvalidRequest(
-                f"inputs: {len(body.inputs)} inputs, the limit is {limit}; send them in several "
-                "requests, or raise CLASSMARK_MAX_INPUTS"
-            )
+    def __init__(
+        self,
+        service: Service,
+        task: DecodeTask,
+        body: InferenceRequest,
+        errors: InputErrors = MappingProxyType({}),
+    ) -> None:
+        check_count(len(body.inputs), service.settings.max_inputs)
         self.abandoned = False
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
@@ -61,10 +64,13 @@ class InferenceJob:
             for item in body.inputs
         ]
         self._long_text: LongText = body.long_text or task.servable.manifest.defaults.long_text
-        self._results: list[str | None] = [None] * len(self._sources)
-        self._missing = list(range(len(self._sources)))
+        self._reports_errors = body.on_error == "report"
+        self._errors = dict(errors)
+        self._results: list[InputAnswer | None] = [None] * len(self._sources)
+        self._missing = [i for i in range(len(self._sources)) if i not in self._errors]
         self._encoded: list[EncodedInput] = []
         self._stages: dict[str, float] = {}
+        self.cost_seconds = 0.0
 
     @property
     def servable(self) -> Servable:
@@ -72,7 +78,7 @@ class InferenceJob:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the cache had every result."""
+        """Whether every input has its result, or its error."""
         return not self._missing
 
     @property
@@ -102,28 +108,47 @@ class InferenceJob:
     def look_up(self) -> None:
         """Take the results that the cache has."""
         if self._cache.enabled:
-            for i, source in enumerate(self._sources):
-                self._results[i] = self._cache.get(self._task.servable, self._key(source))
+            for i in self._missing:
+                key = self._key(self._sources[i])
+                self._results[i] = self._cache.get(self._task.servable, key)
             self._missing = [i for i in self._missing if self._results[i] is None]
 
     def encode(self) -> None:
-        """Encode the inputs that have no result; stop early once the job is abandoned."""
+        """Encode the inputs that have no result; stop early once the job is abandoned.
+
+        Raises:
+            InvalidRequest: an input that cannot be encoded, unless errors are reported apart.
+        """
         started = time.perf_counter()
-        servable = self._task.servable
-        for i in self._missing:
+        asked, self._missing = self._missing, []
+        for i in asked:
             if self.abandoned:
                 return
-            one = servable.encode(self._sources[i], self._long_text, self._max_windows)
-            self._encoded.append(one)
+            try:
+                self._encoded.append(self._encode(self._sources[i]))
+            except InvalidRequest as exc:
+                self._fail(i, exc)
+            else:
+                self._missing.append(i)
         self._stages["encode"] = time.perf_counter() - started
 
     def decode(self, run: RunResult) -> None:
-        """Read the logits of what was encoded."""
+        """Read the logits of what was encoded.
+
+        Raises:
+            InferenceFailed: the model failed on an input, unless errors are reported apart.
+        """
         started = time.perf_counter()
         self._stages["queue"], self._stages["run"] = run.queue_seconds, run.run_seconds
+        self.cost_seconds = run.cost_seconds
+        failed = self._failed_inputs(run) if run.failures else {}
         logits = iter(run.logits)
         for i, one in zip(self._missing, self._encoded, strict=True):
-            self._results[i] = self._task.decode(one, [next(logits) for _ in one.windows])
+            own = [next(logits) for _ in one.windows]
+            if i in failed:
+                self._fail(i, failed[i])
+            else:
+                self._results[i] = self._task.decode(one, own)
         self._stages["decode"] = time.perf_counter() - started
 
     def remember(self) -> None:
@@ -131,8 +156,8 @@ class InferenceJob:
         if self._cache.enabled:
             for i in self._missing:
                 result = self._results[i]
-                assert result is not None  # it was decoded
-                self._cache.put(self._task.servable, self._key(self._sources[i]), result)
+                if result is not None:  # it was decoded, and did not fail
+                    self._cache.put(self._task.servable, self._key(self._sources[i]), result)
 
     def observe(self) -> None:
         """Count what was encoded and time the stages; the answer need not wait for that."""
@@ -147,7 +172,12 @@ class InferenceJob:
     def content(self) -> bytes:
         """The body of the answer, of the schema `Answer`."""
         servable = self._task.servable
-        joined = ",".join([result for result in self._results if result is not None])
+        joined = ",".join([result.content for result in self._results if result is not None])
+        if self._errors:
+            joined = ",".join(
+                report(self._errors[i]) if result is None else result.content
+                for i, result in enumerate(self._results)
+            )
         # A model's name needs no escaping: bundles with any other are refused.
         head = f'{{"model":"{servable.name}","version":{servable.version},"results":['
         return f"{head}{joined}]}}".encode()
@@ -157,6 +187,27 @@ class InferenceJob:
         """What went where, as the header Server-Timing has it."""
         shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self._stages.items()]
         return ", ".join(shown) or "cache;dur=0"
+
+    def _encode(self, source: TextInput) -> EncodedInput:
+        one = self._task.servable.encode(source, self._long_text, self._max_windows)
+        if not one.windows[0].tokens:
+            raise InvalidRequest(
+                "the text has no token that the model knows, such as one of blanks alone; leave "
+                "it out, or send another"
+            )
+        return one
+
+    def _failed_inputs(self, run: RunResult) -> dict[int, InferenceFailed]:
+        """Return why the model failed on an input: on the first of its windows."""
+        at = [i for i, one in zip(self._missing, self._encoded, strict=True) for _ in one.windows]
+        return {at[place]: run.failures[place] for place in sorted(run.failures, reverse=True)}
+
+    def _fail(self, index: int, error: ClassmarkError) -> None:
+        """Keep an input's error for its place; raise it where one error refuses the request."""
+        named = name_input(index, error)
+        if not self._reports_errors:
+            raise named from error
+        self._errors[index] = named
 
     def _key(self, source: TextInput) -> AnswerKey:
         return AnswerKey(source, (self._long_text, self._task.options))

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Body, Depends, Header
 from fastapi.openapi.models import Example
 
 from app.api.auth import require
-from app.schemas import ClassifyAnswer, ClassifyRequest, NerAnswer, NerRequest, Problem
+from app.schemas.answers import ClassifyAnswer, NerAnswer
+from app.schemas.problems import Problem
+from app.schemas.requests import ClassifyRequest, NerRequest
 
 router = APIRouter(prefix="/v1", tags=["inference"], dependencies=[Depends(require("predict"))])
 Timeout = Annotated[
@@ -58,6 +60,14 @@ CLASSIFY_EXAMPLES: dict[str, Example] = {
             "top_k": 1,
         }
     ),
+    "many texts, errors reported apart": Example(
+        value={
+            "model": "topic",
+            "inputs": ["Shares fell on Monday.", ""],
+            "top_k": 1,
+            "on_error": "report",
+        }
+    ),
     "a long document, read in windows": Example(
         value={"model": "topic", "inputs": "First paragraph … last one.", "long_text": "window"}
     ),
@@ -91,6 +101,27 @@ _CLASSIFY_ANSWER = {
         }
     ],
 }
+_REPORTED_ANSWER = {
+    "model": "topic",
+    "version": 1,
+    "results": [
+        {
+            "tokens": 7,
+            "windows": 1,
+            "truncated": False,
+            "labels": [{"label": "Business", "score": 0.97}],
+        },
+        {
+            "error": {
+                "type": "about:blank",
+                "title": "Invalid request",
+                "status": 422,
+                "detail": "inputs.1: String should have at least 1 character; send a text of at "
+                "least 1 character",
+            }
+        },
+    ],
+}
 _NER_ANSWER = {
     "model": "ner",
     "version": 1,
@@ -107,13 +138,17 @@ _NER_ANSWER = {
 }
 
 
-def _answer(model: type[ClassifyAnswer | NerAnswer], value: object) -> dict[int | str, Any]:
-    return {200: {"model": model, "content": {"application/json": {"example": value}}}}
+def _answer(model: type[ClassifyAnswer | NerAnswer], **examples: object) -> dict[int | str, Any]:
+    named = {name.replace("_", " "): {"value": value} for name, value in examples.items()}
+    return {200: {"model": model, "content": {"application/json": {"examples": named}}}}
 
 
 _INFERENCE = problems(400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504)
-CLASSIFY_RESPONSES = _answer(ClassifyAnswer, _CLASSIFY_ANSWER) | _INFERENCE
-NER_RESPONSES = _answer(NerAnswer, _NER_ANSWER) | _INFERENCE
+CLASSIFY_RESPONSES = (
+    _answer(ClassifyAnswer, one_text=_CLASSIFY_ANSWER, errors_reported_apart=_REPORTED_ANSWER)
+    | _INFERENCE
+)
+NER_RESPONSES = _answer(NerAnswer, one_text=_NER_ANSWER) | _INFERENCE
 
 
 @router.post("/classify", response_model=ClassifyAnswer, responses=CLASSIFY_RESPONSES)

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from app.api.validation import is_json, not_json, unsupported, validation_error
+from app.api.inference.input_errors import InputErrors, set_invalid_aside
+from app.api.validation import JSON, is_json, not_json, places, unsupported, validation_error
 from app.errors import BodyTooLarge, InvalidRequest, brief
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
 # More than any route knows; each unknown one would be a problem to describe.
 MOST_FIELDS = 64
-JSON = "application/json"
 TIMEOUT_HEADER = "x-request-timeout-seconds"
 _TIMEOUT = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 
@@ -26,16 +26,17 @@ class RequestReader:
         max_body_bytes: a longer body is not kept, and refused when it is asked for.
 
     Attributes:
+        body_bytes: of it that have come.
         is_whole: all of the body is here, or as much as shows that it is too long.
     """
 
-    __slots__ = ("_body", "_body_bytes", "_headers", "_max_body_bytes", "is_whole")
+    __slots__ = ("_body", "_headers", "_max_body_bytes", "body_bytes", "is_whole")
 
     def __init__(self, headers: Mapping[bytes, bytes], max_body_bytes: int) -> None:
         self._headers = headers
         self._max_body_bytes = max_body_bytes
         self._body: list[bytes] = []
-        self._body_bytes = 0
+        self.body_bytes = 0
         self.is_whole = False
 
     def header(self, name: str) -> str:
@@ -47,13 +48,13 @@ class RequestReader:
         """Raise BodyTooLarge where the head promises too much, or too much has come."""
         promised = self.header("content-length")
         bytes_expected = int(promised) if promised.isdigit() else 0
-        if max(bytes_expected, self._body_bytes) > self._max_body_bytes:
+        if max(bytes_expected, self.body_bytes) > self._max_body_bytes:
             raise BodyTooLarge(self._max_body_bytes)
 
     def receive(self, part: bytes) -> None:
         """Take a part of the body."""
-        self._body_bytes += len(part)
-        if self._body_bytes <= self._max_body_bytes:
+        self.body_bytes += len(part)
+        if self.body_bytes <= self._max_body_bytes:
             self._body.append(part)
         else:
             self._body.clear()
@@ -67,10 +68,10 @@ class RequestReader:
         try:
             return min(_TIMEOUT.validate_python(asked), limit)
         except ValidationError as exc:
-            raise validation_error(_places(exc, "header", TIMEOUT_HEADER), JSON) from None
+            raise validation_error(places(exc, "header", TIMEOUT_HEADER), JSON) from None
 
-    def parse(self, schema: type[Schema]) -> Schema:
-        """Return the body by its schema.
+    def parse(self, schema: type[Schema], max_inputs: int) -> tuple[Schema, InputErrors]:
+        """Return the body by its schema, and the inputs that its answer will report as invalid.
 
         Raises:
             NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
@@ -81,16 +82,16 @@ class RequestReader:
         if not raw:
             raise not_json("it is empty")
         try:
-            return schema.model_validate_json(raw)
+            return schema.model_validate_json(raw), {}
         except ValidationError:
-            return _parse_slowly(schema, raw)
+            return _parse_slowly(schema, raw, max_inputs)
 
     def clear(self) -> None:
         """Forget the body."""
         self._body.clear()
 
 
-def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
+def _parse_slowly(schema: type[Schema], raw: bytes, max_inputs: int) -> tuple[Schema, InputErrors]:
     """Parse with Python's own parser, which says where JSON ends to be JSON, and judges the same.
 
     Whatever it takes and the fast one does not, such as UTF-16, is a valid body too.
@@ -99,9 +100,12 @@ def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
         value = json.loads(raw)
         if isinstance(value, dict) and len(value) > MOST_FIELDS:
             raise InvalidRequest(f"the body has {len(value)} fields, the limit is {MOST_FIELDS}")
-        return schema.model_validate(value, from_attributes=True)
+        errors: InputErrors = {}
+        if isinstance(value, dict) and value.get("on_error") == "report":
+            value, errors = set_invalid_aside(value, max_inputs)
+        return schema.model_validate(value, from_attributes=True), errors
     except ValidationError as exc:
-        raise validation_error(_places(exc, "body"), JSON) from None
+        raise validation_error(places(exc, "body"), JSON) from None
     except json.JSONDecodeError as exc:
         raise not_json(f"{exc.msg} at character {exc.pos}") from None
     except UnicodeDecodeError:
@@ -110,9 +114,3 @@ def _parse_slowly(schema: type[Schema], raw: bytes) -> Schema:
         raise not_json("it is nested too deep") from None
     except ValueError as exc:  # such as a number of thousands of digits
         raise not_json(brief(str(exc), 200)) from None
-
-
-def _places(exc: ValidationError, *place: str) -> list[dict[str, Any]]:
-    """Return pydantic's errors with the part of the request that they are in."""
-    errors = exc.errors(include_url=False)
-    return [{**error, "loc": (*place, *error["loc"])} for error in errors]

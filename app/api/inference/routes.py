@@ -9,13 +9,14 @@ from pydantic_core import to_json
 
 from app.api.inference.job import DecodeTask
 from app.bundle import Manifest
+from app.engine.answer_cache import InputAnswer
 from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
 from app.engine.answers.entities import decode_entities, keep_entities
 from app.engine.answers.tags import groups
 from app.engine.models.catalog import Catalog
 from app.engine.text.encoding import EncodedInput, Logits
 from app.errors import InvalidRequest, brief
-from app.schemas import ClassifyRequest, InferenceRequest, NerRequest
+from app.schemas.requests import ClassifyRequest, InferenceRequest, NerRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,13 @@ def classify_task(models: Catalog, body: ClassifyRequest) -> DecodeTask:
     manifest = servable.manifest
     threshold = _label_thresholds(manifest) if body.threshold is None else body.threshold
 
-    def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> str:
+    def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> InputAnswer:
         pooled = pool_windows(encoded, logits)
         scores = row_scores(pooled, manifest.problem_type, manifest.temperature)
         ranked = rank_labels(scores, manifest.labels, body.top_k, threshold)
         labels = [{"label": item.label, "score": item.score} for item in ranked]
-        return _result(encoded, labels=labels)
+        best = ranked[0].label if ranked else ""
+        return InputAnswer(_result(encoded, labels=labels), (best,))
 
     return DecodeTask(servable, decode, ("classify", body.top_k, body.threshold))
 
@@ -51,11 +53,12 @@ def ner_task(models: Catalog, body: NerRequest) -> DecodeTask:
     strategy = body.aggregation_strategy or manifest.defaults.aggregation_strategy
     threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
 
-    def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> str:
+    def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> InputAnswer:
         tokens = stitch_windows(encoded, logits)
         found = decode_entities(encoded.source.text, tokens, tags, strategy, manifest.temperature)
         kept = keep_entities(found, body.labels, threshold)
-        return _result(encoded, entities=[dataclasses.asdict(entity) for entity in kept])
+        result = _result(encoded, entities=[dataclasses.asdict(entity) for entity in kept])
+        return InputAnswer(result, tuple([entity.entity_group for entity in kept]))
 
     options = ("ner", strategy, threshold, body.labels and tuple(body.labels))
     return DecodeTask(servable, decode, options, per_token=True)

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from app.bundle import GraphFile, GraphKind, Manifest, Precision
 from app.engine.text.encoding import Encoding, Logits
+from app.files import GraphData
 
 # On a CPU small batches are as fast as large ones.
 CPU_WARM_UP_SHAPES = ((1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64))
@@ -100,6 +101,6 @@ class Backend(Protocol):
         """Batches to measure the cost with, as (texts, tokens each), the smallest first."""
         ...
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+    def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         """Load an ONNX graph of a bundle; raise BundleError if it does not load."""
         ...

@@ -11,6 +11,7 @@ from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
+from app.files import GraphData
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
 
@@ -30,7 +31,7 @@ class OnnxRuntimeBackend:
     def __init__(self, executors: int = 1) -> None:
         self.executors = executors
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+    def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         return OnnxSession(data, graph.inputs, manifest.pad_token_id, self.provider)
 
 
@@ -51,17 +52,18 @@ class OnnxSession:
     execution = PADDED
 
     def __init__(
-        self, data: bytes, inputs: Sequence[str], pad_token_id: int, provider: Provider
+        self, data: GraphData, inputs: Sequence[str], pad_token_id: int, provider: Provider
     ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        _attach_weights(options, data)
         self._inputs = tuple(inputs)
         self._pad_token_id = pad_token_id
         try:
-            self._session = ort.InferenceSession(data, options, providers=[provider])
+            self._session = ort.InferenceSession(data.model, options, providers=[provider])
         except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
             raise BundleError(f"ONNX Runtime does not load the graph: {first_line(exc)}") from exc
         if self._session.get_providers()[0] != provider:  # it falls back without an error
@@ -81,6 +83,15 @@ class OnnxSession:
         feeds = pad(encodings, self._inputs, self._pad_token_id)
         (logits,) = self._session.run(None, feeds)[:1]
         return unpad(np.asarray(logits, dtype=np.float32), encodings)
+
+
+def _attach_weights(options: ort.SessionOptions, data: GraphData) -> None:
+    """Let a session copy its large weights from these files, and from no others."""
+    if data.weights:
+        files = data.weights.values()
+        options.add_external_initializers_from_files_in_memory(
+            list(data.weights), list(files), [len(file) for file in files]
+        )
 
 
 def first_line(exc: Exception) -> str:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from app.engine.batching.admission import check_wait
+from app.engine.admission import Admission
 from app.engine.batching.entry import Batch, Entry
 from app.engine.batching.idle_threads import IdleThreads
 from app.engine.batching.long_entries import LongEntryPolicy
@@ -30,7 +30,8 @@ class Scheduler:
     def __init__(
         self, executors: int, max_queue_seconds: float, clock: Clock = time.monotonic
     ) -> None:
-        self._max_queue_seconds = max_queue_seconds
+        self._executors = executors
+        self._admission = Admission(max_queue_seconds)
         self._clock = clock
         self._lock = threading.Lock()
         self._idle = IdleThreads(self._lock)
@@ -58,28 +59,38 @@ class Scheduler:
             queued -= self._queue.long_seconds  # a short entry passes them
         return self._wait.wait_seconds(queued * self._pace, self._pace, now)
 
-    def submit(self, entries: Sequence[Entry]) -> None:
-        """Queue the entries of one request, all or none; raise what admission raises."""
+    def submit(self, entries: Sequence[Entry]) -> float:
+        """Queue the entries of one request, all or none; raise what admission raises.
+
+        Returns:
+            How many seconds longer the next request will wait for these.
+        """
         now = self._clock()
         with self._lock:
             remaining = min(entry.deadline for entry in entries) - now
-            self._check_admission(remaining, long=any(entry.long for entry in entries))
+            alone = sum([entry.seconds_alone for entry in entries])
+            cost = alone * self._pace / self._executors
+            self._check_admission(remaining, cost, long=any(entry.long for entry in entries))
             for entry in entries:
                 entry.submitted_at = now
                 self._queue.add(entry)
             self._long_entries.submitted(entries, now)
             # Any idle executor may take any of these entries, so it does not matter which wake.
             self._idle.wake(len(entries))
+            return cost
 
-    def check_admission(self, deadline: float) -> None:
-        """Raise NotReady, or what `check_wait` raises, for a short entry with this deadline."""
+    def check_admission(self, deadline: float, cost_seconds: float) -> None:
+        """Raise NotReady, or what admission raises, for short entries with this deadline."""
         with self._lock:
-            self._check_admission(deadline - self._clock(), long=False)
+            self._check_admission(deadline - self._clock(), cost_seconds, long=False)
 
-    def _check_admission(self, remaining_seconds: float, *, long: bool) -> None:
+    def _check_admission(
+        self, remaining_seconds: float, cost_seconds: float, *, long: bool
+    ) -> None:
         if self._closed:
             raise NotReady("the service is shutting down; send the request to another replica")
-        check_wait(self._expected_wait(long=long), self._max_queue_seconds, remaining_seconds)
+        wait = self._expected_wait(long=long)
+        self._admission.check(wait, remaining_seconds, cost_seconds, self._clock())
 
     def discard(self, entries: Iterable[Entry]) -> None:
         """Remove entries that nobody waits for any more from the queue."""

@@ -39,7 +39,7 @@ def load_servable(
     refused: dict[Mode, BundleError] = {}
     for mode in _candidates(bundle, backend, precision):
         try:
-            servable = _validate(bundle, backend, mode, predecessor, callers)
+            servable = load_graph(bundle, backend, mode, predecessor, callers)
         except IncompleteBundle:
             raise
         except BundleError as exc:
@@ -53,22 +53,17 @@ def load_servable(
     raise [none, *refused.values()][-1]
 
 
-def _candidates(bundle: Bundle, backend: Backend, precision: Precision | None) -> list[Mode]:
-    """Return the modes to try, the best first.
-
-    A requested precision is a candidate even if the bundle lacks it: loading then reports that.
-    """
-    found = [mode for mode in backend.modes if mode.find_graph(bundle.manifest) is not None]
-    if precision is None:
-        return found
-    wanted = [mode for mode in backend.modes if mode.precision == precision]
-    return [mode for mode in wanted if mode in found or mode.kind == "padded"]
-
-
-def _validate(
-    bundle: Bundle, backend: Backend, mode: Mode, predecessor: Servable | None, callers: int
+def load_graph(
+    bundle: Bundle,
+    backend: Backend,
+    mode: Mode,
+    predecessor: Servable | None = None,
+    callers: int = 1,
 ) -> Servable:
-    """Load, check and warm up one graph; raise whatever fails as a BundleError."""
+    """Load, check and warm up one graph; raise whatever fails as a BundleError.
+
+    Export and `verify` do the same, so what they call servable serves.
+    """
     try:
         servable = Servable.load(bundle, backend, mode)
         check_golden(servable)
@@ -83,6 +78,18 @@ def _validate(
             f"({type(exc).__name__}: {reason}); export the checkpoint again"
         ) from exc
     return servable
+
+
+def _candidates(bundle: Bundle, backend: Backend, precision: Precision | None) -> list[Mode]:
+    """Return the modes to try, the best first.
+
+    A requested precision is a candidate even if the bundle lacks it: loading then reports that.
+    """
+    found = [mode for mode in backend.modes if mode.find_graph(bundle.manifest) is not None]
+    if precision is None:
+        return found
+    wanted = [mode for mode in backend.modes if mode.precision == precision]
+    return [mode for mode in wanted if mode in found or mode.kind == "padded"]
 
 
 def _bare(exc: BundleError) -> BundleError:

@@ -8,7 +8,7 @@ from app.bundle import Bundle, GraphFile, LongText, Manifest
 from app.engine.answers.tags import read_tags
 from app.engine.backends.base import Backend, Mode, RuntimeSpec, Session
 from app.engine.batching.cost_model import Cost
-from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput, blank
+from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
 from app.engine.text.tokenization import Tokenizer
 from app.errors import BundleError
 
@@ -56,8 +56,8 @@ class Servable:
                 f"{bundle.path} has no {mode} graph, only {', '.join(manifest.graphs)}; set "
                 f"CLASSMARK_PRECISION=auto, or export with --precision {mode.precision}"
             )
-        tokenizer = make_tokenizer(bundle.read(manifest.tokenizer), manifest)
-        session = backend.load(bundle.read(graph), graph, mode, manifest)
+        tokenizer = make_tokenizer(bundle.read_tokenizer(), manifest)
+        session = backend.load(bundle.read_graph(graph), graph, mode, manifest)
         runtime = RuntimeSpec(backend.provider, mode, session.execution)
         return cls(bundle, runtime, tokenizer, session)
 
@@ -94,12 +94,6 @@ class Servable:
 
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
         return self._session.run(encodings)
-
-    def run_blank(self, count: int, tokens: int) -> None:
-        """Run texts of padding: together, or one by one if the graph is not batch-invariant."""
-        together = count if self.batch_invariant else 1
-        for _ in range(count // together):
-            self.run([blank(tokens, self.manifest.pad_token_id)] * together)
 
     @property
     def cost_key(self) -> tuple[object, ...]:

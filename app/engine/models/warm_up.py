@@ -1,4 +1,8 @@
-"""Runs typical batches before any request: it profiles their cost and reserves memory."""
+"""Runs typical batches before any request: it profiles their cost and reserves memory.
+
+The texts are a golden case, cut or repeated. Padding alone would not do: heads such as BART's look
+for the special tokens of a real text and fail where there are none.
+"""
 
 import threading
 import time
@@ -6,8 +10,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import numpy as np
+
 from app.engine.batching.cost_model import Cost, measure_cost
 from app.engine.models.servable import Servable
+from app.engine.text.encoding import Encoding, Ids, TextInput, without_layout
 
 # How long a caller waits for the others; if a thread is late, the rest run without it.
 TOGETHER_WITHIN_SECONDS = 10.0
@@ -29,13 +36,17 @@ def profile_cost(
     limit = servable.manifest.max_length
     largest = 1 if not servable.batch_invariant else max(count for count, _ in batches)
     shapes = [(min(count, largest), min(tokens, limit)) for count, tokens in batches]
+    sample = longest_golden(servable)
 
     def timed(count: int, tokens: int) -> float:
+        texts = [stretch(sample, tokens)] * count
         started = time.perf_counter()
-        servable.run_blank(count, tokens)
+        servable.run(texts)
         return time.perf_counter() - started
 
-    timed(*shapes[0])
+    # The first run allocates; its two lengths, where they may share a batch, need padding too.
+    lengths = [tokens for _, tokens in shapes[: 2 if servable.batch_invariant else 1]]
+    servable.run([stretch(sample, tokens) for tokens in lengths])
     if predecessor is not None and predecessor.cost_key == servable.cost_key:
         timed(*shapes[-1])
         return predecessor.cost
@@ -50,11 +61,12 @@ def reserve_memory(servable: Servable, callers: int) -> None:
     when somebody watches, and not on a busy day.
     """
     ready = threading.Barrier(callers)
+    longest = stretch(longest_golden(servable), servable.manifest.max_length)
 
     def run_longest() -> None:
         with suppress(threading.BrokenBarrierError):
             ready.wait(TOGETHER_WITHIN_SECONDS)
-        servable.run_blank(1, servable.manifest.max_length)
+        servable.run([longest])
 
     with ThreadPoolExecutor(callers) as pool:
         try:
@@ -64,3 +76,25 @@ def reserve_memory(servable: Servable, callers: int) -> None:
             raise
         for run in runs:
             run.result()
+
+
+def longest_golden(servable: Servable) -> Encoding:
+    """Encode the text of the golden case with the most tokens."""
+    texts = {case.text for case in servable.manifest.golden}
+    found = [servable.encode(TextInput(text), "truncate", 1).windows[0] for text in texts]
+    return max(found, key=lambda one: one.tokens)
+
+
+def stretch(text: Encoding, tokens: int) -> Encoding:
+    """Cut or repeat the words of a text to this many tokens; its special tokens stay around them."""
+    return without_layout(
+        _stretch(text.ids, text.content, tokens), _stretch(text.type_ids, text.content, tokens)
+    )
+
+
+def _stretch(values: Ids, content: Sequence[int], tokens: int) -> Ids:
+    if not content:
+        return np.resize(values, tokens)
+    start, end = content[0], content[-1] + 1
+    room = max(0, tokens - start - len(values[end:]))
+    return np.concatenate([values[:start], np.resize(values[start:end], room), values[end:]])

@@ -11,6 +11,9 @@ import tokenizers
 Ids = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
 
+# Of an encoding that the model could not run.
+NO_LOGITS: Logits = np.empty(0, dtype=np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class TextInput:

@@ -1,12 +1,14 @@
 """Encodes and decodes long texts on threads beside the event loop, a bounded number at a time."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
+from app.engine.admission import Admission
 from app.errors import Overloaded
 
 Work = Literal["encode", "decode"]
@@ -33,6 +35,7 @@ class TextPool:
     ) -> None:
         self._threads = threads
         self._max_wait_seconds = max_wait_seconds
+        self._admission = Admission(max_wait_seconds)
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="long-text")
         self._lock = threading.Lock()  # guards the two below, which worker threads change
@@ -47,15 +50,16 @@ class TextPool:
 
     def check_admission(self, kind: Work, size: int, deadline: float) -> None:
         """Raise Overloaded for work that would wait too long, or past its deadline."""
-        wait = self.expected_wait_seconds
-        end = wait + self._paces[kind] * size
-        remaining = deadline - self._clock()
-        if wait > self._max_wait_seconds or (wait > 0 and end > remaining):
+        wait, now = self.expected_wait_seconds, self._clock()
+        own = self._paces[kind] * size
+        limit = max(0.0, min(self._max_wait_seconds, deadline - now - own))
+        if wait > limit:
+            seconds = self._admission.seconds_until_room(wait, limit, own / self._threads, now)
             raise Overloaded(
-                f"a text of this length would be read in about {end:.2f} s and the limit is "
-                f"{min(self._max_wait_seconds, remaining):.2f} s; retry later, send shorter texts, "
-                "or add a replica",
-                retry_after_seconds=max(wait, 1.0),
+                f"a text of this length would be read in about {wait + own:.2f} s and the limit is "
+                f"{limit + own:.2f} s; retry in {math.ceil(seconds)} s, send shorter texts, or add "
+                "a replica",
+                seconds,
             )
 
     def run(self, kind: Work, size: int, work: Callable[[], None]) -> asyncio.Future[None]:

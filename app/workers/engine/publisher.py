@@ -191,10 +191,10 @@ class Publisher:
 
 
 def _pack(servable: Servable) -> bytes:
-    bundle, manifest = servable.bundle, servable.manifest.model_dump_json().encode()
+    manifest = servable.manifest.model_dump_json().encode()
     fields = {
-        "path": str(bundle.path),
+        "path": str(servable.bundle.path),
         "runtime": asdict(servable.runtime),
         "manifest_bytes": len(manifest),
     }
-    return pack_json(fields, manifest + bundle.read(bundle.manifest.tokenizer))
+    return pack_json(fields, manifest + servable.bundle.read_tokenizer())

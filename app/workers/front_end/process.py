@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from app import python_tuning
 from app.api.connection.server import Server, make_config
 from app.background import start_task
+from app.engine.admission import Admission
 from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
 from app.service import Service
@@ -46,7 +47,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
         supervisor.tell("started", models=[f"{s.name}/{s.version}" for s in registry.serving])
 
     registry = RemoteRegistry(client, metrics, on_started)
-    engine = RemoteEngine(client, registry, settings.max_queue_seconds)
+    admission = Admission(settings.max_queue_seconds, doors=settings.workers)
+    engine = RemoteEngine(client, registry, admission)
     exposition = supervisor.exposition
     service = make_service(settings, metrics, engine, registry, spec.authorizer, exposition)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from app.engine.batching.admission import check_wait
+from app.engine.admission import Admission
 from app.engine.batching.scheduler import Clock
 from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
@@ -37,11 +37,11 @@ class RemoteEngine(Engine):
     """Runs encodings in the engine process, in batches with those of all front ends."""
 
     def __init__(
-        self, client: EngineClient, registry: RemoteRegistry, max_queue_seconds: float
+        self, client: EngineClient, registry: RemoteRegistry, admission: Admission
     ) -> None:
         self._client = client
         self._registry = registry
-        self._max_queue_seconds = max_queue_seconds
+        self._admission = admission
 
     @property
     def clock(self) -> Clock:
@@ -52,12 +52,12 @@ class RemoteEngine(Engine):
     def expected_wait_seconds(self) -> float:
         return self._client.expected_wait_seconds
 
-    def check_admission(self, deadline: float) -> None:
+    def check_admission(self, deadline: float, cost_seconds: float) -> None:
         """Refuse by the wait last reported; if the queue has grown since, the engine refuses."""
         if not self._client.is_connected:
             raise NotReady(ENGINE_AWAY)
-        remaining = deadline - self.clock()
-        check_wait(self.expected_wait_seconds, self._max_queue_seconds, remaining)
+        now = self.clock()
+        self._admission.check(self.expected_wait_seconds, deadline - now, cost_seconds, now)
 
     def unready_reason(self) -> str | None:
         silent = self._client.silent_seconds

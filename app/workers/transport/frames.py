@@ -24,7 +24,7 @@ from app.errors import ClassmarkError, InferenceFailed, InvalidRequest, Overload
 MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 HEADER = struct.Struct("<IBI")
 _SUBMIT = struct.Struct("<IdI")
-_RESULT = struct.Struct("<dddI")
+_RESULT = struct.Struct("<ddddII")
 _SIZE = struct.Struct("<I")
 VECTOR = -1  # stands for the rows of logits that have one axis
 
@@ -128,20 +128,24 @@ def read_submission(payload: bytes) -> Submission:
 
 
 def pack_run(run: RunResult, expected_wait_seconds: float) -> bytes:
-    """Pack times and the next request's wait, each entry's rows and columns, then all logits."""
+    """Pack times, the next request's wait, each entry's rows and columns, all logits, failures."""
     shapes = [part for one in run.logits for part in (VECTOR, *one.shape)[-2:]]
-    times = (run.queue_seconds, run.run_seconds, expected_wait_seconds)
-    head = _RESULT.pack(*times, len(run.logits))
+    times = (run.queue_seconds, run.run_seconds, run.cost_seconds, expected_wait_seconds)
     data = [np.ascontiguousarray(one, dtype=np.float32).tobytes() for one in run.logits]
-    return b"".join((head, np.array(shapes, dtype=np.int32).tobytes(), *data))
+    failed = [(position, str(error)) for position, error in run.failures.items()]
+    tail = json.dumps(failed).encode() if failed else b""
+    head = _RESULT.pack(*times, len(run.logits), len(tail))
+    return b"".join((head, np.array(shapes, dtype=np.int32).tobytes(), *data, tail))
 
 
 def read_run(payload: bytes) -> tuple[RunResult, float]:
     """Read what `pack_run` made; raise WireError for anything else."""
     try:
-        queue_seconds, run_seconds, expected_wait_seconds, count = _RESULT.unpack_from(payload)
+        queued, ran, cost, expected_wait_seconds, count, tail = _RESULT.unpack_from(payload)
         shapes = np.frombuffer(payload, np.int32, 2 * count, _RESULT.size).tolist()
-        values = np.frombuffer(payload, np.float32, offset=_RESULT.size + 8 * count)
+        end = len(payload) - tail
+        values = np.frombuffer(payload[:end], np.float32, offset=_RESULT.size + 8 * count)
+        failed = json.loads(payload[end:]) if tail else []
     except (struct.error, ValueError) as exc:
         raise WireError(f"a result of {len(payload)} bytes: {exc}") from None
     logits: list[Logits] = []
@@ -155,7 +159,8 @@ def read_run(payload: bytes) -> tuple[RunResult, float]:
         at += size
     if at != len(values):
         raise WireError(f"a result has {len(values) - at} logits too many")
-    return RunResult(logits, queue_seconds, run_seconds), expected_wait_seconds
+    failures = {int(position): InferenceFailed(str(reason)) for position, reason in failed}
+    return RunResult(logits, queued, ran, cost, failures), expected_wait_seconds
 
 
 def pack_error(error: ClassmarkError, expected_wait_seconds: float) -> bytes:

@@ -20,6 +20,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 
+from export.graphs.files import infer_shapes, save_graph
 from export.graphs.int8.biases import ATTENTION
 
 # The indices that gather the first tokens. This name marks a rewritten graph.
@@ -38,7 +39,7 @@ def keep_cls_token_only(path: Path) -> bool:
     gathers = [node for node in model.graph.node if node.op_type == "Gather"]
     if not any(map(_Match(model).rewrite, gathers)):
         return False
-    onnx.save(model, path)
+    save_graph(model, path)
     return True
 
 
@@ -118,7 +119,7 @@ class _Match:
 
     def _ignores_queries(self, mask: str) -> bool:
         """Tell whether a mask is the same for every query: one with 3 dimensions may not be."""
-        graph = onnx.shape_inference.infer_shapes(self._model).graph
+        graph = infer_shapes(self._model)
         types = {item.name: item.type.tensor_type for item in [*graph.value_info, *graph.input]}
         known = types.get(mask)
         return known is not None and known.HasField("shape") and len(known.shape.dim) <= 2

@@ -24,6 +24,7 @@ import onnx
 from app.engine.backends.padding import pad
 from app.engine.text.encoding import Encoding, Ids
 from export.graphs.convert import Graph, read_graph
+from export.graphs.files import save_graph
 from export.graphs.int8.biases import ATTENTION, Biases
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
 from export.graphs.int8.quantize import Quantizer
@@ -53,9 +54,8 @@ class QuantizationInput:
     ) -> "QuantizationInput":
         """Write the graph beside the quantizer's own; its ranges are taken from the texts."""
         graph = quantizer.quantize(kept_fp32=quantizer.layers)
-        path = graph.path.rename(graph.path.with_name("embeddings-int8.onnx"))
         return cls(
-            quantizer, path, tuple(pad([text], graph.inputs, pad_token_id) for text in texts)
+            quantizer, graph.path, tuple(pad([text], graph.inputs, pad_token_id) for text in texts)
         )
 
     @property
@@ -108,7 +108,7 @@ class HybridQuantizer:
         ranged = frozenset(layer for layer, name in self.reads.items() if name in ranges)
         model = onnx.load(self.path)
         Rewriter(model, source.layers, ranges, Biases(model, ranged).take()).rewrite()
-        onnx.save(model, target)
+        save_graph(model, target)
         return read_graph(
             target,
             "int8",

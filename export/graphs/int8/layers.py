@@ -2,6 +2,7 @@
 
 import onnx
 
+from export.graphs.files import infer_shapes
 from export.graphs.int8.cls_only_last_layer import first_token_values
 
 # Narrower layers, such as most heads, have too few weights to gain from int8.
@@ -30,7 +31,7 @@ def _values_without_tokens(model: onnx.ModelProto) -> set[str]:
     """
     shapes = {
         item.name: item.type.tensor_type.shape.dim
-        for item in onnx.shape_inference.infer_shapes(model).graph.value_info
+        for item in infer_shapes(model).value_info
         if item.type.tensor_type.HasField("shape")
     }
     of_first_tokens = first_token_values(model)

@@ -19,6 +19,7 @@ import onnx
 
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph, fuse_for_int8, read_graph
+from export.graphs.files import save_graph
 from export.graphs.int8.cls_only_last_layer import keep_cls_token_only
 from export.graphs.int8.layers import find_layers
 from export.graphs.int8.rewriter import Rewriter
@@ -77,7 +78,7 @@ def quantize_per_token(source: Path, target: Path, kept_fp32: Collection[str] = 
     """
     model = onnx.load(source)
     Rewriter(model, set(find_layers(model)) - set(kept_fp32)).rewrite()
-    onnx.save(model, target)
+    save_graph(model, target)
 
 
 def layer_name(node: str) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ from onnx import TensorProto, helper
 
 from app.engine.text.encoding import Ids
 from export.graphs.convert import PROVIDER
+from export.graphs.files import save_graph
 
 STEPS = 255
 
@@ -101,7 +104,10 @@ def observe_activations(
     observed.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
     )
-    session = ort.InferenceSession(observed.SerializeToString(), providers=[PROVIDER])
+    with TemporaryDirectory(prefix="classmark-export-") as scratch:
+        path = Path(scratch) / "observed.onnx"
+        save_graph(observed, path)
+        session = ort.InferenceSession(path, providers=[PROVIDER])
     stats: dict[str, ActivationStats] = {}
     for feed in feeds:
         for name, values in zip(names, session.run(list(names), feed), strict=True):

@@ -21,6 +21,7 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 from app.engine.text.encoding import Ids
+from export.graphs.files import save_graph
 from export.graphs.int8.biases import ATTENTION, ATTENTION_BIAS
 from export.graphs.int8.cls_only_last_layer import find_first_tokens
 from export.graphs.int8.ranges import Floats, observe_activations
@@ -51,7 +52,7 @@ def smooth(
     stats = observe_activations(model, list(readers), feeds)
     for x, nodes in readers.items():
         smoother.smooth(x, nodes, stats[x].magnitude)
-    onnx.save(model, target)
+    save_graph(model, target)
 
 
 class _Smoother:

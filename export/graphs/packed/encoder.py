@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from export.checkpoint.load import Checkpoint
+from export.graphs import files
 from export.graphs.packed.families import GELUS, LAYOUTS, FamilyLayout, LayerLayout
 from export.graphs.packed.weights import (
     Embeddings,
@@ -16,6 +17,8 @@ from export.graphs.packed.weights import (
     read_norm,
     read_table,
 )
+
+FP16_BYTES = 2
 
 
 def unsupported_reason(checkpoint: Checkpoint) -> str | None:
@@ -33,6 +36,9 @@ def unsupported_reason(checkpoint: Checkpoint) -> str | None:
         return "no packed graph of a decoder: its tokens do not see those that follow"
     if getattr(config, "pruned_heads", None):
         return "no packed graph of layers with pruned heads, only of layers of one width"
+    if checkpoint.parameters * FP16_BYTES > files.MOST_INLINE_BYTES:
+        millions = f"{checkpoint.parameters / 1e6:.0f} M"
+        return f"no packed graph of {millions} parameters: it must fit into one file of 2 GB"
     return None
 
 

@@ -7,10 +7,11 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from app.bundle import GraphFile, Manifest
-from app.engine.backends.base import CPU_WARM_UP_SHAPES, Execution, Mode, Session
+from app.engine.backends.base import Execution, Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
+from app.files import GraphData
 from export.graphs.packed.operators import OPERATORS
 
 PACKED = Mode("fp16", "packed")
@@ -22,11 +23,11 @@ class ReferenceBackend:
     provider = "NumPy"
     modes = (PACKED,)
     executors = 1
-    warm_up_shapes = CPU_WARM_UP_SHAPES
+    warm_up_shapes = ((1, 8), (1, 16))
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+    def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         try:
-            return ReferenceSession(data)
+            return ReferenceSession(data.model)
         except Exception as exc:  # protobuf and onnx raise types of their own
             raise BundleError(
                 f"{graph.file} is not a packed graph: {str(exc)[:200]}; export the checkpoint again"

@@ -87,7 +87,7 @@ def test_the_openapi_description_has_worked_examples_and_every_error(
     for route in ("/v1/classify", "/v1/ner"):
         post = description["paths"][route]["post"]
         assert post["requestBody"]["content"]["application/json"]["examples"]
-        assert post["responses"]["200"]["content"]["application/json"]["example"]
+        assert post["responses"]["200"]["content"]["application/json"]["examples"]
         errors = {"400", "401", "403", "404", "413", "415", "422", "429", "500", "503", "504"}
         assert errors <= set(post["responses"])
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.engine.answer_cache import AnswerCache, AnswerKey
+from app.engine.answer_cache import AnswerCache, AnswerKey, InputAnswer
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
 from app.telemetry.metrics import Metrics
@@ -32,6 +32,10 @@ def make(metrics: Metrics, max_bytes: int = 100_000) -> AnswerCache:
     return AnswerCache(max_bytes, metrics.cache_lookups)
 
 
+def answer(content: str) -> InputAnswer:
+    return InputAnswer(content, ())
+
+
 def ask(text: str, *options: object) -> AnswerKey:
     return AnswerKey(TextInput(text), options)
 
@@ -40,8 +44,8 @@ def test_only_the_same_text_with_the_same_options_by_the_same_version_is_found(
     metrics: Metrics,
 ) -> None:
     cache, version = make(metrics), Version()
-    cache.put(version, ask("fun", 1), "{}")
-    assert cache.get(version, ask("fun", 1)) == "{}"
+    cache.put(version, ask("fun", 1), answer("{}"))
+    assert cache.get(version, ask("fun", 1)) == answer("{}")
     assert cache.get(version, ask("fun", 2)) is None
     assert cache.get(version, ask("Fun", 1)) is None
     assert cache.get(version, AnswerKey(TextInput("fun", "pair"), (1,))) is None
@@ -51,7 +55,7 @@ def test_only_the_same_text_with_the_same_options_by_the_same_version_is_found(
 def test_its_memory_is_bounded_and_the_longest_unused_answers_go(metrics: Metrics) -> None:
     cache, version = make(metrics, max_bytes=10_000), Version()
     for number in range(100):
-        cache.put(version, ask(f"text {number}"), "{}" * 50)
+        cache.put(version, ask(f"text {number}"), answer("{}" * 50))
         cache.get(version, ask("text 0"))
         assert cache.bytes <= 10_000
     assert cache.get(version, ask("text 0")) is not None
@@ -61,19 +65,19 @@ def test_its_memory_is_bounded_and_the_longest_unused_answers_go(metrics: Metric
 
 def test_an_answer_over_the_limit_is_not_kept_and_drives_nothing_out(metrics: Metrics) -> None:
     cache, version = make(metrics, max_bytes=5_000), Version()
-    cache.put(version, ask("a"), "{}")
-    cache.put(version, ask("b"), "x" * 5_000)
+    cache.put(version, ask("a"), answer("{}"))
+    cache.put(version, ask("b"), answer("x" * 5_000))
     assert cache.get(version, ask("b")) is None
-    assert cache.get(version, ask("a")) == "{}"
+    assert cache.get(version, ask("a")) == answer("{}")
 
 
 def test_the_answers_of_a_version_go_when_it_does(metrics: Metrics) -> None:
     cache, old, new = make(metrics), Version(), Version()
-    cache.put(old, ask("a"), "old")
-    cache.put(new, ask("a"), "new")
+    cache.put(old, ask("a"), answer("old"))
+    cache.put(new, ask("a"), answer("new"))
     del old
     gc.collect()
-    assert cache.get(new, ask("a")) == "new"
+    assert cache.get(new, ask("a")) == answer("new")
     assert cache.bytes < 2 * 700
 
 
@@ -92,13 +96,13 @@ def test_a_version_that_dies_on_another_thread_never_meets_the_cache_at_work(
     for number in range(300):
         old = Version()
         for text in range(20):
-            cache.put(old, ask(f"{text}"), "old")
-            cache.put(serving, ask(f"{number} {text}"), "new")
+            cache.put(old, ask(f"{text}"), answer("old"))
+            cache.put(serving, ask(f"{number} {text}"), answer("new"))
         versions.put(old)
         del old
     versions.put(None)
     dropping.join()
-    assert cache.get(serving, ask("299 19")) == "new"
+    assert cache.get(serving, ask("299 19")) == answer("new")
     assert {key[0]() for key in cache._answers} == {serving}
 
 
@@ -108,7 +112,7 @@ def test_a_new_version_at_an_old_ones_address_is_never_answered_from_it(metrics:
     for _ in range(1000):
         version = Version()
         assert cache.get(version, ask("a")) is None
-        cache.put(version, ask("a"), "old")
+        cache.put(version, ask("a"), answer("old"))
         if id(version) in addresses:
             break
         addresses.add(id(version))
@@ -119,7 +123,7 @@ def test_a_new_version_at_an_old_ones_address_is_never_answered_from_it(metrics:
 
 def test_lookups_are_counted(metrics: Metrics) -> None:
     cache, version = make(metrics), Version()
-    cache.put(version, ask("a"), "{}")
+    cache.put(version, ask("a"), answer("{}"))
     for text in ("a", "a", "b"):
         cache.get(version, ask(text))
     counted = {

@@ -112,7 +112,7 @@ async def test_a_deadline_that_has_passed_is_no_overload() -> None:
     async with running() as engine:
         late = engine.clock() - 51
         with pytest.raises(DeadlineExceeded):
-            engine.check_admission(late)
+            engine.check_admission(late, 0.0)
         with pytest.raises(DeadlineExceeded):
             await run(engine, FakeServable(), [encoding(8)], late)
 

@@ -39,7 +39,7 @@ def test_logits_arrive_bit_for_bit_and_in_their_shapes(seed: int) -> None:
     shapes = [(3,), (1,), (7, 5), (1, 9), (0, 4), (512, 9)]
     bits = [rng.integers(0, 2**32, shape, dtype=np.uint32) for shape in shapes]
     logits = [one.view(np.float32) for one in bits]  # NaN and infinities among them
-    got, wait_seconds = frames.read_run(frames.pack_run(RunResult(logits, 0.25, 0.125), 1.5))
+    got, wait_seconds = frames.read_run(frames.pack_run(RunResult(logits, 0.25, 0.125, 0.5), 1.5))
     assert (got.queue_seconds, got.run_seconds, wait_seconds) == (0.25, 0.125, 1.5)
     assert [one.shape for one in got.logits] == shapes
     assert all(
@@ -96,7 +96,7 @@ def test_damaged_payloads_are_refused_and_nothing_else_is_raised() -> None:
     rng = random.Random(11)
     submission = frames.pack_submission(1, 2.0, [encoding(rng) for _ in range(3)])
     logits = [np.zeros((4, 3), np.float32), np.zeros(2, np.float32)]
-    run = frames.pack_run(RunResult(logits, 0, 0), 0.0)
+    run = frames.pack_run(RunResult(logits, 0, 0, 0), 0.0)
     for read, whole in ((frames.read_submission, submission), (frames.read_run, run)):
         for _ in range(300):
             damaged = bytearray(whole[: rng.randint(0, len(whole))])

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from app.engine.admission import Admission
 from app.engine.batching.cost_model import Cost
 from app.engine.local import LocalEngine, LocalRun
 from app.engine.models.registry import LocalRegistry
@@ -77,10 +78,11 @@ class Side:
     clock: Any
 
     async def run(
-        self, first_id: int = 1, seconds: float = 30.0, servable: int = NUMBER, tokens: int = 3
+        self, *first_ids: int, seconds: float = 30.0, servable: int = NUMBER, tokens: int = 3
     ) -> Any:
         deadline = self.clock() + seconds
-        payload = pack_submission(servable, deadline, [encoding(tokens, first_id)])
+        encodings = [encoding(tokens, first_id) for first_id in first_ids or (1,)]
+        payload = pack_submission(servable, deadline, encodings)
         call = self.client.call(Kind.SUBMIT, payload)
         try:
             return await asyncio.wait_for(call.answer, 10)
@@ -112,7 +114,7 @@ async def connected(fake: FakeServable, max_queue_seconds: float = 5.0) -> Async
 
 async def test_a_run_comes_back_with_its_logits_and_times() -> None:
     async with connected(FakeServable()) as side:
-        run = await side.run(first_id=5)
+        run = await side.run(5)
     assert [one.tolist() for one in run.logits] == [[5.0, 3.0]]
     assert run.queue_seconds >= 0
     assert run.run_seconds >= 0
@@ -120,11 +122,18 @@ async def test_a_run_comes_back_with_its_logits_and_times() -> None:
 
 async def test_errors_of_the_engine_keep_their_kind() -> None:
     async with connected(FakeServable()) as side:
-        with pytest.raises(InferenceFailed):
-            await side.run(first_id=POISON)
         with pytest.raises(NotReady, match="again"):
             await side.run(servable=NUMBER + 1)
         assert (await side.run()).logits
+
+
+async def test_a_failure_crosses_beside_the_logits_of_its_neighbours() -> None:
+    async with connected(FakeServable()) as side:
+        run = await side.run(5, POISON, 7)
+    assert [one.tolist() for one in run.logits] == [[5.0, 3.0], [], [7.0, 3.0]]
+    assert list(run.failures) == [1]
+    assert isinstance(run.failures[1], InferenceFailed)
+    assert "ValueError" in str(run.failures[1])
 
 
 async def test_an_empty_encoding_fails_alone_and_the_connection_stays() -> None:
@@ -140,17 +149,19 @@ async def test_a_front_end_learns_with_each_answer_how_long_the_next_request_wai
     async with connected(fake, max_queue_seconds=500.0) as side:
         first = asyncio.ensure_future(side.run(seconds=1e6))
         await asyncio.to_thread(fake.entered.acquire)
-        remote = RemoteEngine(side.client, cast(RemoteRegistry, None), 500.0)
-        remote.check_admission(remote.clock() + 1e6)  # nothing is known yet, so the engine decides
+        remote = RemoteEngine(side.client, cast(RemoteRegistry, None), Admission(500.0))
+        remote.check_admission(
+            remote.clock() + 1e6, 0.0
+        )  # nothing is known yet, so the engine decides
         with pytest.raises(Overloaded):
             await side.run(seconds=1e6)
         assert side.client.expected_wait_seconds > 500.0
         with pytest.raises(Overloaded):  # now without a hop
-            remote.check_admission(remote.clock() + 1e6)
+            remote.check_admission(remote.clock() + 1e6, 0.0)
         gate.set()
         await first
         assert side.client.expected_wait_seconds == 0.0
-        remote.check_admission(remote.clock() + 1e6)
+        remote.check_admission(remote.clock() + 1e6, 0.0)
 
 
 async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:

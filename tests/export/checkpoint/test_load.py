@@ -1,6 +1,5 @@
 """Checkpoints that cannot be exported are refused with what was found and what would work."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,27 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointRefused
-
-
-@pytest.fixture
-def copy(sentiment: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(sentiment, tmp_path / "checkpoint")
-
-
-def edit(path: Path, name: str, **changes: Any) -> None:
-    content = json.loads((path / name).read_text())
-    kept = {key: value for key, value in {**content, **changes}.items() if value is not None}
-    (path / name).write_text(json.dumps(kept))
-
-
-def edit_weights(path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
-    weights = load_file(path / "model.safetensors")
-    change(weights)
-    save_file(weights, path / "model.safetensors", {"format": "pt"})
+from tests.support.spoiling import edit, edit_weights
 
 
 def drop_tokenizer(path: Path) -> None:
@@ -50,10 +33,35 @@ def behead(path: Path) -> None:
 
 
 REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no fast tokenizer": (drop_tokenizer, "tokenizer.*save a fast tokenizer"),
-    "no id2label": (
-        lambda p: edit(p, "config.json", id2label=None),
-        "no id2label; add id2label",
+    "no tokenizer": (drop_tokenizer, "no tokenizer.json and no vocabulary; save the tokenizer"),
+    "sentencepiece alone": (
+        lambda p: [drop_tokenizer(p), (p / "spiece.model").write_bytes(b"x")],
+        "spiece.model alone is there.*sentencepiece, tiktoken and protobuf",
+    ),
+    "a tokenizer class of its own": (
+        lambda p: edit(p, "tokenizer_config.json", tokenizer_class="MyTokenizer"),
+        "tokenizer_config.json names MyTokenizer",
+    ),
+    "another default number of labels": (
+        lambda p: edit(p, "config.json", id2label=None, num_labels=3),
+        r"classifier.bias is \[2\] where \[3\] is expected",
+    ),
+    "a number of labels in words": (
+        lambda p: edit(p, "config.json", num_labels="three"),
+        "num_labels is 'three'",
+    ),
+    "a list as id2label": (
+        lambda p: edit(p, "config.json", id2label=["a", "b"]),
+        r"id2label is \['a', 'b'\]",
+    ),
+    "a newer model type": (
+        lambda p: edit(p, "config.json", model_type="superbert"),
+        "'superbert', which transformers .* does not know.*install a version",
+    ),
+    "no model type": (lambda p: edit(p, "config.json", model_type=None), "model_type is 'missing'"),
+    "a size that is none": (
+        lambda p: edit(p, "config.json", hidden_size="big"),
+        "BertForSequenceClassification does not load .TypeError.*correct config.json",
     ),
     "id2label with a hole": (
         lambda p: edit(p, "config.json", id2label={"0": "a", "2": "b"}),
@@ -65,7 +73,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "another number of labels": (
         lambda p: edit(p, "config.json", id2label={"0": "a", "1": "b", "2": "c"}, label2id=None),
-        "weights do not load",
+        r"classifier.bias is \[2\] where \[3\] is expected",
     ),
     "no classifier": (
         lambda p: edit(p, "config.json", architectures=["BertForMaskedLM"]),
@@ -78,6 +86,10 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     "custom code": (
         lambda p: edit(p, "config.json", auto_map={"AutoConfig": "own.Config"}),
         "custom code .*AutoConfig",
+    ),
+    "custom code as a list": (
+        lambda p: edit(p, "config.json", auto_map=["own.Config"]),
+        "auto_map: own.Config",
     ),
     "custom tokenizer code": (
         lambda p: edit(p, "tokenizer_config.json", auto_map={"AutoTokenizer": "own.T"}),
@@ -127,3 +139,37 @@ def test_the_shorter_limit_of_tokenizer_and_positions_holds(copy: Path) -> None:
     assert load_checkpoint(copy).max_length == 40
     edit(copy, "tokenizer_config.json", model_max_length=10**30)
     assert load_checkpoint(copy).max_length == 48
+
+
+def test_default_labels_that_transformers_does_not_write_are_those_of_its_pipeline(
+    copy: Path,
+) -> None:
+    edit(copy, "config.json", id2label=None, label2id=None)
+    assert load_checkpoint(copy).config.labels == ("LABEL_0", "LABEL_1")
+
+
+@pytest.mark.parametrize("added", [["@user", "<url>"], ["<pad>"]])
+def test_a_tokenizer_with_more_tokens_than_embeddings_is_refused(
+    copy: Path, added: list[str]
+) -> None:
+    tokenizer = load_checkpoint(copy).tokenizer
+    tokenizer.add_tokens(added)
+    tokenizer.save_pretrained(copy)
+    with pytest.raises(CheckpointRefused, match=f"{added[0]}.*resize_token_embeddings"):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tokenizer_class": "TokenizersBackend", "backend": "tokenizers"},
+        {"extra_special_tokens": ["[MASK]"]},
+        {"tokenizer_class": "TokenizersBackend", "extra_special_tokens": ["ba"]},
+    ],
+)
+def test_a_tokenizer_saved_by_transformers_5_is_read_as_before(
+    copy: Path, settings: dict[str, Any]
+) -> None:
+    before = load_checkpoint(copy).tokenizer("ba be [MASK]")["input_ids"]
+    edit(copy, "tokenizer_config.json", **settings)
+    assert load_checkpoint(copy).tokenizer("ba be [MASK]")["input_ids"] == before

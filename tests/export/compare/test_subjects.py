@@ -49,7 +49,7 @@ def test_what_cannot_be_compared_exits_2_with_what_was_found_and_what_would_work
         ((tmp_path / "empty", bundle, unlabelled), "nor config.json but nothing; give"),
         ((store / "ner", bundle, unlabelled), "holds versions; give one of them, e.g. .*ner/1"),
         ((bundle, broken, unlabelled), "tokenizer.json has 2 bytes, the manifest says"),
-        ((bundle, bundle, missing), "missing, line 1: cannot be read"),
+        ((bundle, bundle, missing), "missing: cannot be read"),
         ((bundle, bundle, unlabelled, "--show", "-1"), "--show -1: give 0 or more"),
         ((bundle, bundle, unlabelled, "--agreement", "2"), "--agreement: '2' is not a number"),
         ((bundle, bundle, unlabelled, "--json", str(missing / "f")), "f cannot be written"),
@@ -86,7 +86,10 @@ def test_a_row_with_a_wrong_label_is_named_with_its_line(
 ) -> None:
     data = write_labelled([{"text": "ba"}, {"text": "be", "label": "angry"}])
     assert compare(sentiment, sentiment, data) == 2
-    assert "line 2: label 'angry' is not one of the checkpoint's" in capsys.readouterr().err
+    assert (
+        "line 2, column 'label': label 'angry' is not one of the checkpoint's"
+        in capsys.readouterr().err
+    )
 
 
 def test_scores_that_are_no_numbers_fail(

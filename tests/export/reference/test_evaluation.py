@@ -6,8 +6,9 @@ import pytest
 from app.engine.text.encoding import EncodedInput, TextInput
 from export.checkpoint.config import ModelConfig
 from export.reference.evaluation import choose, evaluate, headline, score_reference
-from export.reference.examples import Example, Span
+from export.reference.examples import Example
 from export.reference.workload import Workload
+from offline.readers.examples import Span
 from tests.support.encodings import laid_out
 
 TAGS = ("O", "B-PER", "I-PER")

@@ -14,9 +14,10 @@ from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
-from export.reference.examples import Example, Span
+from export.reference.examples import Example
 from export.reference.workload import answer_inputs
 from export.scores.aggregation import choose_strategy, measure_strategies
+from offline.readers.examples import Span
 
 TEXT = "xyz ba"  # no word of the vocabulary: three tokens, then one
 

@@ -8,8 +8,9 @@ import pytest
 from app.bundle import TagScheme
 from app.engine.answers.tags import read_tags
 from app.engine.text.encoding import TextInput
-from export.reference.examples import Example, Span
+from export.reference.examples import Example
 from export.scores.labelled_logits import label_logits, true_tags
+from offline.readers.examples import Span
 from tests.support.workloads import classifier, labelled, tagger, words
 
 TEXT = "Ada Lovelace met George in New York City Paris"

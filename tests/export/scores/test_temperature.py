@@ -7,9 +7,10 @@ import pytest
 
 from app.engine.answers.decoding import softmax
 from app.engine.text.encoding import TextInput
-from export.reference.examples import Example, Span
+from export.reference.examples import Example
 from export.scores.labelled_logits import LabelledLogits, label_logits
 from export.scores.temperature import calibrate, fit_temperature, loss
+from offline.readers.examples import Span
 from tests.support.workloads import classifier, labelled, tagger
 
 Array = np.ndarray

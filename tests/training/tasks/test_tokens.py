@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from offline.readers.examples import Span, TaggedExample
 from training.output.checkpoint import load_tokenizer
-from training.readers.examples import Span, TaggedExample
 from training.tasks.tokens import IGNORED, TokenTask, tag_ranges
 
 TEXT = "Anna Paris, Romeston"

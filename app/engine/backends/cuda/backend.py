@@ -10,6 +10,7 @@ from app.engine.backends.cuda.buckets import plan
 from app.engine.backends.cuda.onnxruntime import PROVIDER, OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxSession
+from app.files import GraphData
 
 # The largest batch that warm-up tries, and so the largest possible budget.
 BUDGET_TOKENS = 16_384
@@ -37,12 +38,12 @@ class CudaBackend:
         # The loader does not find CUDA libraries that come as Python packages.
         ort.preload_dlls(cudnn=False)
 
-    def load(self, data: bytes, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
+    def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         if mode.kind == "padded":
             return OnnxSession(data, graph.inputs, manifest.pad_token_id, PROVIDER)
         buckets = plan(manifest.max_length, BUDGET_TOKENS, MOST_GRAPHS)
         return open_session(
-            lambda captures: OnnxCudaDevice(data, graph.inputs, buckets.limits, captures),
+            lambda captures: OnnxCudaDevice(data.model, graph.inputs, buckets.limits, captures),
             buckets,
             graph.inputs,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.schemas import Problem
+from app.schemas.problems import Problem
 from tests.support.connection import BODY, Side, connected, until
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.schemas import ClassifyAnswer, NerAnswer
+from app.schemas.answers import ClassifyAnswer, NerAnswer
 from tests.support.server import Server
 
 BODY = {"model": "mood", "inputs": ["a great movie", {"text": "so", "text_pair": "so"}]}

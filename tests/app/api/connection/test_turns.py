@@ -61,3 +61,13 @@ async def test_what_would_wait_too_long_for_its_turn_is_refused() -> None:
     late = Request(order, 0.0, remaining=-1.0)
     turns.take(late)
     assert isinstance(late.error, DeadlineExceeded)
+
+
+async def test_those_refused_their_turn_are_told_to_come_back_one_after_another() -> None:
+    turns = Turns(0.1)
+    turns._cost_seconds = 2.0
+    requests = [Request([], TURN_SECONDS) for _ in range(4)]
+    for one in requests:
+        turns.take(one)
+    times = [one.error.retry_after_seconds for one in requests if isinstance(one.error, Overloaded)]
+    assert times == pytest.approx([2.0, 4.0], rel=0.05)

@@ -17,7 +17,7 @@ from app.api.inference.job import InferenceJob
 from app.api.inference.routes import ROUTES
 from app.engine.interface import RunResult
 from app.engine.models.servable import Servable
-from app.schemas import Problem
+from app.schemas.problems import Problem
 from tests.support.connection import BODY, TEXT, Side, connected, until
 
 pytestmark = pytest.mark.anyio

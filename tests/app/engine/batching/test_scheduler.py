@@ -146,16 +146,16 @@ def test_admission_refuses_a_request_whose_own_deadline_the_queue_would_miss() -
 def test_admission_can_be_asked_before_a_request_is_encoded_and_says_the_same() -> None:
     scheduler, clock = make(max_queue_seconds=0.05)
     servable, ended = FakeServable(Cost(0.0, 0.001, 64)), Ended()
-    scheduler.check_admission(clock.now + 1)
+    scheduler.check_admission(clock.now + 1, 0.0)
     scheduler.submit([ended.entry(servable, 60)])
     with pytest.raises(Overloaded) as asked:
-        scheduler.check_admission(clock.now + 1)
+        scheduler.check_admission(clock.now + 1, 0.0)
     with pytest.raises(Overloaded) as told:
         scheduler.submit([ended.entry(servable, 60, clock.now + 1)])
     assert str(asked.value) == str(told.value)
     scheduler.close()
     with pytest.raises(NotReady):
-        scheduler.check_admission(clock.now + 1)
+        scheduler.check_admission(clock.now + 1, 0.0)
 
 
 def test_an_idle_service_admits_a_request_of_any_size() -> None:

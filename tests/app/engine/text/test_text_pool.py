@@ -60,6 +60,9 @@ async def test_a_text_that_would_be_read_after_its_deadline_is_refused_while_oth
     with pytest.raises(Overloaded, match="send shorter texts") as refused:
         pool.check_admission("encode", 600, clock() + 1.0)
     assert refused.value.retry_after_seconds >= 0.6
+    with pytest.raises(Overloaded) as second:
+        pool.check_admission("encode", 6000, clock() + 1.0)
+    assert second.value.retry_after_seconds > refused.value.retry_after_seconds
     gate.set()
     await running
     pool.check_admission("encode", 600, clock() + 1.0)

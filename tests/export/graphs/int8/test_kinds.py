@@ -12,6 +12,7 @@ from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.text.encoding import Encoding
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.graphs.convert import PROVIDER, Graph, export_graph, fuse_graph, read_graph
+from export.graphs.files import read_data
 from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput
 from export.graphs.int8.quantize import Quantizer, quantize_per_token
 from export.graphs.int8.smoothing import smooth
@@ -58,7 +59,7 @@ class Bench:
 
     def logits(self, path: Path, text: Encoding) -> np.ndarray:
         pad = self.checkpoint.pad_token_id
-        return OnnxSession(path.read_bytes(), self.fp32.inputs, pad, PROVIDER).run([text])[0]
+        return OnnxSession(read_data(path), self.fp32.inputs, pad, PROVIDER).run([text])[0]
 
 
 @pytest.fixture(scope="module")

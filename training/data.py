@@ -1,35 +1,23 @@
-"""Chooses the reader of a data file or folder, and checks the rows as a whole."""
+"""Chooses the data files of a run, reads them, and checks the rows as a whole."""
 
-from collections.abc import Callable, Iterator
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.errors import DataError
-from training.readers.conll import read_conll
-from training.readers.examples import Corpus, Example, TaskName
-from training.readers.lines import Place
-from training.readers.rows import read_csv, read_jsonl, read_tsv
-from training.readers.spans import read_spans
+from offline.errors import DataError
+from offline.readers.examples import (
+    Corpus,
+    Example,
+    TaggedExample,
+    TaskName,
+    TextExample,
+    Unlabelled,
+)
+from offline.readers.files import read_file
+from offline.readers.lines import Place
+from offline.readers.spans import check_whole_words
 
-Reader = Callable[[Path], Iterator[Example]]
-
-READERS: dict[TaskName, dict[str, Reader]] = {
-    "sequence-classification": {
-        ".csv": read_csv,
-        ".tsv": read_tsv,
-        ".jsonl": read_jsonl,
-        ".ndjson": read_jsonl,
-    },
-    "token-classification": {
-        ".conll": read_conll,
-        ".bio": read_conll,
-        ".iob": read_conll,
-        ".tsv": read_conll,
-        ".txt": read_conll,
-        ".jsonl": read_spans,
-        ".ndjson": read_spans,
-    },
-}
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +48,30 @@ def _only(folder: Path, stems: tuple[str, ...]) -> Path | None:
 
 def read_corpus(path: Path, task: TaskName) -> Corpus:
     """Read a file with the reader for its extension; raise DataError for unusable data."""
-    readers = READERS[task]
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(
-            f"unknown extension {path.suffix!r}; {task} reads {', '.join(readers)}", file=path
-        )
-    corpus = Corpus(path, tuple(reader(path)))
-    if not corpus.examples:
-        raise DataError("the file holds no rows; it needs at least two", file=path)
+    corpus = Corpus(path, read_file(path, task, _labelled, logger.info))
+    _check_one_form(corpus)
     return corpus
+
+
+def _labelled(at: Place, row: Example | Unlabelled) -> Example:
+    """Refuse a row without its truth, and spans that no tags can say."""
+    if isinstance(row, Unlabelled):
+        raise at.error("no label here; fill it in or drop the row", "label")
+    if isinstance(row, TaggedExample):
+        check_whole_words(row, at)
+    return row
+
+
+def _check_one_form(corpus: Corpus) -> None:
+    """Raise DataError where some rows have one label and others a list of labels."""
+    for example in corpus.examples:
+        listed = isinstance(example, TextExample) and not isinstance(example.label, str)
+        if listed != corpus.is_multi_label:
+            raise Place(corpus.file, example.line).error(
+                f"{list(example.labels)} mixes one label with lists of labels; "
+                "use one form in all rows",
+                "label",
+            )
 
 
 def check_classes(corpus: Corpus, task: TaskName) -> None:

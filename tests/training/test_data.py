@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from training.errors import DataError
-from training.readers.data import check_classes, check_labels_known, find_sources, read_corpus
+from offline.errors import DataError
+from training.data import check_classes, check_labels_known, find_sources, read_corpus
 
 SEQUENCE, TOKEN = "sequence-classification", "token-classification"
 
@@ -86,3 +86,44 @@ def test_a_folder_with_competing_or_no_files_is_refused(write, tmp_path):
     write("test.csv", "x")
     with refuses("eval.csv and test.csv compete"):
         find_sources(tmp_path, None)
+
+
+def test_rows_without_text_or_label_are_all_named_in_one_line(write):
+    path = write("d.csv", "text,label\none,a\ntwo,\n,b\nthree, \n")
+    with refuses(f"{path}: 3 rows cannot be used: column 'label' in lines 3, 5 (no label here"):
+        read_corpus(path, SEQUENCE)
+    with refuses("; column 'text' in line 4 ('' is not a text"):
+        read_corpus(path, SEQUENCE)
+
+
+def test_where_the_labels_are_in_another_column_that_column_is_named(write):
+    with refuses("no label here; fill it in or drop the row; columns that are not read: sentiment"):
+        read_corpus(write("d.csv", "text,sentiment\none,a\n"), SEQUENCE)
+
+
+def test_one_label_and_lists_of_labels_do_not_mix(write_rows):
+    rows = [{"text": "one", "label": "a"}, {"text": "two", "label": ["a"]}]
+    with refuses(", line 2, column 'label': ['a'] mixes"):
+        read_corpus(write_rows("d.jsonl", rows), SEQUENCE)
+
+
+def refuse_spans(write_rows, text, spans, message):
+    rows = [{"text": text, "spans": [{"start": a, "end": b, "label": "PER"} for a, b in spans]}]
+    with refuses(message):
+        read_corpus(write_rows("d.jsonl", rows), TOKEN)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 3), (1, 4), (5, 7)])
+def test_a_span_that_cuts_a_word_is_refused(write_rows, start, end):
+    shown = f"span {start} to {end} {'Anna lives'[start:end]!r} cuts a word"
+    refuse_spans(write_rows, "Anna lives", [(start, end)], f", line 1, column 'spans': {shown}")
+
+
+def test_a_span_with_a_space_at_its_edge_is_refused(write_rows):
+    message = ", line 1, column 'spans': span 0 to 5 'Anna ' begins or ends with a space"
+    refuse_spans(write_rows, "Anna lives", [(0, 5)], message)
+
+
+def test_overlapping_spans_are_both_named(write_rows):
+    message = "column 'spans': 0 to 10 'Anna Smith' and 5 to 10 'Smith' overlap"
+    refuse_spans(write_rows, "Anna Smith", [(5, 10), (0, 10)], message)

@@ -2,46 +2,51 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from training.errors import DataError
-from training.readers.data import read_corpus
-from training.readers.examples import Span
+from offline.errors import DataError
+from offline.readers.examples import Span
+from offline.readers.files import read_file
 
 TASK = "token-classification"
 
 
+def read(path: Path) -> tuple[Any, ...]:
+    return read_file(path, TASK, lambda _, row: row, lambda _: None)
+
+
 def fail(path: Path, message: str) -> None:
     with pytest.raises(DataError, match=re.escape(f"{path}{message}")):
-        read_corpus(path, TASK)
+        read(path)
 
 
 def test_tokens_become_a_text_and_tags_become_spans_of_it(write):
     path = write("d.conll", "Anna\tB-PER\nSmith\tI-PER\nlives\tO\n\nin\tO\nParis\tB-LOC\n")
-    first, second = read_corpus(path, TASK).examples
+    first, second = read(path)
     assert (first.text, first.spans) == ("Anna Smith lives", (Span(0, 10, "PER"),))
     assert (second.text, second.spans) == ("in Paris", (Span(3, 8, "LOC"),))
 
 
 def test_the_first_of_many_columns_is_the_token_and_the_last_its_tag(write):
     path = write("d.txt", "-DOCSTART- -X- O O\n\nAnna NNP I-NP B-PER\nruns VB I-VP O\n")
-    (example,) = read_corpus(path, TASK).examples
+    (example,) = read(path)
     assert (example.text, example.spans) == ("Anna runs", (Span(0, 4, "PER"),))
 
 
 def test_a_line_of_only_separators_ends_a_sentence(write):
-    assert len(read_corpus(write("d.tsv", "a\tO\n\t\nb\tO\n"), TASK).examples) == 2
+    assert len(read(write("d.tsv", "a\tO\n\t\nb\tO\n"))) == 2
 
 
 def test_entities_side_by_side_stay_apart(write):
-    (example,) = read_corpus(write("d.bio", "Rome B-LOC\nParis B-LOC\n"), TASK).examples
+    (example,) = read(write("d.bio", "Rome B-LOC\nParis B-LOC\n"))
     assert example.spans == (Span(0, 4, "LOC"), Span(5, 10, "LOC"))
 
 
 def test_bioes_and_bmes_tags_say_the_same_as_bio(write):
     text = "北 B-LOC\n京 E-LOC\n我 S-PER\n们 O\n"
-    (example,) = read_corpus(write("d.conll", text), TASK).examples
+    (example,) = read(write("d.conll", text))
     assert (example.text, example.spans) == ("北京我们", (Span(0, 2, "LOC"), Span(2, 3, "PER")))
 
 

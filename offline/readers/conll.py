@@ -4,15 +4,19 @@ Tags are BIO, BIOES or BMES; all become the same spans.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from training.readers.examples import Span, TaggedExample
-from training.readers.lines import Place, read_text
+from offline.errors import DataError
+from offline.readers.examples import RawRow
+from offline.readers.lines import Place, read_text
 
 _OPENING = frozenset("BS")
 _INSIDE = frozenset("IME")
+# A line's place and its cells.
+_Line = tuple[Place, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +24,45 @@ class _Token:
     word: str
     prefix: str
     label: str
-    line: int
 
     @property
     def tag(self) -> str:
         return f"{self.prefix}-{self.label}" if self.label else self.prefix
 
 
-def read_conll(path: Path) -> Iterator[TaggedExample]:
-    """Read sentences; tokens are joined by one space, Chinese ones by none."""
-    tokens: list[_Token] = []
-    columns = 0
+def read_conll(path: Path) -> Iterator[RawRow]:
+    """Yield sentences as texts with spans, or the fault of a sentence.
+
+    Tokens are joined by one space, Chinese ones by none.
+    """
+    sentences = list(_split(path))
+    columns = len(sentences[0][0][1]) if sentences else 0
+    for lines in sentences:
+        try:
+            yield lines[0][0], _sentence(_tokens(lines, columns))
+        except DataError as exc:
+            yield exc
+
+
+def _split(path: Path) -> Iterator[list[_Line]]:
+    """Yield the lines of each sentence."""
+    lines: list[_Line] = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip() or line.startswith("-DOCSTART-"):
-            if tokens:
-                yield _sentence(tokens)
-            tokens = []
-            continue
-        cells = line.strip("\r\n").split("\t") if "\t" in line else line.split()
-        columns = columns or len(cells)
-        previous = tokens[-1] if tokens else None
-        tokens.append(_token(cells, columns, previous, Place(path, number)))
-    if tokens:
-        yield _sentence(tokens)
+        if line.strip() and not line.startswith("-DOCSTART-"):
+            cells = line.strip("\r\n").split("\t") if "\t" in line else line.split()
+            lines.append((Place(path, number), cells))
+        elif lines:
+            yield lines
+            lines = []
+    if lines:
+        yield lines
+
+
+def _tokens(lines: Sequence[_Line], columns: int) -> list[_Token]:
+    tokens: list[_Token] = []
+    for at, cells in lines:
+        tokens.append(_token(cells, columns, tokens[-1] if tokens else None, at))
+    return tokens
 
 
 def _token(cells: list[str], columns: int, previous: _Token | None, at: Place) -> _Token:
@@ -57,7 +77,7 @@ def _token(cells: list[str], columns: int, previous: _Token | None, at: Place) -
     known = tag == "O" or (label and prefix in _OPENING | _INSIDE)
     if not known:
         raise at.error(f"{tag!r} is not a tag; use O, B-<label> or I-<label>", columns)
-    token = _Token(word, prefix, label, at.line)
+    token = _Token(word, prefix, label)
     if prefix in _INSIDE and not _continues(previous, token):
         before = "nothing" if previous is None else repr(previous.tag)
         raise at.error(
@@ -71,19 +91,19 @@ def _continues(previous: _Token | None, token: _Token) -> bool:
     return previous is not None and previous.prefix in "BIM" and previous.label == token.label
 
 
-def _sentence(tokens: list[_Token]) -> TaggedExample:
+def _sentence(tokens: list[_Token]) -> dict[str, Any]:
     text = ""
-    spans: list[Span] = []
+    spans: list[dict[str, Any]] = []
     for token in tokens:
         if text and not (_is_wide(text[-1]) and _is_wide(token.word[0])):
             text += " "
         start = len(text)
         text += token.word
         if token.prefix in _OPENING:
-            spans.append(Span(start, len(text), token.label))
+            spans.append({"start": start, "end": len(text), "label": token.label})
         elif token.prefix in _INSIDE:
-            spans[-1] = Span(spans[-1].start, len(text), token.label)
-    return TaggedExample(text, tuple(spans), tokens[0].line)
+            spans[-1]["end"] = len(text)
+    return {"text": text, "spans": spans}
 
 
 def _is_wide(character: str) -> bool:

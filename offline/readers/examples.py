@@ -1,8 +1,11 @@
-"""Labelled examples, which readers produce and training consumes."""
+"""Examples, which readers produce, and training and export consume."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from offline.errors import DataError
+from offline.readers.lines import Place
 
 TaskName = Literal["sequence-classification", "token-classification"]
 TASKS: tuple[TaskName, ...] = ("sequence-classification", "token-classification")
@@ -54,7 +57,7 @@ class TextExample:
 
 @dataclass(frozen=True, slots=True)
 class TaggedExample:
-    """A text with its entities, sorted and free of overlaps."""
+    """A text with its entities, sorted by their start."""
 
     text: str
     spans: tuple[Span, ...]
@@ -78,7 +81,18 @@ class TaggedExample:
         return {"text": self.text, "spans": spans}
 
 
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """A text or a pair whose row has no truth."""
+
+    text: str
+    text_pair: str | None = None
+    line: int = 0
+
+
 Example = TextExample | TaggedExample
+# A row as its file holds it, by column, or why it cannot be read.
+RawRow = tuple[Place, dict[str, Any]] | DataError
 
 
 @dataclass(frozen=True, slots=True)

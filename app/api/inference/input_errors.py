@@ -1,0 +1,66 @@
+"""Errors of single inputs: each names its input's index, and may be reported in its place."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from app.api.validation import JSON, places, validation_error
+from app.errors import ClassmarkError, InvalidRequest
+from app.schemas.requests import Input
+
+InputErrors = Mapping[int, ClassmarkError]
+
+_INPUT: TypeAdapter[Any] = TypeAdapter(Input)
+# Stands where an input was that cannot be read; it is never encoded.
+_PLACEHOLDER = "?"
+
+
+def check_count(count: int, limit: int) -> None:
+    """Raise InvalidRequest for more inputs than a request may have."""
+    if count > limit:
+        raise InvalidRequest(
+            f"inputs: {count} inputs, the limit is {limit}; send them in several requests, or "
+            "raise CLASSMARK_MAX_INPUTS"
+        )
+
+
+def set_invalid_aside(body: Mapping[str, Any], limit: int) -> tuple[dict[str, Any], InputErrors]:
+    """Return the body without the inputs that break the schema, and what is wrong with each.
+
+    Raises:
+        InvalidRequest: there are more inputs than the limit.
+    """
+    if "inputs" not in body:
+        return dict(body), {}
+    given = body["inputs"]
+    inputs = list(given) if isinstance(given, list) else [given]
+    check_count(len(inputs), limit)
+    errors: dict[int, ClassmarkError] = {}
+    for index, item in enumerate(inputs):
+        try:
+            _INPUT.validate_python(item)
+        except ValidationError as exc:
+            errors[index] = validation_error(places(exc, "body", "inputs", index), JSON)
+            inputs[index] = _PLACEHOLDER
+    return {**body, "inputs": inputs}, errors
+
+
+def name_input(index: int, error: ClassmarkError) -> ClassmarkError:
+    """Return an error of the same kind that says which input it is about."""
+    named = type(error)(f"inputs.{index}: {error}")
+    if isinstance(named, InvalidRequest):
+        named.fields = ((f"inputs.{index}", str(error)),)
+    return named
+
+
+def report(error: ClassmarkError) -> str:
+    """Return an error as it stands among the results: JSON of the schema `FailedInput`."""
+    problem = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": int(error.status),
+        "detail": str(error),
+    }
+    return to_json({"error": problem}).decode()

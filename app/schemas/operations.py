@@ -1,0 +1,70 @@
+"""Defines what the routes of models and health take and answer."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from app.bundle import Precision, Task
+from app.schemas.base import Schema
+
+
+class LoadFailure(Schema):
+    version: int | None = Field(description="null: the model's desired-version file itself.")
+    reason: str
+    at: datetime
+
+
+class ExecutionStatus(Schema):
+    """How batches of a model run."""
+
+    kind: Literal["padded", "packed", "captured"] = Field(
+        description="padded: each text filled up to the longest; packed: without padding; "
+        "captured: packed, and replayed as CUDA graphs."
+    )
+    reason: str | None = Field(
+        description="Why the backend's better way is not used; null: there is none better."
+    )
+
+
+class ModelStatus(Schema):
+    """One model of the store."""
+
+    name: str
+    status: Literal["serving", "failed"]
+    version: int | None
+    versions: list[int] = Field(description="In the store, newest first.")
+    task: Task | None = None
+    labels: list[str] = []
+    max_length: int | None = None
+    precision: Precision | None = None
+    provider: str | None = None
+    execution: ExecutionStatus | None = None
+    batch_invariant: bool | None = None
+    recipe: str | None = None
+    agreement: float | None = Field(
+        None, description="Label agreement of the graph with the checkpoint, as export measured it."
+    )
+    temperature: float | None = Field(
+        None, description="Scores are computed from logits / temperature; null: not calibrated."
+    )
+    label_thresholds: dict[str, float] | None = Field(
+        None, description="Lowest score of each label where a request gives no threshold."
+    )
+    metrics: dict[str, float] = Field({}, description="Of this graph, on the evaluation set.")
+    last_failure: LoadFailure | None = None
+
+
+class ModelList(Schema):
+    models: list[ModelStatus]
+
+
+class ReloadRequest(Schema):
+    version: int | None = Field(
+        None, ge=1, strict=True, description="Version to pin to; left out: the newest, unpinned."
+    )
+
+
+class Health(Schema):
+    status: Literal["ok", "unavailable"]
+    reason: str | None = None

@@ -1,0 +1,21 @@
+"""Defines an error as a client reads it."""
+
+from pydantic import Field
+
+from app.schemas.base import Schema
+
+
+class FieldError(Schema):
+    field: str
+    problem: str
+
+
+class Problem(Schema):
+    """An error as RFC 9457 describes it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = Field(description="Names the value, the limit and the remedy.")
+    request_id: str | None = None
+    errors: list[FieldError] = []

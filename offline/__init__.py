@@ -1,0 +1,1 @@
+"""What the offline programs share: labelled files, metrics, and the end of a command."""
