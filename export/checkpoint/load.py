@@ -13,10 +13,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from app.bundle import ProblemType, Task
+from app.bundle import ProblemType, Task, TokenizerSettings
 from export.checkpoint.config import ModelConfig, read_config
 from export.checkpoint.files import find_weights, hash_files
-from export.checkpoint.tokenizer import check_rows, load_tokenizer
+from export.checkpoint.tokenizer import check_rows, load_tokenizer, read_settings
 from export.checkpoint.weights import (
     check_names,
     first_line,
@@ -24,6 +24,7 @@ from export.checkpoint.weights import (
     refuse_not_finite,
 )
 from export.errors import CheckpointRefused
+from offline.positions import usable_positions
 
 LOADERS: dict[Task, Any] = {
     "sequence-classification": AutoModelForSequenceClassification,
@@ -47,6 +48,7 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerFast = field(repr=False)
     max_length: int
     pad_token_id: int
+    tokenizer_settings: TokenizerSettings
     weights_sha256: str
 
     @property
@@ -78,6 +80,7 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
         tokenizer=tokenizer,
         max_length=_max_length(path, model, tokenizer),
         pad_token_id=int(tokenizer.pad_token_id),
+        tokenizer_settings=read_settings(tokenizer, model),
         weights_sha256=hash_files(files),
     )
 
@@ -106,18 +109,10 @@ def _load_model(path: Path, config: ModelConfig, files: Sequence[Path]) -> PreTr
 def _max_length(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
     """Return the most tokens that both the tokenizer and the position embeddings allow."""
     limits = [int(min(tokenizer.model_max_length, 65_536))]
-    positions = getattr(model.config, "max_position_embeddings", None)
-    if positions:
-        limits.append(int(positions) - _reserved_positions(model))
+    positions = usable_positions(model)
+    if positions is not None:
+        limits.append(positions)
     if min(limits) < MIN_TOKENS:
         found = f"it reads at most {min(limits)} tokens"
         raise CheckpointRefused(path, found, f"at least {MIN_TOKENS} are needed")
     return min(limits)
-
-
-def _reserved_positions(model: PreTrainedModel) -> int:
-    """Count the positions that RoBERTa and its relatives never give to a token."""
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            return 0 if module.padding_idx is None else module.padding_idx + 1
-    return 0
