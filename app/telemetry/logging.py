@@ -31,9 +31,6 @@ def configure_logging(style: Literal["text", "json"], level: str, role: str | No
         handler.addFilter(stamp)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
     # uvicorn's start and stop lines repeat ours; its warnings and errors still appear.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
