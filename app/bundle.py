@@ -25,7 +25,7 @@ ProblemType = Literal["single_label", "multi_label"]
 Precision = Literal["fp32", "fp16", "int8"]
 # Padded: inputs are rectangles, a text per row. Packed: texts follow one another, without padding.
 GraphKind = Literal["padded", "packed"]
-TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
+TagScheme = Literal["IO", "BIO", "BIOES", "BILOU", "BMES"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
