@@ -28,6 +28,8 @@ GraphKind = Literal["padded", "packed"]
 TagScheme = Literal["IO", "BIO", "BIOES", "BILOU", "BMES"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
+# What a model reads as one input: a text, a text with its pair, or either.
+InputKind = Literal["text", "pair", "any"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -186,6 +188,7 @@ class Manifest(Record):
     problem_type: ProblemType
     labels: tuple[str, ...] = Field(min_length=1, description="in id order")
     tag_scheme: TagScheme | None = None
+    input: InputKind = Field("any", description="what --eval has; others are refused")
     max_length: int = Field(ge=8, le=65_536, description="tokens, special tokens included")
     pad_token_id: int = Field(ge=0)
     graphs: dict[Precision, GraphFile] = Field(min_length=1, description="padded graphs")

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from app.errors import BundleError, ClassmarkError
-from export.options import PRECISIONS, STORE, compare_parser, export_parser
+from export.options import PRECISIONS_FOR, STORE, compare_parser, export_parser
 from offline.command import foreseen, run
 
 
@@ -47,7 +47,7 @@ def _export(arguments: Sequence[str]) -> int:
         checkpoint=options.checkpoint,
         name=options.name,
         store=options.store,
-        precisions=tuple(dict.fromkeys(options.precision or PRECISIONS)),
+        precisions=tuple(dict.fromkeys(options.precision or PRECISIONS_FOR[options.machines])),
         tolerances=change_tolerances(options.tolerance),
         evaluation=options.eval,
         version=options.version,
@@ -56,6 +56,7 @@ def _export(arguments: Sequence[str]) -> int:
         aggregation=options.aggregation,
         calibrate=not options.no_calibration,
         tune_thresholds=options.tune_thresholds,
+        machines=options.machines,
     )
     target = export_bundle(request, Progress(console))
     console.print(
@@ -113,6 +114,7 @@ def _compare(arguments: Sequence[str]) -> int:
             agreement=read_share("--agreement", options.agreement),
             metric_loss=read_share("--metric-loss", options.metric_loss),
         ),
+        expect=options.expect,
         precision=options.precision,
         show=options.show,
         figures=options.json,

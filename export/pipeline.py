@@ -9,16 +9,20 @@ from app.bundle import AggregationStrategy, Precision, ProblemType
 from export.bundle.manifest import describe_bundle
 from export.bundle.package import choose_version, staging, write_bundle
 from export.checkpoint.load import Checkpoint, load_checkpoint
-from export.parity.tolerances import Tolerances
+from export.errors import GateFailed
+from export.options import Machines
+from export.parity.candidate import VerifiedGraphs
+from export.parity.tolerances import Tolerances, warn_coarse
 from export.progress import Progress
 from export.reference.evaluation import evaluate, headline
 from export.reference.examples import Example, read_examples
+from export.reference.notices import notices
 from export.reference.workload import Workload, prepare_workload
 from export.report.diagram import DIAGRAM, draw_reliability
 from export.report.report import write_report
 from export.scores.aggregation import choose_strategy, measure_strategies, usual_strategy
 from export.scores.scoring import Scoring, check_tunable, fit_scoring
-from export.search.precisions import PrecisionSearch
+from export.search.precisions import REMEDY, PrecisionSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Request:
     """The options of an export.
 
     Attributes:
+        machines: where the bundle is going to run; the packed graph is for CUDA alone.
         problem_type: replaces the one in config.json.
         aggregation: the default strategy for entities; None for the one with the best F1.
         calibrate: fit a temperature if there are labelled examples.
@@ -44,6 +49,7 @@ class Request:
     aggregation: AggregationStrategy | None = None
     calibrate: bool = True
     tune_thresholds: bool = False
+    machines: Machines = "both"
 
 
 def export_bundle(request: Request, progress: Progress) -> Path:
@@ -51,7 +57,8 @@ def export_bundle(request: Request, progress: Progress) -> Path:
 
     Raises:
         ExportError: the checkpoint, the evaluation file or the store cannot be used.
-        GateFailed: a graph differs from the checkpoint by more than its tolerance.
+        GateFailed: a precision differs from the checkpoint by more than its tolerance. The others
+            are written all the same; the message says which, or that there are none.
     """
     version = choose_version(request.store, request.name, request.version)
     with progress.step("load the checkpoint"):
@@ -64,23 +71,42 @@ def export_bundle(request: Request, progress: Progress) -> Path:
         workload = _answer(request, checkpoint, examples)
         expected = evaluate(checkpoint.config, workload, workload.logits)
         progress.found(_show_metrics(checkpoint, workload, expected))
+    warnings = _warn(request, checkpoint, workload, progress)
     scoring = _fit_scoring(request, checkpoint, workload, progress)
     with TemporaryDirectory(prefix="classmark-export-") as scratch:
         search = PrecisionSearch(
             checkpoint, workload, request.tolerances, request.opset, progress, Path(scratch)
         )
-        verified = search.find_graphs(request.precisions)
+        verified = search.find_graphs(request.precisions, packed=request.machines != "cpu")
         with progress.step("package"), staging(request.store, request.name, version) as folder:
             manifest = describe_bundle(
                 checkpoint, (request.name, version), workload, expected, verified, scoring, folder
             )
-            report = write_report(manifest, verified, scoring)
+            report = write_report(manifest, verified, scoring, warnings)
             if scoring.fit is not None:
                 draw_reliability(scoring.fit, folder / DIAGRAM)
             target = request.store / request.name / str(version)
             write_bundle(folder, target, manifest, report)
             progress.found(str(target))
+    if verified.missed:
+        raise GateFailed(_explain_missed(verified, target))
     return target
+
+
+def _warn(
+    request: Request, checkpoint: Checkpoint, workload: Workload, progress: Progress
+) -> tuple[str, ...]:
+    """Show and return what no comparison with the checkpoint can notice."""
+    coarse = warn_coarse(request.precisions, request.tolerances, len(workload.examples))
+    warnings = (*notices(checkpoint, workload), *coarse)
+    for warning in warnings:
+        progress.line(f"warning: {warning}")
+    return warnings
+
+
+def _explain_missed(verified: VerifiedGraphs, target: Path) -> str:
+    written = ", ".join(one.graph.precision for one in verified.padded)
+    return f"{'; '.join(map(str, verified.missed))}; wrote {target} with {written} alone. {REMEDY}"
 
 
 def _read_evaluation(request: Request, checkpoint: Checkpoint, progress: Progress) -> list[Example]:

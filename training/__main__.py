@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     option("--learning-rate", float, "peak rate of the encoder")
     option("--head-learning-rate", float, "peak rate of the new head; unset: as the encoder")
     option("--batch-size", int, "examples in a step")
-    option("--max-length", int, "tokens in a text; the rest is cut off")
+    option("--max-length", int, "tokens in a text, also when it is served; the rest is cut off")
     option("--warmup-share", float, "share of the steps in which the rate rises")
     option("--weight-decay", float, "AdamW's decay of weight matrices")
     option("--patience", int, "epochs without a better F1 before stopping; 0: all epochs")

@@ -16,6 +16,7 @@ from training.output.report import render_report
 from training.settings import Settings
 from training.split import Split
 from training.tasks.base import make_task
+from training.tasks.features import Features
 from training.tasks.scores import Scores
 
 logger = logging.getLogger(__name__)
@@ -55,10 +56,11 @@ def train(run: Run, split: Split) -> Scores:
         len(held_out),
         "bf16" if use_bf16(settings.precision) else "fp32",
     )
+    _warn_of_cut_texts(features, settings.max_length)
     metric = "f1" if run.task == "token-classification" else "macro_f1"
     finetune(model, features, task.collator, settings, lambda: score().metrics, metric)
     scores = score()
-    facts = _facts(run, split, time.monotonic() - started)
+    facts = _facts(run, split, (features, held_out), time.monotonic() - started)
     evaluation = {"task": run.task, "labels": list(task.classes), **task.config}
     evaluation |= scores.as_dict() | {"facts": facts, "settings": asdict(settings)}
     report = render_report(f"Evaluation of {run.out.name}", scores, task.classes, facts)
@@ -67,7 +69,22 @@ def train(run: Run, split: Split) -> Scores:
     return scores
 
 
-def _facts(run: Run, split: Split, seconds: float) -> dict[str, object]:
+def _warn_of_cut_texts(features: Features, max_length: int) -> None:
+    if features.cut:
+        logger.warning(
+            "%d of %d training texts (%.1f %%) are longer than %d tokens and are cut; the limit "
+            "stays when the checkpoint is served: --max-length raises it",
+            features.cut,
+            len(features),
+            100 * features.cut_share,
+            max_length,
+        )
+
+
+def _facts(
+    run: Run, split: Split, features: tuple[Features, Features], seconds: float
+) -> dict[str, object]:
+    training, held_out = features
     return {
         "task": run.task,
         "base encoder": run.base.name,
@@ -76,6 +93,7 @@ def _facts(run: Run, split: Split, seconds: float) -> dict[str, object]:
         "duplicates dropped": split.duplicates,
         "contradicting rows dropped": split.contradictions,
         "greatest length in tokens": run.settings.max_length,
+        "texts longer than that": f"{training.cut_share:.1%}, held out {held_out.cut_share:.1%}",
         "seed": run.settings.seed,
         "seconds": round(seconds),
         **run.facts,

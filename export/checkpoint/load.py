@@ -24,6 +24,7 @@ from export.checkpoint.weights import (
     refuse_not_finite,
 )
 from export.errors import CheckpointRefused
+from offline.positions import usable_positions
 
 LOADERS: dict[Task, Any] = {
     "sequence-classification": AutoModelForSequenceClassification,
@@ -108,18 +109,10 @@ def _load_model(path: Path, config: ModelConfig, files: Sequence[Path]) -> PreTr
 def _max_length(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:
     """Return the most tokens that both the tokenizer and the position embeddings allow."""
     limits = [int(min(tokenizer.model_max_length, 65_536))]
-    positions = getattr(model.config, "max_position_embeddings", None)
-    if positions:
-        limits.append(int(positions) - _reserved_positions(model))
+    positions = usable_positions(model)
+    if positions is not None:
+        limits.append(positions)
     if min(limits) < MIN_TOKENS:
         found = f"it reads at most {min(limits)} tokens"
         raise CheckpointRefused(path, found, f"at least {MIN_TOKENS} are needed")
     return min(limits)
-
-
-def _reserved_positions(model: PreTrainedModel) -> int:
-    """Count the positions that RoBERTa and its relatives never give to a token."""
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            return 0 if module.padding_idx is None else module.padding_idx + 1
-    return 0

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from app.bundle import Precision
 from export.compare.comparison import compare_answers
-from export.compare.report import show_changes, show_figures, write_figures
+from export.compare.question import answer_question, choose_question
+from export.compare.report import show_changes, show_figures, show_verdict, write_figures
 from export.compare.subjects import answer, check_alike, read_subject
 from export.errors import ExportError
-from export.parity.tolerances import Tolerance, missed_limits
+from export.options import Expectation
+from export.parity.tolerances import Tolerance
 from export.progress import Progress
 from export.reference.examples import read_inputs
 
@@ -19,6 +21,7 @@ class CompareRequest:
 
     Attributes:
         a, b: each a bundle or a checkpoint; a is the trusted one.
+        expect: what is asked of B; None to go by the weights.
         precision: the graph of a bundle; None for the one that a CPU serves.
         show: number of changed answers to list.
         figures: JSON file to write the figures to.
@@ -28,13 +31,14 @@ class CompareRequest:
     b: Path
     data: Path
     tolerance: Tolerance
+    expect: Expectation | None = None
     precision: Precision | None = None
     show: int = 20
     figures: Path | None = None
 
 
 def compare_versions(request: CompareRequest, progress: Progress) -> int:
-    """Compare B with A and return the exit code: 0, or 1 if a limit is missed.
+    """Compare B with A and return the exit code: 0, or 1 if B is not what is asked.
 
     Raises:
         ExportError: the two cannot be compared, or a file cannot be read or written.
@@ -47,6 +51,7 @@ def compare_versions(request: CompareRequest, progress: Progress) -> int:
         remedy = f"leave --precision {request.precision} out"
         raise ExportError(f"{a.path} and {b.path} are checkpoints, without graphs; {remedy}")
     inputs, examples = read_inputs(request.data, a.config, progress.line)
+    question = choose_question(request.expect, a, b, len(examples))
     strategy = b.strategy or a.strategy or "first"
     answered = []
     for name, subject in (("A", a), ("B", b)):
@@ -54,12 +59,13 @@ def compare_versions(request: CompareRequest, progress: Progress) -> int:
             answered.append(answer(subject, a.config.labels, inputs, examples, strategy))
             progress.found(answered[-1].served)
     found = compare_answers(*answered)
-    problems = missed_limits(
-        request.tolerance, found.agreement, found.labels.score_difference, found.metric_loss
-    )
-    for line in (*show_figures(found), *show_changes(found, request.show)):
+    verdict = answer_question(question, found, request.tolerance)
+    for line in (
+        *show_figures(found),
+        *show_changes(found, request.show),
+        *show_verdict(question, found, verdict),
+    ):
         progress.line(line)
-    progress.line(f"FAILED: {'; '.join(problems)}" if problems else f"ok: {request.tolerance}")
     if request.figures is not None:
-        write_figures(request.figures, answered, found, request.tolerance, problems)
-    return 1 if problems else 0
+        write_figures(request.figures, answered, found, request.tolerance, question, verdict)
+    return 1 if verdict.problems else 0

@@ -1,24 +1,42 @@
 """Compute how far the answers of two subjects agree, and which answers changed."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
-from app.bundle import Task
+from export.checkpoint.config import ModelConfig
 from export.compare.answers import TextPair, pair_answers
 from export.compare.subjects import AnsweredSubject
 from export.parity.agreement import Agreement
-from export.reference.evaluation import evaluate, headline
+from export.parity.significance import chance_of_loss
+from export.reference.evaluation import count_right, headline, headline_value, name_metrics
+from offline.metrics import Counts
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The figures of two subjects on the same texts; metrics are empty without labels."""
+    """The figures of two subjects on the same texts.
 
-    task: Task
+    Attributes:
+        counts: A's and B's, as `offline.metrics` counts each labelled text.
+    """
+
+    config: ModelConfig
     texts: tuple[TextPair, ...] = field(repr=False)
-    labelled: int
-    headline: str
-    metrics: tuple[dict[str, float], dict[str, float]]
+    counts: tuple[Counts, Counts] = field(repr=False)
+
+    @property
+    def labelled(self) -> int:
+        return len(self.counts[0])
+
+    @property
+    def headline(self) -> str:
+        return headline(self.config)
+
+    @cached_property
+    def metrics(self) -> tuple[dict[str, float], dict[str, float]]:
+        """A's and B's, by name; empty without labels."""
+        a, b = (name_metrics(self.config, counts) for counts in self.counts)
+        return a, b
 
     @cached_property
     def comparable(self) -> list[Agreement]:
@@ -45,11 +63,11 @@ class Comparison:
         return sum(text.equal for text in self.texts)
 
     @property
-    def agreement(self) -> float:
-        """Share of equal labels, as a tolerance counts it; of equal texts if tokens differ."""
+    def decisive(self) -> Agreement:
+        """Equal labels, as a tolerance counts them; equal texts if any text has other tokens."""
         if len(self.comparable) == len(self.texts):
-            return self.labels.share
-        return self.equal_texts / len(self.texts)
+            return self.labels
+        return Agreement(self.equal_texts, len(self.texts), self.labels.score_difference)
 
     @property
     def metric_loss(self) -> float:
@@ -57,7 +75,19 @@ class Comparison:
         if not self.labelled:
             return 0.0
         a, b = (metrics[self.headline] for metrics in self.metrics)
-        return round(a - b, 9)  # so that 0.95 - 0.94 is not more than 0.01
+        return a - b
+
+    @cached_property
+    def chance_of_loss(self) -> float:
+        """How likely B's loss, or a greater one, is between two equal models; 1 for a gain."""
+        a, b = self.counts
+        return chance_of_loss(a, b, partial(headline_value, self.config))
+
+    @cached_property
+    def chance_of_gain(self) -> float:
+        """How likely B's gain, or a greater one, is between two equal models; 1 for a loss."""
+        a, b = self.counts
+        return chance_of_loss(b, a, partial(headline_value, self.config))
 
     @cached_property
     def changed(self) -> list[TextPair]:
@@ -68,13 +98,11 @@ class Comparison:
 def compare_answers(a: AnsweredSubject, b: AnsweredSubject) -> Comparison:
     """Compare the answers to the same inputs; both have their labels in the same order."""
     return Comparison(
-        task=a.config.task,
+        config=a.config,
         texts=tuple(pair_answers(a, b, index) for index in range(len(a.workload.inputs))),
-        labelled=len(a.workload.examples),
-        headline=headline(a.config),
-        metrics=(_metrics(a), _metrics(b)),
+        counts=(_counts(a), _counts(b)),
     )
 
 
-def _metrics(subject: AnsweredSubject) -> dict[str, float]:
-    return evaluate(subject.config, subject.workload, subject.workload.logits)
+def _counts(subject: AnsweredSubject) -> Counts:
+    return count_right(subject.config, subject.workload, subject.workload.logits)

@@ -8,9 +8,12 @@ from typing import Any
 from app.engine.text.encoding import TextInput
 from export.compare.answers import Answer
 from export.compare.comparison import Comparison
+from export.compare.question import MEANING
 from export.compare.subjects import AnsweredSubject
 from export.errors import ExportError
-from export.parity.tolerances import Tolerance
+from export.options import Expectation
+from export.parity.significance import RISK
+from export.parity.tolerances import Tolerance, Verdict
 
 TEXT_CHARACTERS = 80
 # A text can have a hundred entities.
@@ -20,7 +23,7 @@ SHOWN_ANSWERS = 5
 def show_figures(found: Comparison) -> Iterator[str]:
     """Yield a line for each figure."""
     labels, texts, comparable = found.labels, len(found.texts), len(found.comparable)
-    tagged = found.task == "token-classification"
+    tagged = found.config.task == "token-classification"
     if not tagged:
         yield _row("label agreement", f"{labels.share:.4f} ({labels.equal} of {texts} texts)")
     elif comparable:
@@ -39,6 +42,18 @@ def show_figures(found: Comparison) -> Iterator[str]:
         yield _row(name, f"A {a:.4f}, B {b:.4f}, {b - a:+.4f} ({found.labelled} labelled texts)")
 
 
+def show_verdict(question: Expectation, found: Comparison, verdict: Verdict) -> Iterator[str]:
+    """Yield what was asked and whether it is so; what too few texts leave open comes before."""
+    yield from (f"undecided: {one}" for one in verdict.undecided)
+    if verdict.problems:
+        yield f"FAILED: {MEANING[question]} is not so: {'; '.join(verdict.problems)}"
+        return
+    gain = f", {found.headline} {0.0 - found.metric_loss:+.4f}" if found.labelled else ""
+    certain = min(found.chance_of_gain, found.chance_of_loss) < RISK
+    beyond = ", more than chance explains" if gain and certain else ""
+    yield f"ok: {MEANING[question]}{gain}{beyond}"
+
+
 def show_changes(found: Comparison, count: int) -> Iterator[str]:
     """Yield the worst of the changed answers, three lines each."""
     changed = found.changed
@@ -46,7 +61,9 @@ def show_changes(found: Comparison, count: int) -> Iterator[str]:
         yield "no answer changed"
         return
     shown = f"the worst {count}" if count < len(changed) else "the worst first"
-    what = " (entities that only one side has)" if found.task == "token-classification" else ""
+    what = (
+        " (entities that only one side has)" if found.config.task == "token-classification" else ""
+    )
     yield f"{len(changed)} answers changed, {shown}{what}:"
     for text in changed[:count]:
         yield f"  {text.weight:.4f}  {_shorten(text.source)}"
@@ -59,7 +76,8 @@ def write_figures(
     answered: Sequence[AnsweredSubject],
     found: Comparison,
     tolerance: Tolerance,
-    problems: Sequence[str],
+    question: Expectation,
+    verdict: Verdict,
 ) -> None:
     """Write the figures as JSON, without any text; raise ExportError if that fails."""
     a, b = ({"path": str(one.path), "served": one.served} for one in answered)
@@ -68,7 +86,8 @@ def write_figures(
         "b": b | {"metrics": found.metrics[1]},
         "texts": len(found.texts),
         "labelled": found.labelled,
-        "agreement": found.agreement,
+        "expect": question,
+        "agreement": found.decisive.share,
         "label_agreement": found.labels.share if found.comparable else None,
         "equal_answers": found.equal_texts / len(found.texts),
         "texts_with_equal_tokens": len(found.comparable),
@@ -77,8 +96,11 @@ def write_figures(
         "changed": len(found.changed),
         "metric": found.headline,
         "metric_loss": found.metric_loss if found.labelled else None,
+        "chance_of_loss": found.chance_of_loss if found.labelled else None,
+        "chance_of_gain": found.chance_of_gain if found.labelled else None,
         "limits": {"agreement": tolerance.agreement, "metric_loss": tolerance.metric_loss},
-        "failed": list(problems),
+        "undecided": list(verdict.undecided),
+        "failed": list(verdict.problems),
     }
     try:
         file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

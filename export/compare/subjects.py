@@ -15,6 +15,7 @@ from app.engine.text.encoding import TextInput
 from app.errors import BundleError
 from app.store import list_versions
 from export.checkpoint.config import ModelConfig, read_config
+from export.checkpoint.files import find_weights, hash_files
 from export.checkpoint.load import load_checkpoint
 from export.errors import ExportError, GateFailed, StoreError
 from export.parity.measure import run_alone
@@ -29,11 +30,13 @@ class Subject:
     Attributes:
         precision: the graph that was asked for; None for the one that a CPU serves.
         strategy: a bundle's default for reading entities; None for a checkpoint.
+        weights_sha256: of the checkpoint's weights, also where a bundle was made from them.
     """
 
     path: Path
     config: ModelConfig
     is_bundle: bool
+    weights_sha256: str
     precision: Precision | None = None
     strategy: AggregationStrategy | None = None
 
@@ -66,7 +69,7 @@ def _read_subject(path: Path, precision: Precision | None) -> Subject:
     if (path / MANIFEST).exists():
         return _read_bundle(path, precision)
     if (path / "config.json").exists():
-        return Subject(path, read_config(path), is_bundle=False)
+        return Subject(path, read_config(path), False, hash_files(find_weights(path)))
     wanted = "give STORE/NAME/VERSION of a bundle or the folder of a checkpoint"
     if not path.is_dir():
         raise StoreError(f"{path} is not a folder; {wanted}")
@@ -142,7 +145,8 @@ def _read_bundle(path: Path, precision: Precision | None) -> Subject:
         tag_scheme=manifest.tag_scheme,
     )
     strategy = manifest.defaults.aggregation_strategy
-    return Subject(path, config, is_bundle=True, precision=precision, strategy=strategy)
+    weights = manifest.source.weights_sha256
+    return Subject(path, config, True, weights, precision, strategy)
 
 
 def _serve(

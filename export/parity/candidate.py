@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from app.bundle import Precision
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph
 from export.parity.measure import Measurement, measure
-from export.parity.tolerances import Tolerance, missed_limits
+from export.parity.tolerances import Tolerance, Verdict, judge
 from export.progress import Progress
 from export.reference.workload import Workload
 
@@ -16,24 +17,26 @@ class Candidate:
     """A graph with its figures and the tolerance that they must meet.
 
     Attributes:
+        title: what was tried, in a few words.
         note: for the report: how the graph came about, if there is something to say.
     """
 
     graph: Graph
     measured: Measurement
     tolerance: Tolerance
+    title: str = ""
     note: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The figures outside their limits; the gate is passed if chance explains them all."""
+        measured = self.measured
+        return judge(self.tolerance, measured.labels, measured.metric_loss, measured.chance)
 
     @property
     def problems(self) -> list[str]:
         """Name each figure that misses its limit; empty if the gate is passed."""
-        parity = self.measured.parity
-        return missed_limits(
-            self.tolerance,
-            parity.agreement,
-            parity.max_score_difference,
-            self.measured.metric_loss,
-        )
+        return list(self.verdict.problems)
 
     @property
     def speed(self) -> float | None:
@@ -49,7 +52,26 @@ class Candidate:
             *([] if self.speed is None else [f"{self.speed:.0f} texts/s"]),
             "batch-invariant" if self.measured.batch_invariant else "NOT batch-invariant",
         ]
-        return "; ".join([", ".join(figures), *self.problems])
+        verdict = self.verdict
+        return "; ".join([", ".join(figures), *verdict.problems, *verdict.undecided])
+
+
+@dataclass(frozen=True, slots=True)
+class MissedGate:
+    """A precision of which no graph passes, with the reason."""
+
+    precision: Precision
+    reason: str
+
+    @classmethod
+    def of(cls, precision: Precision, tried: Sequence[Candidate]) -> "MissedGate":
+        """Explain the try that agrees with the checkpoint best; the report of a run has each."""
+        best = max(tried, key=lambda one: one.measured.labels.share)
+        others = f", best of {len(tried)} tries" if len(tried) > 1 else ""
+        return cls(precision, f"{best.title}{others}: {', '.join(best.problems)}")
+
+    def __str__(self) -> str:
+        return f"{self.precision} misses its gate ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +81,14 @@ class VerifiedGraphs:
     Attributes:
         padded: one a precision.
         packed: fp16 without padding, for CUDA.
-        unpacked: why there is no packed graph, if fp16 was asked for.
+        unpacked: why there is no packed graph, if one was asked for.
+        missed: the precisions of which no graph passes.
     """
 
     padded: tuple[Candidate, ...]
     packed: Candidate | None = None
     unpacked: str = ""
+    missed: tuple[MissedGate, ...] = ()
 
     @property
     def all(self) -> tuple[Candidate, ...]:
@@ -85,7 +109,7 @@ class Verifier:
         with self.progress.step(f"{title}: make and verify"):
             graph = make()
             measured = measure(self.checkpoint, graph, self.workload)
-            candidate = Candidate(graph, measured, self.tolerance, note)
+            candidate = Candidate(graph, measured, self.tolerance, title, note)
             self.progress.found(str(candidate))
         return candidate
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from app.bundle import Parity
 from app.engine.backends.base import Session
@@ -18,9 +19,10 @@ from export.errors import GateFailed
 from export.graphs.convert import PROVIDER, Graph
 from export.graphs.files import read_data
 from export.graphs.packed.reference import ReferenceSession
-from export.parity.agreement import compare_logits
+from export.parity.agreement import Agreement, compare_logits
 from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE, batch_test
-from export.reference.evaluation import evaluate, headline
+from export.parity.significance import chance_of_loss
+from export.reference.evaluation import count_right, headline, headline_value, name_metrics
 from export.reference.workload import Workload
 
 
@@ -32,6 +34,8 @@ class Measurement:
         labelled: inputs that have labels; the metrics are on these.
         metrics: by name; empty without labels.
         expected: the checkpoint's metrics on the same inputs.
+        labels: equal labels, of texts or of their tokens.
+        chance: how likely the metric loss, or a greater one, is between two equal models.
         texts_per_second: each text alone, by `callers` one-thread callers at once.
     """
 
@@ -43,6 +47,8 @@ class Measurement:
     texts_per_second: float
     mean_tokens: float
     callers: int
+    labels: Agreement
+    chance: float = 1.0
 
     @property
     def batch_invariant(self) -> bool:
@@ -72,15 +78,19 @@ def measure(checkpoint: Checkpoint, graph: Graph, workload: Workload) -> Measure
     session = open_session(checkpoint, graph)
     callers = available_cpus()
     logits, seconds = run_alone(session, workload.encodings, callers)
+    labels = compare_logits(config, workload.encodings, workload.logits, logits)
+    before, after = (count_right(config, workload, rows) for rows in (workload.logits, logits))
     return Measurement(
-        parity=_parity(config, session, workload, logits),
+        parity=_parity(config, session, workload, labels, logits),
         labelled=len(workload.examples),
-        metrics=evaluate(config, workload, logits),
-        expected=evaluate(config, workload, workload.logits),
+        metrics=name_metrics(config, after),
+        expected=name_metrics(config, before),
         headline=headline(config),
         texts_per_second=len(logits) / seconds,
         mean_tokens=sum(one.tokens for one in workload.encodings) / len(logits),
         callers=callers,
+        labels=labels,
+        chance=chance_of_loss(before, after, partial(headline_value, config)),
     )
 
 
@@ -114,9 +124,12 @@ def run_alone(
 
 
 def _parity(
-    config: ModelConfig, session: Session, workload: Workload, logits: Sequence[Logits]
+    config: ModelConfig,
+    session: Session,
+    workload: Workload,
+    whole: Agreement,
+    logits: Sequence[Logits],
 ) -> Parity:
-    whole = compare_logits(config, workload.encodings, workload.logits, logits)
     batched = batch_test(config, session, workload, logits)
     golden = compare_logits(
         config,

@@ -1,6 +1,7 @@
 """Set how far a graph may differ from the checkpoint: one tolerance a precision.
 
-A graph passes its gate when every figure is within the limits of its tolerance.
+A graph passes its gate when every figure is within the limits of its tolerance, or so close outside
+that chance explains it: see `export.parity.significance`.
 """
 
 import dataclasses
@@ -10,6 +11,14 @@ from types import MappingProxyType
 
 from app.bundle import Precision
 from export.errors import ExportError
+from export.parity.agreement import Agreement
+from export.parity.significance import (
+    LEAST_LOST,
+    RISK,
+    chance_of_changes,
+    labels_needed,
+    texts_needed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,8 @@ class Tolerance:
         return ", ".join(limits)
 
 
+# 0.95 - 0.94 is a little more than 0.01.
+ROUNDING = 1e-9
 Tolerances = Mapping[Precision, Tolerance]
 TOLERANCES: Tolerances = MappingProxyType(
     {
@@ -68,20 +79,65 @@ def change_tolerances(settings: Iterable[str]) -> Tolerances:
     return MappingProxyType(changed)
 
 
-def missed_limits(
-    tolerance: Tolerance, agreement: float, score_difference: float, metric_loss: float
-) -> list[str]:
-    """Name each of the figures that misses its limit."""
-    checks = [
-        ("agreement", agreement, ">=", tolerance.agreement),
-        ("score difference", score_difference, "<=", tolerance.score_difference),
-        ("metric loss", metric_loss, "<=", tolerance.metric_loss),
-    ]
-    return [
-        f"{name} {value:.4f} where {sign} {limit:g} is needed"
-        for name, value, sign, limit in checks
-        if not (value >= limit if sign == ">=" else value <= limit)
-    ]
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The figures of a graph outside their limits, a phrase each.
+
+    Attributes:
+        problems: more than chance explains: the gate is missed.
+        undecided: chance explains them: more texts would decide, and the gate is passed.
+    """
+
+    problems: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
+
+
+def judge(tolerance: Tolerance, labels: Agreement, metric_loss: float, chance: float) -> Verdict:
+    """Hold figures to a tolerance.
+
+    Args:
+        chance: how likely a metric loss as large is between two equal models.
+    """
+    problems, undecided = [], []
+    if labels.share < tolerance.agreement:
+        changed = labels.compared - labels.equal
+        phrase = f"agreement {labels.share:.4f} where >= {tolerance.agreement:g} is needed"
+        if chance_of_changes(changed, labels.compared, tolerance.agreement) < RISK:
+            problems.append(phrase)
+        else:
+            counted = f"{changed} of {labels.compared} labels changed"
+            needed = labels_needed(tolerance.agreement)
+            undecided.append(f"{phrase}: {counted}, which chance explains; {needed} would decide")
+    if labels.score_difference > tolerance.score_difference:
+        limit = f"where <= {tolerance.score_difference:g} is needed"
+        problems.append(f"score difference {labels.score_difference:.4f} {limit}")
+    if metric_loss > tolerance.metric_loss + ROUNDING:
+        phrase = f"metric loss {metric_loss:.4f} where <= {tolerance.metric_loss:g} is needed"
+        if chance < RISK:
+            problems.append(phrase)
+        else:
+            needed = texts_needed(tolerance.metric_loss)
+            undecided.append(f"{phrase}: chance explains it; {needed} labelled texts would decide")
+    return Verdict(tuple(problems), tuple(undecided))
+
+
+def warn_coarse(
+    precisions: Iterable[Precision], tolerances: Tolerances, labelled: int
+) -> tuple[str, ...]:
+    """Say how many labelled texts would show a loss beyond each limit, where there are too few.
+
+    fp32 and fp16 differ from the checkpoint by rounding and are measured on some of the texts, so
+    only int8 needs many.
+    """
+    limit = tolerances["int8"].metric_loss
+    needed = texts_needed(limit)
+    if "int8" not in precisions or not 0 < labelled < needed:
+        return ()
+    seen = min(1.0, LEAST_LOST / labelled)
+    return (
+        f"{labelled} labelled texts show a loss of the metric from {seen:.3f} on; to hold int8 to "
+        f"its limit, {limit:g}, takes {needed}",
+    )
 
 
 def read_share(setting: str, value: str) -> float:

@@ -48,9 +48,14 @@ def evaluate(config: ModelConfig, workload: Workload, logits: Sequence[Logits]) 
     Args:
         logits: one array for each input, from the checkpoint or from a graph.
     """
-    if not workload.examples:
+    return name_metrics(config, count_right(config, workload, logits))
+
+
+def name_metrics(config: ModelConfig, counts: Counts) -> dict[str, float]:
+    """Return the metrics of counts [texts, columns] by name; empty without texts."""
+    if not len(counts):
         return {}
-    sums = count_right(config, workload, logits).sum(axis=0)
+    sums = counts.sum(axis=0)
     return entity_metrics(sums) if config.task == "token-classification" else label_metrics(sums)
 
 
@@ -63,7 +68,7 @@ def count_right(config: ModelConfig, workload: Workload, logits: Sequence[Logits
     truth = [[label in one.labels for label in config.labels] for one in examples]
     given = [choose(config, row) for row in logits[: len(examples)]]
     shape = (len(examples), len(config.labels))
-    return count_labels(np.array(truth).reshape(shape), np.array(given).reshape(shape))
+    return count_labels(np.array(truth, bool).reshape(shape), np.array(given, bool).reshape(shape))
 
 
 def choose(config: ModelConfig, logits: Logits) -> list[bool]:

@@ -15,10 +15,17 @@ PACKED_NOTE = (
 )
 
 
-def write_report(manifest: Manifest, verified: VerifiedGraphs, scoring: Scoring) -> str:
-    """Return the Markdown report of a bundle."""
+def write_report(
+    manifest: Manifest, verified: VerifiedGraphs, scoring: Scoring, warnings: Sequence[str] = ()
+) -> str:
+    """Return the Markdown report of a bundle.
+
+    Args:
+        warnings: what no comparison with the checkpoint can notice.
+    """
     sections = [
         [f"# {manifest.name}, version {manifest.version}", "", _summary(manifest)],
+        *_warnings(verified, warnings),
         ["## Graphs", "", *_graphs(verified)],
         ["## Parity with the checkpoint", "", *_parity(verified.all)],
         ["## Recipes", "", *_recipes(verified)],
@@ -30,6 +37,16 @@ def write_report(manifest: Manifest, verified: VerifiedGraphs, scoring: Scoring)
     sections += scoring_sections(manifest, scoring)
     sections.append(["## Tools", "", ", ".join(f"{k} {v}" for k, v in manifest.tools.items())])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _warnings(verified: VerifiedGraphs, warnings: Sequence[str]) -> list[list[str]]:
+    """Return the section of what is not as it should be, if anything is not."""
+    missed = [f"{one}; the bundle is without it" for one in verified.missed]
+    undecided = [
+        f"{one.graph.mode}: {phrase}" for one in verified.all for phrase in one.verdict.undecided
+    ]
+    lines = [f"- {line}." for line in (*warnings, *missed, *undecided)]
+    return [["## Warnings", "", *lines]] if lines else []
 
 
 def _summary(manifest: Manifest) -> str:

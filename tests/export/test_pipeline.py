@@ -13,6 +13,7 @@ from transformers import (
 )
 
 import export.pipeline
+import export.search.precisions
 from app.bundle import Precision, open_bundle
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
@@ -141,16 +142,46 @@ def test_versions_count_up_and_an_existing_one_is_refused(
         run(7)
 
 
-def test_a_failed_gate_writes_nothing_and_names_figures_and_tolerance(
+def test_where_no_precision_passes_nothing_is_written(
     sentiment: Path, quiet: Progress, tmp_path: Path
 ) -> None:
     strict = change_tolerances(["int8.score_difference=0"])
-    request = Request(sentiment, "m", tmp_path / "store", ("fp32", "int8"), strict)
+    request = Request(sentiment, "m", tmp_path / "store", ("int8",), strict)
     with pytest.raises(
-        GateFailed, match=r"int8 misses its gate .*score difference 0\.\d+ where <= 0 is needed"
+        GateFailed,
+        match=r"int8 misses its gate .*score difference 0\.\d+ where <= 0 .* nothing was",
     ):
         export_bundle(request, quiet)
     assert not (tmp_path / "store").exists()
+
+
+def test_what_passes_is_written_and_the_rest_is_named_in_a_short_line_and_in_the_report(
+    sentiment: Path, quiet: Progress, tmp_path: Path
+) -> None:
+    strict = change_tolerances(["int8.score_difference=0"])
+    request = Request(sentiment, "m", tmp_path, ("fp32", "int8"), strict)
+    with pytest.raises(GateFailed) as caught:
+        export_bundle(request, quiet)
+    target = tmp_path / "m" / "1"
+    assert list(open_bundle(target).manifest.graphs) == ["fp32"]
+    message = str(caught.value)
+    assert message.startswith("int8 misses its gate (")
+    assert f"wrote {target} with fp32 alone" in message
+    assert len(message) < 600
+    assert "- int8 misses its gate (" in (target / "report.md").read_text()
+
+
+def test_a_graph_that_does_not_load_leaves_the_others(
+    sentiment: Path, quiet: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise GateFailed("the int8 graph cannot be used")
+
+    monkeypatch.setattr(export.search.precisions, "try_int8", fail)
+    request = Request(sentiment, "m", tmp_path, ("fp32", "int8"), TOLERANCES)
+    with pytest.raises(GateFailed, match=r"int8 misses its gate \(the int8 graph cannot be used\)"):
+        export_bundle(request, quiet)
+    assert list(open_bundle(tmp_path / "m" / "1").manifest.graphs) == ["fp32"]
 
 
 def test_a_crash_while_packaging_leaves_nothing_behind(

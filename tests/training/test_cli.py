@@ -8,9 +8,14 @@ import sys
 import pytest
 import torch
 from transformers import (
+    AutoConfig,
+    AutoModel,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    BertTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
     pipeline,
 )
 
@@ -179,6 +184,67 @@ def test_a_length_beyond_the_encoder_is_refused(run, write_rows, reviews):
     code, _, err = run("sequence-classification", data, "--max-length", "65")
     assert code == 2
     assert "--max-length 65 is more than the 64 tokens" in err
+
+
+@pytest.fixture
+def roberta(encoder, tmp_path):
+    """Return a RoBERTa of 36 positions, of which it never gives the first two to a token."""
+    config = RobertaConfig(
+        vocab_size=len(AutoTokenizer.from_pretrained(encoder)),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=36,
+        pad_token_id=1,
+    )
+    folder = tmp_path / "roberta"
+    RobertaModel(config).save_pretrained(folder)
+    BertTokenizerFast(str(encoder / "vocab.txt"), pad_token="[UNK]").save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("length", [33, 34, 35])
+def test_positions_that_a_family_reserves_are_not_for_texts(
+    run, write_rows, reviews, roberta, length
+):
+    rows = [row | {"text": row["text"] + " was good" * 20} for row in reviews]
+    given = ("--base", str(roberta), "--max-length", str(length), "--epochs", "1")
+    code, _, err = run("sequence-classification", write_rows("d.jsonl", rows), *given)
+    if length > 34:
+        assert code == 2
+        assert "--max-length 35 is more than the 34 tokens of roberta" in err
+    else:
+        assert code == 0, err
+
+
+def test_padding_never_goes_beyond_the_encoders_positions(
+    run, write_rows, reviews, encoder, tmp_path
+):
+    """Padding 60 tokens to a multiple of 8 would take 64 positions, and there are 60."""
+    short = tmp_path / "short"
+    config = AutoConfig.from_pretrained(encoder, max_position_embeddings=60)
+    AutoModel.from_config(config).save_pretrained(short)
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(short)
+    rows = [row | {"text": row["text"] + " was good" * 40} for row in reviews]
+    given = ("--base", str(short), "--max-length", "60", "--epochs", "1")
+    code, _, err = run("sequence-classification", write_rows("d.jsonl", rows), *given)
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("task", ["sequence-classification", "token-classification"])
+def test_texts_that_are_cut_are_counted(run, write_rows, reviews, people, caplog, task):
+    rows = reviews if task == "sequence-classification" else people
+    rows = [
+        row | {"text": row["text"] + " was good" * (i % 4 == 0) * 9} for i, row in enumerate(rows)
+    ]
+    given = ("--max-length", "16", "--epochs", "1", "--eval-fraction", "0.25")
+    code, out, _ = run(task, write_rows("d.jsonl", rows), *given)
+    assert code == 0
+    (warning,) = [r.getMessage() for r in caplog.records if "are cut" in r.getMessage()]
+    cut, texts = map(int, re.findall(r"^(\d+) of (\d+) training texts", warning)[0])
+    assert (texts, 0 < cut <= 10) == (30, True)
+    assert f"- texts longer than that: {cut / texts:.1%}, held out {(10 - cut) / 10:.1%}" in out
 
 
 def test_a_base_that_is_no_model_folder_is_refused(run, write_rows, reviews, tmp_path):

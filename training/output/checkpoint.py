@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from offline.positions import usable_positions
 from offline.readers.examples import Example
 from training.errors import SettingError
 from training.tasks.base import ClassifierTask
@@ -53,8 +54,8 @@ def load_model(
         )
     except (OSError, ValueError) as exc:
         raise SettingError(f"--base {base} does not load: {_line(exc)}") from exc
-    longest = getattr(model.config, "max_position_embeddings", max_length)
-    if max_length > longest:
+    longest = usable_positions(model)
+    if longest is not None and max_length > longest:
         raise SettingError(
             f"--max-length {max_length} is more than the {longest} tokens of {base.name}; lower it"
         )

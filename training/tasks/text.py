@@ -13,7 +13,7 @@ from transformers import (
 
 from offline.metrics import Counts, count_labels, label_metrics
 from offline.readers.examples import Example, TextExample
-from training.tasks.features import PAD_TO, Features
+from training.tasks.features import Features, count_cut, pad_to
 from training.tasks.scores import Scores, row_of
 
 MULTI_LABEL_THRESHOLD = 0.5
@@ -44,7 +44,7 @@ class TextTask:
 
     @property
     def collator(self) -> DataCollatorWithPadding:
-        return DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=PAD_TO)
+        return DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=pad_to(self.max_length))
 
     def encode(self, examples: Sequence[Example]) -> Features:
         """Tokenize and truncate to `max_length`; labels become ids or a 0/1 vector."""
@@ -58,10 +58,11 @@ class TextTask:
         )
         labels = self._targets(rows)
         names = list(encoded.keys())
-        return Features(
+        made = (
             {name: encoded[name][i] for name in names} | {"labels": labels[i]}
             for i in range(len(rows))
         )
+        return Features(made, count_cut(encoded))
 
     def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores:
         """Compare the logits, one row a text, with the labels."""

@@ -20,7 +20,7 @@ from transformers import (
 from offline.metrics import count_entities, entity_metrics
 from offline.readers.examples import Example, Span, TaggedExample
 from training.tasks.entities import find_spans, macro_f1, score_entities
-from training.tasks.features import PAD_TO, Features
+from training.tasks.features import Features, count_cut, pad_to
 from training.tasks.scores import Scores
 
 IGNORED = -100  # the label id that torch's cross entropy ignores
@@ -57,7 +57,7 @@ class TokenTask:
     @property
     def collator(self) -> DataCollatorForTokenClassification:
         return DataCollatorForTokenClassification(
-            self.tokenizer, pad_to_multiple_of=PAD_TO, label_pad_token_id=IGNORED
+            self.tokenizer, pad_to_multiple_of=pad_to(self.max_length), label_pad_token_id=IGNORED
         )
 
     def encode(self, examples: Sequence[Example]) -> Features:
@@ -74,7 +74,7 @@ class TokenTask:
             labels = [IGNORED if tag is None else ids[tag] for tag in words.piece_tags]
             row["labels"] = [*labels[: length - 1], IGNORED]
             rows.append(row)
-        return Features(rows)
+        return Features(rows, count_cut(encoded))
 
     def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores:
         """Compare entities by their spans; those beyond `max_length` count as missed."""

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +12,17 @@ from transformers import AutoTokenizer, BertForSequenceClassification
 
 from app.bundle import open_bundle
 from app.engine.text.encoding import TextInput
+from export.checkpoint.load import load_checkpoint
 from export.errors import GateFailed
+from export.graphs.convert import export_graph
+from export.parity.agreement import Agreement
+from export.parity.candidate import Candidate, Verifier, best
+from export.parity.measure import Measurement, measure
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
 from export.reference.examples import Example
+from export.reference.workload import prepare_workload
 from export.search import int8
 from export.search.int8 import ENOUGH_TEXTS, RANGE_TEXTS, split_range_texts
 from export.search.sensitivity import find_fewest
@@ -100,6 +107,31 @@ def test_the_report_says_what_was_kept_and_what_it_cost(
     assert "with every layer in int8: agreement 0." in report
     assert f"Kept in fp32, with each layer's share of the error: {BROKEN} " in report
     assert "MB" in report.split("That cost ")[1]
+
+
+def test_no_layer_is_searched_for_where_one_changed_label_of_fifty_is_noise(
+    sentiment: Path, tmp_path: Path, quiet: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(changed: int) -> None:
+        def changed_measure(*given: Any) -> Measurement:
+            labels = Agreement(50 - changed, 50, 0.1)
+            return dataclasses.replace(measure(*given), labels=labels)
+
+        monkeypatch.setattr("export.parity.candidate.measure", changed_measure)
+
+    searched: list[Candidate] = []
+    monkeypatch.setattr(int8, "_keep_layers_fp32", lambda *given: searched.append(given[2]) or [])
+    checkpoint = load_checkpoint(sentiment)
+    verifier = Verifier(checkpoint, prepare_workload(checkpoint, []), TOLERANCES["int8"], quiet)
+    source = export_graph(checkpoint, tmp_path, None)
+    change(1)
+    (tried,) = int8.try_int8(verifier, source, tmp_path)
+    assert best([tried]) is tried
+    assert "1 of 50 labels changed, which chance explains; 199 would decide" in str(tried)
+    assert searched == []
+    change(5)
+    assert best(int8.try_int8(verifier, source, tmp_path)) is None
+    assert len(searched) == 1
 
 
 @pytest.mark.parametrize("least", range(1, 13))
