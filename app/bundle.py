@@ -28,6 +28,8 @@ GraphKind = Literal["padded", "packed"]
 TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
+# What a model reads as one input: a text, a text with its pair, or either.
+InputKind = Literal["text", "pair", "any"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -94,10 +96,24 @@ class GraphFile(Record):
         return self.bytes + (self.weights.bytes if self.weights else 0)
 
 
+class TokenizerSettings(Record):
+    """How the checkpoint's tokenizer reads texts, as far as tokenizer.json does not hold it."""
+
+    split_special_tokens: bool = Field(
+        False, description="[SEP] in a text is read like any other text, not as the special token"
+    )
+    truncation_side: Literal["right", "left"] = Field(
+        "right", description="where a text over max_length loses tokens"
+    )
+    token_types: bool = Field(True, description="types tell the texts of a pair apart; else all 0")
+    pairs: bool = Field(True, description="the model has a row for each type of a pair's tokens")
+
+
 class TokenizerFile(Record):
     file: FileName = TOKENIZER
     sha256: Sha256
     bytes: int = Field(gt=0)
+    settings: TokenizerSettings = TokenizerSettings()
 
 
 class Source(Record):
@@ -172,6 +188,7 @@ class Manifest(Record):
     problem_type: ProblemType
     labels: tuple[str, ...] = Field(min_length=1, description="in id order")
     tag_scheme: TagScheme | None = None
+    input: InputKind = Field("any", description="what --eval has; others are refused")
     max_length: int = Field(ge=8, le=65_536, description="tokens, special tokens included")
     pad_token_id: int = Field(ge=0)
     graphs: dict[Precision, GraphFile] = Field(min_length=1, description="padded graphs")

@@ -34,10 +34,15 @@ def brief(text: str, most: int = 60) -> str:
 
 
 class ClassmarkError(Exception):
-    """Base of all errors; the message names the value, the limit and the remedy."""
+    """Base of all errors; the message names the value, the limit and the remedy.
+
+    Attributes:
+        retry_after_seconds: when to try again, where time alone may help.
+    """
 
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     title: str = "Internal error"
+    retry_after_seconds: float | None = None
 
 
 class NotJson(ClassmarkError):
@@ -115,8 +120,18 @@ class NotAuthenticated(ClassmarkError):
 
 
 class NotAuthorized(ClassmarkError):
+    """A key that may do other things.
+
+    Attributes:
+        key: its name.
+    """
+
     status = HTTPStatus.FORBIDDEN
     title = "Not authorized"
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class ForeignOrigin(ClassmarkError):
@@ -145,6 +160,13 @@ class Overloaded(ClassmarkError):
 class NotReady(ClassmarkError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Not ready"
+    retry_after_seconds = 5.0  # as often the store is looked at, and longer than a process starts
+
+
+class ModelUnavailable(NotReady):
+    """A model that is in the store, and of which no version serves."""
+
+    title = "Model unavailable"
 
 
 class TooManyConnections(ClassmarkError):
@@ -179,6 +201,12 @@ class ReloadFailed(ClassmarkError):
 
 class BundleError(ClassmarkError):
     title = "Unusable bundle"
+
+
+class DamagedBundle(BundleError):
+    """Files that are not what the manifest says: no other graph of the bundle may stand in."""
+
+    title = "Damaged bundle"
 
 
 class IncompleteBundle(BundleError):

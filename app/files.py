@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from app.errors import BundleError, IncompleteBundle
+from app.errors import DamagedBundle, IncompleteBundle
 
 
 class FileRecord(Protocol):
@@ -79,18 +79,18 @@ def _explain(path: Path) -> Iterator[None]:
             f"{path} is missing: the copy is still in progress or was cut short"
         ) from exc
     except OSError as exc:
-        raise BundleError(f"{path} cannot be read: {exc.strerror}") from exc
+        raise DamagedBundle(f"{path} cannot be read: {exc.strerror}") from exc
 
 
 def _size_of_plain(path: Path, limit: int) -> int:
     for part in (path.parent.parent, path.parent, path):
         if stat.S_ISLNK(part.lstat().st_mode):
-            raise BundleError(f"{part} is a symbolic link: a bundle holds plain files only")
+            raise DamagedBundle(f"{part} is a symbolic link: a bundle holds plain files only")
     info = path.stat()
     if not stat.S_ISREG(info.st_mode):
-        raise BundleError(f"{path} is not a regular file: a bundle holds plain files only")
+        raise DamagedBundle(f"{path} is not a regular file: a bundle holds plain files only")
     if info.st_size > limit:
-        raise BundleError(f"{path} has {info.st_size} bytes, more than the {limit} expected")
+        raise DamagedBundle(f"{path} has {info.st_size} bytes, more than the {limit} expected")
     return info.st_size
 
 
@@ -105,7 +105,7 @@ def _check_size(path: Path, record: FileRecord, size: int) -> None:
 def _check_digest(path: Path, record: FileRecord, data: bytes | mmap.mmap) -> None:
     digest = hashlib.sha256(data).hexdigest()
     if digest != record.sha256:
-        raise BundleError(
+        raise DamagedBundle(
             f"{path} has sha256 {digest[:12]}…, the manifest says {record.sha256[:12]}…: the "
             "file was changed or damaged; export or copy the bundle again"
         )

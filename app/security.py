@@ -41,21 +41,30 @@ class Authorizer:
     anonymous: frozenset[str]
     loopback_only: bool = False
 
-    def check(self, authorization: str | None, scope: Scope) -> None:
-        """Raise NotAuthenticated or NotAuthorized unless the header's key has the scope."""
-        if scope in self.anonymous:
-            return
-        if authorization is None:
+    def check(self, authorization: str | None, *scopes: Scope) -> str:
+        """Return the name of the header's key; nothing for a caller who needs none and has none.
+
+        Raises:
+            NotAuthenticated, NotAuthorized: the key has none of the scopes.
+        """
+        key = self._find(authorization) if authorization and self.keys else None
+        if not self.anonymous.isdisjoint(scopes):
+            return key.name if key else ""
+        needed = " or ".join(map(repr, scopes))
+        if not authorization:
             raise NotAuthenticated(
-                f"this call needs an API key with the scope {scope!r}; send it as "
+                f"this call needs an API key with the scope {needed}; send it as "
                 "'Authorization: Bearer KEY'"
             )
-        key = self._find(authorization)
-        if scope not in key.scopes:
+        if key is None:
+            raise NotAuthenticated("the API key is not known; ask the operator for a valid one")
+        if key.scopes.isdisjoint(scopes):
             raise NotAuthorized(
                 f"the key {key.name!r} has the scopes {', '.join(sorted(key.scopes))}; this call "
-                f"needs {scope!r}"
+                f"needs {needed}",
+                key.name,
             )
+        return key.name
 
     def check_host(self, host: str) -> None:
         """Raise ForeignOrigin for a domain's name, where only this machine may ask.
@@ -82,14 +91,12 @@ class Authorizer:
         keys = tuple(ApiKey(name, frozenset(scopes), sha) for name, scopes, sha in fields["keys"])
         return cls(keys, frozenset(fields["anonymous"]), fields["loopback_only"])
 
-    def _find(self, authorization: str) -> ApiKey:
+    def _find(self, authorization: str) -> ApiKey | None:
         kind, _, value = authorization.partition(" ")
         digest = hashlib.sha256(value.strip().encode("utf-8", "surrogateescape")).hexdigest()
         # Every key is compared, in constant time, so timing tells nothing about any of them.
         found = [key for key in self.keys if hmac.compare_digest(key.sha256, digest)]
-        if kind.lower() != "bearer" or not found:
-            raise NotAuthenticated("the API key is not known; ask the operator for a valid one")
-        return found[0]
+        return found[0] if found and kind.lower() == "bearer" else None
 
 
 def make_authorizer(

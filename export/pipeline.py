@@ -20,7 +20,7 @@ from export.reference.notices import notices
 from export.reference.workload import Workload, prepare_workload
 from export.report.diagram import DIAGRAM, draw_reliability
 from export.report.report import write_report
-from export.scores.aggregation import choose_strategy, measure_strategies
+from export.scores.aggregation import choose_strategy, measure_strategies, usual_strategy
 from export.scores.scoring import Scoring, check_tunable, fit_scoring
 from export.search.precisions import REMEDY, PrecisionSearch
 
@@ -118,8 +118,10 @@ def _read_evaluation(request: Request, checkpoint: Checkpoint, progress: Progres
 def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -> Workload:
     """Let the checkpoint answer, and choose the strategy that reads its entities."""
     workload = prepare_workload(checkpoint, examples)
-    strategies = measure_strategies(checkpoint.config, workload)
-    strategy = request.aggregation or choose_strategy(strategies)
+    if checkpoint.config.task != "token-classification":
+        return workload
+    measured = measure_strategies(checkpoint.config, workload)
+    strategy = request.aggregation or choose_strategy(measured, usual_strategy(checkpoint))
     return dataclasses.replace(workload, strategy=strategy)
 
 
@@ -148,6 +150,10 @@ def _describe(checkpoint: Checkpoint) -> str:
 
 
 def _show_metrics(checkpoint: Checkpoint, workload: Workload, metrics: dict[str, float]) -> str:
-    inputs = f"{len(workload.inputs)} texts"
     name = headline(checkpoint.config)
-    return f"{inputs}, {name} {metrics[name]:.4f}" if metrics else inputs
+    shown = [f"{len(workload.inputs)} texts"]
+    if metrics:
+        shown.append(f"{name} {metrics[name]:.4f}")
+    if checkpoint.config.task == "token-classification":
+        shown.append(f"entities by strategy {workload.strategy}")
+    return ", ".join(shown)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from app.errors import NotAuthorized
 from app.security import Scope, check_origin
 from app.service import Service
 
@@ -19,17 +20,22 @@ ServiceDep = Annotated[Service, Depends(get_service)]
 _bearer = HTTPBearer(auto_error=False, description="An API key, where the service has keys.")
 
 
-def require(scope: Scope) -> Callable[..., Awaitable[None]]:
-    """Return a dependency that lets only callers with the scope pass."""
+def require(*scopes: Scope) -> Callable[..., Awaitable[None]]:
+    """Return a dependency that lets only callers with one of the scopes pass."""
 
     async def check(
         request: Request, service: ServiceDep, _: Annotated[object, Depends(_bearer)]
     ) -> None:
         headers = request.headers
         service.authorizer.check_host(headers.get("host", ""))
-        if scope == "admin":
+        if scopes == ("admin",):
             sent_from = headers.get("origin", ""), headers.get("host", "")
             check_origin(*sent_from, headers.get("sec-fetch-site", ""))
-        service.authorizer.check(headers.get("authorization"), scope)
+        state = request.scope["state"]  # the request log's
+        try:
+            state["key"] = service.authorizer.check(headers.get("authorization"), *scopes)
+        except NotAuthorized as exc:
+            state["key"] = exc.key
+            raise
 
     return check

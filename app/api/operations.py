@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.api.auth import ServiceDep, require
 from app.api.inference.openapi import problems
-from app.engine.models.catalog import Model
+from app.engine.models.model import Model
 from app.engine.models.servable import Servable
 from app.schemas.operations import (
     ExecutionStatus,
@@ -21,7 +21,7 @@ models = APIRouter(prefix="/v1/models", tags=["models"])
 health = APIRouter(prefix="/health", tags=["health"])
 metrics = APIRouter(tags=["health"])
 
-_READ = [Depends(require("predict"))]
+_READ = [Depends(require("predict", "admin"))]
 _ADMIN = [Depends(require("admin"))]
 
 
@@ -92,6 +92,7 @@ def _status(model: Model, service: ServiceDep) -> ModelStatus:
         status="serving" if model.servable else "failed",
         version=model.servable.version if model.servable else None,
         versions=list(model.versions),
+        wanted_version=model.wanted,
         last_failure=failure
         and LoadFailure(version=failure.version, reason=failure.reason, at=failure.at),
     )
@@ -107,11 +108,13 @@ def _description(servable: Servable) -> dict[str, object]:
     measured = graphs.get(runtime.precision, {})
     return {
         "task": manifest.task,
+        "input": manifest.input,
         "labels": list(manifest.labels),
         "max_length": manifest.max_length,
         "precision": runtime.precision,
         "provider": runtime.provider,
         "execution": ExecutionStatus.model_validate(runtime.execution, from_attributes=True),
+        "degraded": runtime.degraded,
         "batch_invariant": servable.batch_invariant,
         "recipe": graph.recipe,
         "agreement": graph.parity.agreement,

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.api.validation import validation_error
-from app.errors import BodyTooLarge, ClassmarkError, InvalidRequest, Overloaded
+from app.errors import BodyTooLarge, ClassmarkError, InvalidRequest
 from app.telemetry.metrics import Metrics
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,7 +62,7 @@ def error_problem(metrics: Metrics, request_id: str | None, error: Exception) ->
         detail = "this is a bug in the service; report the request id, the log has more"
         return problem(metrics, request_id, 500, "Internal error", detail)
     headers = {}
-    if isinstance(error, Overloaded):
+    if error.retry_after_seconds is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"

@@ -26,24 +26,29 @@ class RequestLog:
 
     Attributes:
         route: its template, never the raw path: labels are bounded.
-        model: that answers, once it is known.
+        model: that answers or refuses; None until it is known whether there is one.
+        key: name of the caller's API key, never the key.
     """
 
-    __slots__ = ("_method", "_metrics", "_started", "model", "request_id", "route")
+    __slots__ = ("_method", "_metrics", "_started", "key", "model", "request_id", "route")
 
     def __init__(self, metrics: Metrics, method: str, given_id: str) -> None:
         self._started = time.perf_counter()
         self._metrics = metrics
         self._method = method
         self.request_id = _request_id(given_id)
-        self.route, self.model = UNROUTED, ""
+        self.route = UNROUTED
+        self.model: str | None = None
+        self.key = ""
         metrics.requests_in_flight.inc()
 
     def end(self, status: int) -> None:
         """Count and time the request, and log it."""
         seconds = time.perf_counter() - self._started
         self._metrics.requests_in_flight.dec()
-        self._metrics.count_request(self.route, self.model, status, seconds)
+        self._metrics.count_request(self.route, self.model or "", status, seconds)
+        if self.key:
+            self._metrics.count_key(self.key, status)
         # A probe's 503 is an answer, not a fault.
         faulty = status >= 500 and not self.route.startswith("/health")
         level = logging.WARNING if faulty else logging.DEBUG
@@ -54,7 +59,8 @@ class RequestLog:
                 extra={
                     "method": self._method,
                     "route": self.route,
-                    "model": self.model,
+                    "model": self.model or "",
+                    "key": self.key,
                     "status": status,
                     "seconds": round(seconds, 4),
                     "request_id": self.request_id,
@@ -97,6 +103,7 @@ class RequestLogMiddleware:
             await self._app(scope, receive, send_observed)
         finally:
             log.route = getattr(scope.get("route"), "path", UNROUTED)
+            log.key = scope["state"].get("key", "")
             log.end(status or 500)
 
 

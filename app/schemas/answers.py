@@ -21,7 +21,10 @@ class Entity(Schema):
 class Result(Schema):
     tokens: int = Field(description="Tokens the model read, special tokens included.")
     windows: int = Field(description="Windows the text was read in; 1 unless it is long.")
-    truncated: bool = Field(description="The end of the text was not read.")
+    truncated: bool = Field(
+        description="Part of the text was not read: its end, or its beginning where the checkpoint "
+        "truncates there."
+    )
 
 
 class ClassifyResult(Result):

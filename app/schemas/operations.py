@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.bundle import Precision, Task
+from app.bundle import InputKind, Precision, Task
 from app.schemas.base import Schema
 
 
@@ -34,12 +34,23 @@ class ModelStatus(Schema):
     status: Literal["serving", "failed"]
     version: int | None
     versions: list[int] = Field(description="In the store, newest first.")
+    wanted_version: int | None = Field(
+        None, description="That the store wants: pinned, or the newest."
+    )
     task: Task | None = None
+    input: InputKind | None = Field(
+        None, description="What the model reads: one text, a pair, or either."
+    )
     labels: list[str] = []
     max_length: int | None = None
     precision: Precision | None = None
     provider: str | None = None
     execution: ExecutionStatus | None = None
+    degraded: str | None = Field(
+        None,
+        description="Why it runs slower than it should here: something better failed. null: it "
+        "does not.",
+    )
     batch_invariant: bool | None = None
     recipe: str | None = None
     agreement: float | None = Field(

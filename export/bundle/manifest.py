@@ -14,6 +14,7 @@ from app.bundle import (
     Gate,
     GoldenCase,
     GraphFile,
+    InputKind,
     Manifest,
     Source,
     TokenizerFile,
@@ -25,6 +26,7 @@ from export.checkpoint.load import Checkpoint
 from export.graphs.files import copy_graph, weights_path
 from export.parity.candidate import Candidate, VerifiedGraphs
 from export.reference.evaluation import score_reference
+from export.reference.examples import Example
 from export.reference.workload import Workload
 from export.scores.aggregation import measure_strategies
 from export.scores.scoring import Scoring
@@ -58,6 +60,7 @@ def describe_bundle(
         problem_type=config.problem_type,
         labels=config.labels,
         tag_scheme=config.tag_scheme,
+        input=input_kind(workload.examples),
         max_length=checkpoint.max_length,
         pad_token_id=checkpoint.pad_token_id,
         graphs={one.graph.precision: _graph_file(one, folder) for one in verified.padded},
@@ -83,6 +86,14 @@ def describe_bundle(
     )
 
 
+def input_kind(examples: Sequence[Example]) -> InputKind:
+    """Return what the rows of `--eval` have; without rows the bundle takes either."""
+    kinds = {example.source.text_pair is not None for example in examples}
+    if len(kinds) != 1:
+        return "any"
+    return "pair" if kinds == {True} else "text"
+
+
 def _graph_file(one: Candidate, folder: Path) -> GraphFile:
     graph, measured = one.graph, one.measured
     target = folder / f"model.{'-'.join(str(graph.mode).split())}.onnx"
@@ -104,7 +115,7 @@ def _graph_file(one: Candidate, folder: Path) -> GraphFile:
 
 def _tokenizer_file(checkpoint: Checkpoint, folder: Path) -> TokenizerFile:
     path = write_tokenizer(folder, checkpoint.tokenizer_json)
-    return TokenizerFile(**_describe_file(path))
+    return TokenizerFile(**_describe_file(path), settings=checkpoint.tokenizer_settings)
 
 
 def _describe_file(path: Path) -> dict[str, Any]:

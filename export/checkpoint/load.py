@@ -13,10 +13,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from app.bundle import ProblemType, Task
+from app.bundle import ProblemType, Task, TokenizerSettings
 from export.checkpoint.config import ModelConfig, read_config
 from export.checkpoint.files import find_weights, hash_files
-from export.checkpoint.tokenizer import check_rows, load_tokenizer
+from export.checkpoint.tokenizer import check_rows, load_tokenizer, read_settings
 from export.checkpoint.weights import (
     check_names,
     first_line,
@@ -48,6 +48,7 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerFast = field(repr=False)
     max_length: int
     pad_token_id: int
+    tokenizer_settings: TokenizerSettings
     weights_sha256: str
 
     @property
@@ -79,6 +80,7 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
         tokenizer=tokenizer,
         max_length=_max_length(path, model, tokenizer),
         pad_token_id=int(tokenizer.pad_token_id),
+        tokenizer_settings=read_settings(tokenizer, model),
         weights_sha256=hash_files(files),
     )
 

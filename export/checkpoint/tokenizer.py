@@ -7,6 +7,7 @@ import transformers
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
+from app.bundle import TokenizerSettings
 from export.checkpoint.config import read_json
 from export.checkpoint.weights import first_line
 from export.errors import CheckpointRefused
@@ -44,6 +45,29 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
         raise CheckpointRefused(path, found, "set pad_token and save the tokenizer again")
     fast: PreTrainedTokenizerFast = tokenizer
     return fast
+
+
+def read_settings(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> TokenizerSettings:
+    """Return the settings that tokenizer.json does not hold and that change what is read."""
+    typed = "token_type_ids" in tokenizer.model_input_names
+    pairs = True
+    if typed and (rows := type_rows(model)):
+        template = tokenizer.backend_tokenizer.encode("", "")  # every tokenizer reads that
+        pairs = max(template.type_ids, default=0) < rows
+    return TokenizerSettings(
+        split_special_tokens=tokenizer.split_special_tokens,
+        truncation_side=tokenizer.truncation_side,
+        token_types=typed,
+        pairs=pairs,
+    )
+
+
+def type_rows(model: PreTrainedModel) -> int:
+    """Return how many token types the model tells apart; 0 if it knows none."""
+    for name, module in model.named_modules():
+        if name.endswith("token_type_embeddings") and isinstance(module, nn.Embedding):
+            return module.num_embeddings
+    return 0
 
 
 def check_rows(path: Path, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:

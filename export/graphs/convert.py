@@ -13,19 +13,15 @@ from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from app.bundle import GraphKind, Precision, Task
+from app.bundle import GraphKind, Precision
 from app.engine.backends.base import Mode
 from export.checkpoint.load import Checkpoint
 from export.errors import CheckpointRefused
 from export.graphs.files import save_graph, weights_path
+from export.graphs.onnx_config import EXPORT_TASKS, added_inputs
 
 # Graphs are measured where every machine can run them; fp16 too, though it is meant for GPUs.
 PROVIDER: Final = "CPUExecutionProvider"
-# optimum's names for the tasks.
-EXPORT_TASKS: dict[Task, str] = {
-    "sequence-classification": "text-classification",
-    "token-classification": "token-classification",
-}
 # Families whose graphs ONNX Runtime's BERT fusions recognise.
 BERT_LIKE = {"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra"}
 ATTENTION = ("Attention", "MultiHeadAttention")
@@ -69,6 +65,7 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
                 output=folder,
                 opset=opset,
                 task=EXPORT_TASKS[checkpoint.config.task],
+                custom_onnx_configs=added_inputs(checkpoint),
                 do_validation=False,  # export.parity compares answers, through the serving code
             )
         except Exception as exc:  # each exporter configuration raises its own types

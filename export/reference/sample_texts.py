@@ -28,6 +28,7 @@ ODD = (
     "WHY WOULD ANYONE PAY FOR THIS",
 )
 LONG_SHARES = (0.25, 0.5, 0.9, 1.2)
+PAIRS = 3
 CHARACTERS_PER_TOKEN = 4  # approximate; long texts need no exact length
 
 
@@ -36,6 +37,14 @@ def built_in_texts(max_length: int) -> list[TextInput]:
     pairs = (" ".join(pair) for pair in combinations(SENTENCES, 2))
     short = [TextInput(text) for text in (*SENTENCES, *ODD, *pairs)]
     return short + long_texts([TextInput(text) for text in SENTENCES], max_length)
+
+
+def pairs(sources: Sequence[TextInput]) -> list[TextInput]:
+    """Return a few pairs of neighbouring texts; none if the sources have some of their own."""
+    if any(source.text_pair is not None for source in sources):
+        return []
+    neighbours = zip(sources[:PAIRS], (*sources[1:], *sources), strict=False)
+    return [TextInput(left.text, right.text) for left, right in neighbours]
 
 
 def long_texts(sources: Sequence[TextInput], max_length: int) -> list[TextInput]:

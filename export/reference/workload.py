@@ -14,7 +14,7 @@ from export.checkpoint.load import Checkpoint
 from export.errors import GateFailed
 from export.reference.examples import Example
 from export.reference.forward import Features, run_checkpoint
-from export.reference.sample_texts import built_in_texts, long_texts
+from export.reference.sample_texts import built_in_texts, long_texts, pairs
 
 GOLDEN_CASES = 8
 
@@ -74,11 +74,22 @@ def spread(items: Sequence[int], count: int) -> list[int]:
     return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
+def serving_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """Return the checkpoint's tokenizer as the service loads it."""
+    return Tokenizer(
+        checkpoint.tokenizer_json,
+        checkpoint.max_length,
+        WINDOW_STRIDE_TOKENS,
+        checkpoint.tokenizer_settings,
+    )
+
+
 def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Workload:
     """Encode the inputs and let the checkpoint answer them.
 
     A few texts as long as the model reads are joined from labelled examples. Without examples the
-    built-in texts are taken.
+    built-in texts are taken. Pairs are among them wherever the model reads any, since nothing keeps
+    a client from sending one.
 
     Raises:
         GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
@@ -88,6 +99,8 @@ def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Wor
         inputs = sources + long_texts(sources, checkpoint.max_length)
     else:
         inputs = built_in_texts(checkpoint.max_length)
+    if checkpoint.tokenizer_settings.pairs:
+        inputs += pairs(sources or inputs)
     return answer_inputs(checkpoint, inputs, examples)
 
 
@@ -99,7 +112,7 @@ def answer_inputs(
     Raises:
         GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
     """
-    tokenizer = Tokenizer(checkpoint.tokenizer_json, checkpoint.max_length, WINDOW_STRIDE_TOKENS)
+    tokenizer = serving_tokenizer(checkpoint)
     encoded = tuple(tokenizer.encode(source, "truncate", 1) for source in inputs)
     features = [_features(checkpoint, source) for source in inputs]
     for source, ours, theirs in zip(inputs, encoded, features, strict=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.bundle import Evaluation, Manifest
+from app.bundle import Manifest
 from export.parity.candidate import Candidate, VerifiedGraphs
 from export.report.markdown import table
 from export.report.scores import scoring_sections
@@ -32,6 +32,8 @@ def write_report(
     ]
     if manifest.evaluation is not None:
         sections.append(["## Evaluation", "", *_evaluation(manifest, verified.all)])
+    if manifest.task == "token-classification":
+        sections.append(["## Entities", "", _entities(manifest)])
     sections += scoring_sections(manifest, scoring)
     sections.append(["## Tools", "", ", ".join(f"{k} {v}" for k, v in manifest.tools.items())])
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
@@ -123,20 +125,23 @@ def _evaluation(manifest: Manifest, verified: Sequence[Candidate]) -> list[str]:
         figures = (str(measured.labelled), *_shares(measured.metrics))
         rows.append((str(one.graph.mode), *figures, f"{measured.metric_loss:+.4f}"))
     lost = f"{verified[0].measured.headline} lost on the same texts"
-    metrics = table(("", "labelled texts", *names, lost), rows)
-    return [*metrics, *_strategies(manifest, evaluation)]
+    return table(("", "labelled texts", *names, lost), rows)
 
 
-def _strategies(manifest: Manifest, evaluation: Evaluation) -> list[str]:
-    if not evaluation.strategies:
-        return []
-    figures = (f"`{name}` {f1:.4f}" for name, f1 in evaluation.strategies.items())
+def _entities(manifest: Manifest) -> str:
     chosen = manifest.defaults.aggregation_strategy
-    return [
-        "",
+    read = (
         f"Entities are read with the aggregation strategy `{chosen}` unless a request says "
-        f"otherwise. The checkpoint's F1 by strategy: {', '.join(figures)}.",
-    ]
+        "otherwise."
+    )
+    measured = manifest.evaluation.strategies if manifest.evaluation else {}
+    if not measured:
+        return (
+            f"{read} No labelled texts (--eval) told which finds the most: `first` is usual where "
+            "the tokenizer tells where words begin, `simple` elsewhere."
+        )
+    figures = (f"`{name}` {f1:.4f}" for name, f1 in measured.items())
+    return f"{read} The checkpoint's F1 by strategy: {', '.join(figures)}."
 
 
 def _shares(metrics: dict[str, float]) -> list[str]:

@@ -31,6 +31,18 @@ def test_an_exported_bundle_opens(folder: Path) -> None:
     assert bundle.read_tokenizer()
 
 
+def test_a_bundle_from_before_tokenizer_settings_has_those_it_was_served_with(
+    folder: Path,
+) -> None:
+    tokenizer = json.loads((folder / "manifest.json").read_text())["tokenizer"]
+    del tokenizer["settings"]
+    edit(folder, tokenizer=tokenizer)
+    settings = open_bundle(folder).manifest.tokenizer.settings
+    assert (settings.split_special_tokens, settings.truncation_side) == (False, "right")
+    assert settings.token_types
+    assert settings.pairs
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -24,12 +24,21 @@ def keys_file(tmp_path: Path) -> Path:
 
 def test_a_key_opens_its_scopes_and_no_other(keys_file: Path) -> None:
     gate = make_authorizer(keys_file, on_loopback=True, allow_anonymous=False)
-    gate.check("Bearer p-key", "predict")
-    gate.check("bearer a-key", "admin")
+    assert gate.check("Bearer p-key", "predict") == "app"
+    assert gate.check("bearer a-key", "admin") == "ops"
+    assert gate.check("Bearer a-key", "predict", "admin") == "ops", "one of the scopes is enough"
     with pytest.raises(
         NotAuthorized, match="'app' has the scopes predict; this call needs 'admin'"
-    ):
+    ) as refused:
         gate.check("Bearer p-key", "admin")
+    assert refused.value.key == "app"
+
+
+def test_a_key_is_named_where_none_is_needed_and_a_wrong_one_is_ignored(keys_file: Path) -> None:
+    gate = make_authorizer(keys_file, on_loopback=False, allow_anonymous=True)
+    assert gate.check("Bearer p-key", "predict") == "app"
+    assert gate.check("Bearer wrong", "predict") == ""
+    assert gate.check(None, "predict") == ""
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic p-key", "p-key"])

@@ -1,5 +1,6 @@
 """The dashboard over a loaded service: a real service, a real Prometheus, real requests."""
 
+import hashlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -42,9 +43,11 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
     store, folder = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("prometheus")
     write_bundle(store, "mood", 1, "sequence-classification")
     write_bundle(store, "places", 1, "token-classification")
+    keys = folder / "keys"
+    keys.write_text(f"website predict {hashlib.sha256(b'a-key').hexdigest()}\n")
     with (
-        serving(store) as server,
-        server.client() as client,
+        serving(store, api_keys_file=keys) as server,
+        server.client(headers={"Authorization": "Bearer a-key"}) as client,
         scraping(server.url.removeprefix("http://"), folder) as prometheus,
     ):
         send_load(client)

@@ -22,7 +22,7 @@ from app.api.request_log import RequestLog
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
-from app.errors import Cancelled, ClassmarkError, DeadlineExceeded
+from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, NotAuthorized
 from app.service import Service
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,8 @@ class DirectRequest:
 
     def _authorise(self) -> None:
         self._service.authorizer.check_host(self.reader.header("host"))
-        self._service.authorizer.check(self.reader.header("authorization") or None, "predict")
+        key = self.reader.header("authorization")
+        self._log.key = self._service.authorizer.check(key, "predict")
         self.reader.check_length()
         limit = self.timeout_seconds
         self.timeout_seconds = self.reader.timeout_seconds(limit)
@@ -144,7 +145,11 @@ class DirectRequest:
     def _validate(self) -> None:
         service = self._service
         body, errors = self.reader.parse(self._route.schema, service.settings.max_inputs)
-        task = self._route.make_task(service.registry, body)
+        try:
+            task = self._route.make_task(service.registry, body)
+        except ClassmarkError:
+            self._log.model = service.registry.label(body.model, self._route.task)
+            raise
         self._log.model = task.servable.name
         self._job = job = InferenceJob(service, task, body, errors)
         job.look_up()
@@ -237,6 +242,10 @@ class DirectRequest:
                 self._refuse(exc)
 
     def _refuse(self, error: Exception) -> None:
+        if isinstance(error, NotAuthorized):
+            self._log.key = error.key
+        if self._log.model is None:  # it ended before its body was read
+            self._log.model = self._service.registry.label(None, self._route.task)
         problem = error_problem(self._service.metrics, self._log.request_id, error)
         headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         self._end(problem.status, headers, problem.body)

@@ -19,6 +19,12 @@ from app.service import Service
 # Gives an input's result.
 Decode = Callable[[EncodedInput, Sequence[Logits]], InputAnswer]
 
+_MISMATCHES = {
+    "pair": 'the model reads pairs and this is a single text; send {"text": …, "text_pair": …}, '
+    "or export the bundle again with single texts in --eval too",
+    "text": "the model reads single texts and this is a pair; send one text, or export the bundle "
+    "again with pairs in --eval too",
+}
 # Decoding this many tokens of tagged texts takes some ten milliseconds, and holds the event loop.
 SHORT_TOKENS = 2048
 
@@ -57,6 +63,7 @@ class InferenceJob:
         self.abandoned = False
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
+        self._metrics = service.metrics
         self._series = service.metrics.of(task.servable.name)
         self._task = task
         self._sources = [
@@ -160,11 +167,16 @@ class InferenceJob:
                     self._cache.put(self._task.servable, self._key(self._sources[i]), result)
 
     def observe(self) -> None:
-        """Count what was encoded and time the stages; the answer need not wait for that."""
+        """Count what was read and answered, time the stages; the answer need not wait for that."""
         for one in self._encoded:
             self._series.input_tokens.observe(one.tokens)
             if one.truncated:
                 self._series.truncated_inputs.inc()
+        for result in self._results:
+            for label in result.labels if result is not None else ():
+                self._series.answers[label].inc()
+        for error in self._errors.values():
+            self._metrics.count_failed_input(self.servable.name, error.status)
         for stage, seconds in self._stages.items():
             self._series.stage_seconds[stage].observe(seconds)
 
@@ -189,6 +201,9 @@ class InferenceJob:
         return ", ".join(shown) or "cache;dur=0"
 
     def _encode(self, source: TextInput) -> EncodedInput:
+        reads = self.servable.manifest.input
+        if reads != "any" and (reads == "pair") is (source.text_pair is None):
+            raise InvalidRequest(_MISMATCHES[reads])
         one = self._task.servable.encode(source, self._long_text, self._max_windows)
         if not one.windows[0].tokens:
             raise InvalidRequest(

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from app.api.inference.job import DecodeTask
-from app.bundle import Manifest
+from app.bundle import Manifest, Task
 from app.engine.answer_cache import InputAnswer
 from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
 from app.engine.answers.entities import decode_entities, keep_entities
@@ -24,6 +24,7 @@ class InferenceRoute:
     """A path, the schema of its body, and what a body wants of which servable."""
 
     path: str
+    task: Task
     schema: type[InferenceRequest]
     make_task: Callable[[Catalog, Any], DecodeTask]
 
@@ -68,8 +69,8 @@ def ner_task(models: Catalog, body: NerRequest) -> DecodeTask:
 ROUTES = {
     route.path.encode(): route
     for route in (
-        InferenceRoute("/v1/classify", ClassifyRequest, classify_task),
-        InferenceRoute("/v1/ner", NerRequest, ner_task),
+        InferenceRoute("/v1/classify", "sequence-classification", ClassifyRequest, classify_task),
+        InferenceRoute("/v1/ner", "token-classification", NerRequest, ner_task),
     )
 }
 

@@ -49,11 +49,13 @@ class RuntimeSpec:
     Attributes:
         provider: name of what runs the graph, as shown to users.
         execution: as it was when the model loaded.
+        degraded: why it runs slower than it should on this machine: something better failed.
     """
 
     provider: str
     mode: Mode
     execution: Execution
+    degraded: str | None = None
 
     def __str__(self) -> str:
         return f"{self.provider} {self.mode}"
@@ -84,6 +86,11 @@ class Backend(Protocol):
     @property
     def provider(self) -> str:
         """Name of what runs the graphs, as shown to users."""
+        ...
+
+    @property
+    def degraded(self) -> str | None:
+        """Why a better device of this machine is not used; None if there is none."""
         ...
 
     @property

@@ -21,6 +21,7 @@ class OnnxRuntimeBackend:
 
     Args:
         executors: batches that run at the same time, one thread each.
+        degraded: why no better device is used.
     """
 
     provider: Provider = "CPUExecutionProvider"
@@ -28,8 +29,9 @@ class OnnxRuntimeBackend:
     modes: tuple[Mode, ...] = (Mode("int8"), Mode("fp32"), Mode("fp16"))
     warm_up_shapes = CPU_WARM_UP_SHAPES
 
-    def __init__(self, executors: int = 1) -> None:
+    def __init__(self, executors: int = 1, degraded: str | None = None) -> None:
         self.executors = executors
+        self.degraded = degraded
 
     def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         return OnnxSession(data, graph.inputs, manifest.pad_token_id, self.provider)

@@ -26,4 +26,6 @@ def select_backend(device: Literal["auto", "cpu", "cuda"], streams: int) -> Back
             return cuda
         remedy = "set CLASSMARK_DEVICE=cuda to fail instead, or =cpu to say so"
         logger.warning("no GPU, models run on the CPU", extra={"remedy": remedy})
+        reason = f"this onnxruntime is made for a GPU and there is none: the CPU runs it; {remedy}"
+        return OnnxRuntimeBackend(streams, reason)
     return OnnxRuntimeBackend(streams)

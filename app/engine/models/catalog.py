@@ -1,46 +1,11 @@
 """Lists the models, and finds the servable that a request means."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 
 from app.bundle import Task
+from app.engine.models.model import Model
 from app.engine.models.servable import Servable
-from app.errors import AmbiguousModel, InvalidRequest, UnknownModel, brief
-
-Signature = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The reason why a version, or the pin (None), failed; retried when its files change."""
-
-    version: int | None
-    reason: str
-    signature: Signature
-    at: datetime
-
-
-@dataclass(slots=True)
-class Model:
-    """The state of one model; only the registry changes it.
-
-    Attributes:
-        signature: of the files that serve; `loaded_signature` of those that were loaded last.
-    """
-
-    name: str
-    servable: Servable | None = None
-    versions: Sequence[int] = ()
-    signature: Signature = ()
-    loaded_signature: Signature = ()
-    failures: dict[int | None, Failure] = field(default_factory=dict)
-
-    @property
-    def last_failure(self) -> Failure | None:
-        return max(self.failures.values(), key=lambda failure: failure.at, default=None)
-
+from app.errors import AmbiguousModel, InvalidRequest, ModelUnavailable, UnknownModel, brief
 
 class Catalog(ABC):
     """Looks up models for requests; the subclasses load them."""
@@ -80,11 +45,29 @@ class Catalog(ABC):
                 f"there is no model {brief(name)!r}; the store has: {there}"
             ) from None
 
+    def label(self, name: str | None, task: Task) -> str:
+        """Return the model that a request is about, for its label; nothing if that is not known.
+
+        Args:
+            name: as the request gives it; None for one that gives none, or was not read.
+        """
+        if name is not None:
+            return name if name in self._models else ""
+        fitting = self._fitting(task) or self.models
+        return fitting[0].name if len(fitting) == 1 else ""
+
     def resolve(self, name: str | None, task: Task) -> Servable:
-        """Return the servable a request means; without a name, the one that fits the task."""
+        """Return the servable a request means; without a name, the one that fits the task.
+
+        Raises:
+            UnknownModel, AmbiguousModel, InvalidRequest: there is none.
+            ModelUnavailable: the store has it, and no version of it serves.
+        """
         if name is not None:
             return self._named(name, task)
-        fitting = [servable for servable in self.serving if servable.manifest.task == task]
+        fitting = self._fitting(task)
+        if not fitting and (down := [model.name for model in self.models if model.is_down]):
+            raise ModelUnavailable(_unavailable(", ".join(down)))
         if len(fitting) != 1:
             names = ", ".join(servable.name for servable in fitting) or "none"
             raise AmbiguousModel(
@@ -92,9 +75,15 @@ class Catalog(ABC):
             )
         return fitting[0]
 
+    def _fitting(self, task: Task) -> list[Servable]:
+        return [servable for servable in self.serving if servable.manifest.task == task]
+
     def _named(self, name: str, task: Task) -> Servable:
-        servable = self._models[name].servable if name in self._models else None
+        model = self._models.get(name)
+        servable = None if model is None else model.servable
         if servable is None:
+            if model is not None and model.is_down:
+                raise ModelUnavailable(_unavailable(name))
             names = ", ".join(servable.name for servable in self.serving) or "none"
             raise UnknownModel(f"no model {brief(name)!r} serves; these do: {names}")
         if servable.manifest.task != task:
@@ -105,3 +94,10 @@ class Catalog(ABC):
                 f"the model {brief(name)!r} does {servable.manifest.task}, not {task}; use {route}"
             )
         return servable
+
+
+def _unavailable(names: str) -> str:
+    return (
+        f"no version of {names} serves, though the store has some; GET /v1/models has the reason, "
+        "try again once that is mended"
+    )

@@ -10,7 +10,7 @@ from app.engine.backends.base import Backend, Mode, RuntimeSpec
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
 from app.engine.models.warm_up import profile_cost, reserve_memory
-from app.errors import BundleError, IncompleteBundle
+from app.errors import BundleError, DamagedBundle, IncompleteBundle
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def load_servable(
 ) -> Servable:
     """Verify, load, check and warm up a bundle; blocks for as long as that takes.
 
-    The first of the backend's modes that passes the checks serves.
+    The first of the backend's modes that passes the checks serves; a damaged file refuses all.
 
     Args:
         precision: the graph to take; None tries the device's preferred ones in turn until one
@@ -40,14 +40,15 @@ def load_servable(
     for mode in _candidates(bundle, backend, precision):
         try:
             servable = load_graph(bundle, backend, mode, predecessor, callers)
-        except IncompleteBundle:
+        except (DamagedBundle, IncompleteBundle):
             raise
         except BundleError as exc:
             refused[mode] = _bare(exc)
             extra = {"path": str(bundle.path), "mode": str(mode), "reason": str(exc)}
             logger.warning("graph refused", extra=extra)
         else:
-            servable.runtime = _explain(servable, backend, refused)
+            degraded = _find_fault(servable.runtime, backend, refused)
+            servable.runtime = replace(_explain(servable, backend, refused), degraded=degraded)
             return servable
     none = BundleError(f"{folder} has no graph that {backend.provider} can run; export one")
     raise [none, *refused.values()][-1]
@@ -96,6 +97,15 @@ def _bare(exc: BundleError) -> BundleError:
     """Return the error without its frames, which hold a model that must make room for the next."""
     exc.__cause__ = exc.__context__ = None
     return exc.with_traceback(None)
+
+
+def _find_fault(
+    runtime: RuntimeSpec, backend: Backend, refused: Mapping[Mode, BundleError]
+) -> str | None:
+    """Return what failed of something better than what runs."""
+    for mode, error in refused.items():
+        return f"the {mode} graph was refused: {error}"
+    return runtime.execution.reason or backend.degraded
 
 
 def _explain(

@@ -105,4 +105,5 @@ class Servable:
 def make_tokenizer(data: bytes, manifest: Manifest) -> Tokenizer:
     """Return a bundle's tokenizer; only entities need the offsets of tokens in the text."""
     words = manifest.task == "sequence-classification"
-    return Tokenizer(data, manifest.max_length, WINDOW_STRIDE_TOKENS, words=words)
+    settings = manifest.tokenizer.settings
+    return Tokenizer(data, manifest.max_length, WINDOW_STRIDE_TOKENS, settings, words=words)

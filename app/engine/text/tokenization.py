@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import tokenizers
 
-from app.bundle import LongText
+from app.bundle import LongText, TokenizerSettings
 from app.engine.text.encoding import EncodedInput, Encoding, Ids, TextInput
 from app.engine.text.word_cache import WordCache
 from app.errors import BundleError, InvalidRequest, brief
@@ -14,22 +14,30 @@ from app.errors import BundleError, InvalidRequest, brief
 # Encoding this many characters takes about a millisecond. Longer texts are encoded without the GIL,
 # and callers on an event loop use a thread: such a text would hold up every other request.
 SHORT_CHARACTERS = 2048
+DEFAULT_SETTINGS = TokenizerSettings()
 
 
 class Tokenizer:
     """A checkpoint's own fast tokenizer with the bundle's length limit.
 
-    The library is always asked for overlapping windows; `truncate` then keeps the first, which is
-    the same as truncation on the right. So one tokenizer object, never reconfigured, serves every
-    long-text policy from any thread.
+    The library is always asked for overlapping windows, from the side that truncation keeps;
+    `truncate` then takes the first, which is the same as truncation. So one tokenizer object, never
+    reconfigured, serves every long-text policy from any thread.
 
     Args:
+        settings: those of the checkpoint's tokenizer that `data` does not hold.
         words: put ids together from those of known words where that is exact; the library then
             finds the offsets only on request.
     """
 
     def __init__(
-        self, data: bytes, max_length: int, stride_tokens: int, *, words: bool = False
+        self,
+        data: bytes,
+        max_length: int,
+        stride_tokens: int,
+        settings: TokenizerSettings = DEFAULT_SETTINGS,
+        *,
+        words: bool = False,
     ) -> None:
         try:
             self._tokenizer = tokenizers.Tokenizer.from_buffer(data)
@@ -39,7 +47,11 @@ class Tokenizer:
         # A stride must leave room for new tokens in every window, whatever the special tokens.
         self.stride_tokens = min(stride_tokens, max_length // 4)
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_length, stride=self.stride_tokens)
+        self._tokenizer.enable_truncation(
+            max_length, stride=self.stride_tokens, direction=settings.truncation_side
+        )
+        self._tokenizer.encode_special_tokens = settings.split_special_tokens
+        self._settings = settings
         self._prefixed = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
         self._unknown_id = _unknown_id(self._tokenizer, data)
         enough = words and WordCache.are_enough(self._tokenizer)
@@ -98,11 +110,20 @@ class Tokenizer:
                     f"the limit is {max_windows}; split the text, or ask for long_text 'truncate'"
                 )
             raw += overflow
+            if self._settings.truncation_side == "left":
+                raw.reverse()  # into reading order
         windows = tuple(self._window(encoding, source.text) for encoding in raw)
         return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
 
     def _encode_words(self, source: TextInput) -> Ids | None:
-        if self._words is None or source.text_pair is not None:
+        if source.text_pair is not None:
+            if not self._settings.pairs:
+                raise InvalidRequest(
+                    "the model reads no pairs: its tokenizer marks the second text with a type "
+                    "that the model has no row for; send one text"
+                )
+            return None
+        if self._words is None:
             return None
         return self._words.encode(source.text) if len(source.text) <= SHORT_CHARACTERS else None
 
@@ -114,9 +135,11 @@ class Tokenizer:
         return self._tokenizer.encode_batch([whole])[0]
 
     def _window(self, encoding: tokenizers.Encoding, text: str) -> Encoding:
+        ids = np.array(encoding.ids, np.int64)
+        typed = self._settings.token_types
         return Encoding(
-            np.array(encoding.ids, np.int64),
-            np.array(encoding.type_ids, np.int64),
+            ids,
+            np.array(encoding.type_ids, np.int64) if typed else self._no_types[: len(ids)],
             read_source=lambda: encoding,
             read_subwords=partial(self._subwords, text),
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from app.engine.models.catalog import Model
+from app.engine.models.model import Model
 from app.engine.models.registry import LocalRegistry
 from app.engine.models.servable import Servable
 from app.errors import BundleError
@@ -158,6 +158,7 @@ class Publisher:
         return {
             "name": model.name,
             "versions": list(model.versions),
+            "wanted": model.wanted,
             "servable": servable and self._published[servable].number,
             "failures": [
                 {"version": one.version, "reason": one.reason, "at": one.at.isoformat()}

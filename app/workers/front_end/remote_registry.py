@@ -10,7 +10,8 @@ from typing import Any
 
 from app.bundle import Bundle, Manifest, Task
 from app.engine.backends.base import PADDED, Execution, Mode, RuntimeSpec
-from app.engine.models.catalog import Catalog, Failure, Model
+from app.engine.models.catalog import Catalog
+from app.engine.models.model import Failure, Model
 from app.engine.models.servable import Servable, make_tokenizer
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import AmbiguousModel, NotReady, UnknownModel
@@ -141,6 +142,7 @@ class RemoteRegistry(Catalog):
                 fields["name"],
                 known.get(fields["servable"]),
                 tuple(fields["versions"]),
+                fields["wanted"],
                 failures={one["version"]: _failure(one) for one in fields["failures"]},
             )
             for fields in state["models"]
@@ -158,7 +160,8 @@ def _build(bundle: Bundle, runtime: RuntimeSpec, tokenizer: bytes) -> Servable:
 
 
 def _runtime(fields: Mapping[str, Any]) -> RuntimeSpec:
-    return RuntimeSpec(fields["provider"], Mode(*fields["mode"]), Execution(*fields["execution"]))
+    mode, execution = Mode(*fields["mode"]), Execution(*fields["execution"])
+    return RuntimeSpec(fields["provider"], mode, execution, fields["degraded"])
 
 
 def _failure(fields: Mapping[str, Any]) -> Failure:

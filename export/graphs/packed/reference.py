@@ -21,6 +21,7 @@ class ReferenceBackend:
     """Loads packed graphs when a bundle is made or verified; it is far too slow to serve."""
 
     provider = "NumPy"
+    degraded: str | None = None
     modes = (PACKED,)
     executors = 1
     warm_up_shapes = ((1, 8), (1, 16))

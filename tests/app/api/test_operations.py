@@ -60,7 +60,10 @@ def test_metrics_count_requests_by_route_model_and_status(client: httpx.Client) 
     client.post("/v1/classify", json={"model": "mood", "inputs": ""})
     text = client.get("/metrics").text
     assert re.search(r'requests_total\{model="mood",route="/v1/classify",status="200"\} \d', text)
-    assert re.search(r'requests_total\{model="",route="/v1/classify",status="422"\} \d', text)
+    assert re.search(r'requests_total\{model="mood",route="/v1/classify",status="422"\} \d', text)
+    seconds = r'request_seconds_count\{model="mood",route="/v1/classify",status_class="%s"\} \d'
+    assert re.search(seconds % "2xx", text)
+    assert re.search(seconds % "4xx", text)
     assert re.search(r'classmark_rejections_total\{reason="invalid"\} [1-9]', text)
     assert "classmark_ready 1.0" in text
     assert 'classmark_executors{state="stuck"} 0.0' in text

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers as library
 
 from app.bundle import open_bundle
 from app.engine.text.encoding import TextInput
@@ -16,8 +17,9 @@ from export.pipeline import Request, export_bundle
 from export.progress import Progress
 from export.reference.examples import Example
 from export.reference.workload import answer_inputs
-from export.scores.aggregation import choose_strategy, measure_strategies
+from export.scores.aggregation import choose_strategy, measure_strategies, usual_strategy
 from offline.readers.examples import Span
+from tests.support.tokenizers import byte_level_checkpoint, unigram_checkpoint
 
 TEXT = "xyz ba"  # no word of the vocabulary: three tokens, then one
 
@@ -43,13 +45,59 @@ def test_a_checkpoint_whose_sub_words_are_entities_is_read_token_by_token(
 ) -> None:
     measured = f1_by_strategy(checkpoint, Span(2, 3, "PER"))
     assert measured["simple"] > measured["first"] == 0.0
-    assert choose_strategy(measured) == "simple"  # type: ignore[arg-type]
+    assert choose_strategy(measured, "first") == "simple"  # type: ignore[arg-type]
 
 
 def test_first_stays_where_no_other_is_clearly_better(checkpoint: Checkpoint) -> None:
-    assert choose_strategy(f1_by_strategy(checkpoint, Span(0, 3, "PER"))) == "first"  # type: ignore[arg-type]
-    assert choose_strategy({"first": 0.8, "simple": 0.804}) == "first"
-    assert choose_strategy({}) == "first"
+    measured = f1_by_strategy(checkpoint, Span(0, 3, "PER"))
+    assert choose_strategy(measured, "first") == "first"  # type: ignore[arg-type]
+    assert choose_strategy({"first": 0.8, "simple": 0.804}, "first") == "first"
+    assert choose_strategy({"first": 0.804, "simple": 0.8}, "simple") == "simple"
+    assert choose_strategy({}, "first") == "first"
+    assert choose_strategy({}, "simple") == "simple"
+
+
+def without_chinese_characters(tokenizer: library.Tokenizer) -> None:
+    tokenizer.normalizer = library.normalizers.BertNormalizer(handle_chinese_chars=False)
+
+
+def cut_at_blanks(tokenizer: library.Tokenizer) -> None:
+    tokenizer.pre_tokenizer = library.pre_tokenizers.WhitespaceSplit()
+
+
+def without_prefix(tokenizer: library.Tokenizer) -> None:
+    vocabulary = tokenizer.get_vocab()
+    tokenizer.model = library.models.WordLevel(vocabulary, unk_token="[UNK]")
+
+
+@pytest.mark.parametrize(
+    ("change", "usual"),
+    [
+        (lambda tokenizer: None, "first"),
+        (without_chinese_characters, "simple"),
+        (cut_at_blanks, "simple"),
+        (without_prefix, "simple"),
+    ],
+)
+def test_without_labels_first_is_for_tokenizers_that_tell_where_words_begin(
+    ner: Path, change: Callable[[library.Tokenizer], None], usual: str
+) -> None:
+    checkpoint = load_checkpoint(ner)
+    backend = checkpoint.tokenizer.backend_tokenizer
+    vocabulary = backend.get_vocab() | {"王": 901, "在": 902, "##在": 903, "##.": 904}
+    backend.model = library.models.WordPiece(vocabulary, unk_token="[UNK]")
+    change(backend)
+    assert usual_strategy(checkpoint) == usual
+
+
+@pytest.mark.parametrize("make", [byte_level_checkpoint, unigram_checkpoint])
+def test_tokenizers_that_know_no_sub_words_are_read_token_by_token_and_the_report_says_so(
+    make: Callable[[Path], Path], tmp_path: Path, quiet: Progress
+) -> None:
+    folder = make(tmp_path / "checkpoint")
+    target = export_bundle(Request(folder, "m", tmp_path, ("fp32",), TOLERANCES), quiet)
+    assert open_bundle(target).manifest.defaults.aggregation_strategy == "simple"
+    assert "the aggregation strategy `simple`" in (target / "report.md").read_text()
 
 
 def test_the_choice_is_in_the_manifest_with_what_was_measured_and_can_be_fixed(

@@ -24,6 +24,7 @@ class CudaBackend:
     """Sessions on GPU 0."""
 
     provider = PROVIDER
+    degraded: str | None = None
     # int8 is last: most of its operators have no CUDA kernel.
     modes: tuple[Mode, ...] = (Mode("fp16", "packed"), Mode("fp16"), Mode("fp32"), Mode("int8"))
     # One batch runs while the next is laid out; running two at once on a GPU gains nothing.

@@ -63,6 +63,22 @@ async def test_a_client_that_leaves_while_it_sends_its_body_is_counted_and_is_no
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.parametrize("body", [BODY, b"{", b'{"model": "mood", "inputs": ""}'])
+async def test_what_is_refused_before_it_is_read_counts_for_the_only_model_of_the_route(
+    tiny_store: Path, body: bytes
+) -> None:
+    async with connected(tiny_store) as side:
+        side.runner.full = body == BODY
+        side.send(body)
+        head, problem = await side.read()
+        status = str(problem["status"])
+        assert status in ("400", "422", "429")
+        assert (b"retry-after: 3" in head) is (status == "429")
+        labels = {"route": "/v1/classify", "model": "mood"}
+        assert side.sample("requests_total", **labels, status=status) == 1
+        assert side.sample("request_seconds_count", **labels, status_class="4xx") == 1
+
+
 class SlowTokenizer:
     """Holds up the encoding of a long text until a test lets it go."""
 

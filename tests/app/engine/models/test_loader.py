@@ -1,5 +1,7 @@
 """A bundle serves by the first of its graphs that answers rightly here, or is refused with why."""
 
+import json
+import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +12,7 @@ from app.engine.models import warm_up
 from app.engine.models.loader import load_servable
 from app.engine.models.warm_up import reserve_memory
 from app.engine.text.encoding import Encoding, Logits
-from app.errors import BundleError, IncompleteBundle
+from app.errors import BundleError, DamagedBundle, IncompleteBundle
 from tests.support.backends import FakeBackend
 
 
@@ -101,3 +103,53 @@ def test_where_no_thread_can_start_warm_up_ends_with_the_reason(
     monkeypatch.setattr(threading.Thread, "start", start_one)
     with pytest.raises(RuntimeError, match="can't start"):
         reserve_memory(servable, 2)
+
+
+def with_int8(store: Path) -> Path:
+    """Give the bundle an int8 graph: the fp32 one under another name."""
+    folder = store / "mood" / "1"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["graphs"]["int8"] = manifest["graphs"]["fp32"] | {"file": "model.int8.onnx"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    shutil.copy(folder / "model.fp32.onnx", folder / "model.int8.onnx")
+    return folder
+
+
+@pytest.mark.parametrize("damage", ["one byte", "longer", "unreadable", "link"])
+def test_a_damaged_graph_refuses_the_version_and_no_slower_one_stands_in(
+    store: Path, damage: str
+) -> None:
+    folder = with_int8(store)
+    graph = folder / "model.int8.onnx"
+    data = bytearray(graph.read_bytes())
+    if damage == "one byte":
+        data[len(data) // 2] ^= 1
+        graph.write_bytes(data)
+    elif damage == "longer":
+        graph.write_bytes(data + b"\0")
+    else:
+        graph.unlink()
+        graph.mkdir() if damage == "unreadable" else graph.symlink_to(folder / "model.fp32.onnx")
+    backend = FakeBackend("int8", "fp32")
+    with pytest.raises(DamagedBundle):
+        load_servable(folder, backend, None)
+    assert backend.loaded == []
+
+
+def test_a_graph_that_answers_wrongly_here_lets_a_slower_one_serve_and_that_is_said(
+    store: Path,
+) -> None:
+    backend = FakeBackend("int8", "fp32", wrong=["int8"])
+    servable = load_servable(with_int8(store), backend, None)
+    assert servable.runtime.precision == "fp32"
+    assert "the int8 graph was refused: golden case" in (servable.runtime.degraded or "")
+
+
+def test_what_the_bundle_never_had_is_no_degradation(mood: Path) -> None:
+    assert load_servable(mood, FakeBackend("int8", "fp32"), None).runtime.degraded is None
+
+
+def test_a_device_that_is_missing_is_a_degradation(mood: Path) -> None:
+    backend = FakeBackend()
+    backend.degraded = "there is no GPU"
+    assert load_servable(mood, backend, None).runtime.degraded == "there is no GPU"
