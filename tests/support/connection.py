@@ -28,6 +28,8 @@ from app.settings import Settings
 from tests.support.fakes import FakeClock
 
 TEXT = "a text nobody may find in the log"
+# What every run costs.
+COST_SECONDS = 0.5
 BODY = json.dumps({"model": "mood", "inputs": TEXT}).encode()
 
 
@@ -45,7 +47,7 @@ class FakePending(PendingRun):
         self._finish()
 
     def _read(self) -> RunResult:
-        return RunResult(self._logits, 0.0, 0.0, 0.0, self._failures)
+        return RunResult(self._logits, 0.0, 0.0, COST_SECONDS, self._failures)
 
     def _drop(self) -> None:
         self.closed.set()
@@ -57,6 +59,7 @@ class FakeEngine(Engine):
     def __init__(self) -> None:
         self.taken: asyncio.Queue[FakePending] = asyncio.Queue()
         self.full = False
+        self.costs: list[float] = []
 
     @property
     def clock(self) -> Clock:
@@ -67,6 +70,7 @@ class FakeEngine(Engine):
         return 0.0
 
     def check_admission(self, deadline: float, cost_seconds: float) -> None:
+        self.costs.append(cost_seconds)
         if self.full:
             raise Overloaded("the queue is full; come back later", retry_after_seconds=3)
 

@@ -7,6 +7,7 @@ from app.engine.models.model import Model
 from app.engine.models.servable import Servable
 from app.errors import AmbiguousModel, InvalidRequest, ModelUnavailable, UnknownModel, brief
 
+
 class Catalog(ABC):
     """Looks up models for requests; the subclasses load them."""
 

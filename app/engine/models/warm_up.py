@@ -86,7 +86,7 @@ def longest_golden(servable: Servable) -> Encoding:
 
 
 def stretch(text: Encoding, tokens: int) -> Encoding:
-    """Cut or repeat the words of a text to this many tokens; its special tokens stay around them."""
+    """Cut or repeat the words of a text to this many tokens; special tokens stay around them."""
     return without_layout(
         _stretch(text.ids, text.content, tokens), _stretch(text.type_ids, text.content, tokens)
     )

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from app import python_tuning
 from app.api.connection.server import Server, make_config
-from app.background import start_task
+from app.background import OnDeath, start_task
 from app.engine.admission import Admission
 from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
@@ -48,8 +48,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
         supervisor.tell("started", models=[f"{s.name}/{s.version}" for s in registry.serving])
 
     registry = RemoteRegistry(client, metrics, on_started)
-    admission = Admission(settings.max_queue_seconds, doors=settings.workers)
-    engine = RemoteEngine(client, registry, admission)
+    door = Admission(settings.max_queue_seconds, doors=settings.workers)
+    engine = RemoteEngine(client, registry, door)
     authorizer = Authorizer.load(spec.authorizer)
     service = make_service(settings, metrics, engine, registry, authorizer, supervisor.exposition)
 
@@ -60,29 +60,38 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        following = start_task(registry.follow(), "following the engine", end)
-        try:
-            # A replacement accepts no connection before it can answer. But while an engine loads
-            # its first models, liveness must be answered: hence the timeout.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(started.wait(), LISTEN_WITHIN_SECONDS)
+        async with following(registry, started, end):
             yield
-        finally:
-            following.cancel()
-            client.close()
-            await asyncio.wait([following])
-            service.text_pool.close()
+        client.close()
+        service.text_pool.close()
         logger.info("stopped")
 
     app = build_app(service, lifespan)
     server = FrontEndServer(make_config(with_middleware(app), service), service, supervisor)
-    commands = {"drain": server.drain, "stop": server.stop}
-    obeying = start_task(
-        supervisor.follow(metrics.registry, commands), "obeying the supervisor", end
-    )
+    orders = supervisor.follow(metrics.registry, {"drain": server.drain, "stop": server.stop})
+    obeying = start_task(orders, "obeying the supervisor", end)
     await server.serve([listen_too(*address) for address in spec.addresses])
     obeying.cancel()
     return 1 if fatal else 0
+
+
+@asynccontextmanager
+async def following(
+    registry: RemoteRegistry, started: asyncio.Event, on_death: OnDeath
+) -> AsyncIterator[None]:
+    """Follow the engine until the block ends; the block begins when its models are known, or soon.
+
+    A replacement accepts no connection before it can answer. But while an engine loads its first
+    models, liveness must be answered.
+    """
+    task = start_task(registry.follow(), "following the engine", on_death)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(started.wait(), LISTEN_WITHIN_SECONDS)
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 class FrontEndServer(Server):

@@ -6,8 +6,9 @@ import prometheus_client
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from app.telemetry.batches import COUNTS
 from app.telemetry.histogram import Histogram
-from app.telemetry.metrics import COUNTS, SECONDS
+from app.telemetry.requests import SECONDS
 
 NAME, WORDS, LABELS = "seconds_of_a_stage", "How long it took.", ["stage", "model"]
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import gc
+import hashlib
 import json
 import logging
 import threading
@@ -18,7 +19,7 @@ from app.api.inference.routes import ROUTES
 from app.engine.interface import RunResult
 from app.engine.models.servable import Servable
 from app.schemas.problems import Problem
-from tests.support.connection import BODY, TEXT, Side, connected, until
+from tests.support.connection import BODY, COST_SECONDS, TEXT, Side, connected, until
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +78,32 @@ async def test_what_is_refused_before_it_is_read_counts_for_the_only_model_of_th
         labels = {"route": "/v1/classify", "model": "mood"}
         assert side.sample("requests_total", **labels, status=status) == 1
         assert side.sample("request_seconds_count", **labels, status_class="4xx") == 1
+
+
+async def test_admission_is_asked_with_what_bodies_of_that_size_have_cost(
+    tiny_store: Path,
+) -> None:
+    async with connected(tiny_store) as side:
+        for _ in range(2):
+            side.send()
+            (await side.taken()).end()
+            await side.read()
+        assert side.runner.costs == [0.0, pytest.approx(COST_SECONDS)]
+
+
+async def test_the_log_of_a_request_has_the_name_of_its_key_and_never_the_key(
+    tiny_store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"website admin {hashlib.sha256(b'a-key').hexdigest()}\n")
+    caplog.set_level(logging.DEBUG, "app.api.request_log")
+    async with connected(tiny_store, api_keys_file=keys) as side:
+        side.send(headers="Authorization: Bearer a-key\r\n")
+        head, _ = await side.read()
+        assert head.startswith(b"HTTP/1.1 403")
+    (record,) = [one for one in caplog.records if one.message == "request"]
+    assert vars(record)["key"] == "website"
+    assert "a-key" not in str(vars(record))
 
 
 class SlowTokenizer:

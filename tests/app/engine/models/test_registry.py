@@ -1,25 +1,14 @@
 """A reload swaps one reference, and replicas of a store agree."""
 
-import asyncio
 import gc
-import hashlib
-import json
-import os
 import shutil
-import threading
 import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from app.engine.models import registry as registry_module
-from app.engine.models import store_reader, version_loader
-from app.errors import AmbiguousModel, InvalidRequest, ReloadFailed, UnknownModel
+from app.errors import ReloadFailed, UnknownModel
 from app.store import read_desired_version
-from app.telemetry.metrics import Metrics
-from tests.support.connection import until
 from tests.support.registries import add_version, behind, corrupt, make_registry, reloads
 
 pytestmark = pytest.mark.anyio
