@@ -25,7 +25,7 @@ ProblemType = Literal["single_label", "multi_label"]
 Precision = Literal["fp32", "fp16", "int8"]
 # Padded: inputs are rectangles, a text per row. Packed: texts follow one another, without padding.
 GraphKind = Literal["padded", "packed"]
-TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
+TagScheme = Literal["IO", "BIO", "BIOES", "BILOU", "BMES"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
 # What a model reads as one input: a text, a text with its pair, or either.

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from app.bundle import AggregationStrategy, Precision, ProblemType
 from export.bundle.manifest import describe_bundle
 from export.bundle.package import choose_version, staging, write_bundle
-from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.checkpoint.load import Checkpoint, limit_length, load_checkpoint
 from export.errors import GateFailed
 from export.options import Machines
 from export.parity.tolerances import Tolerances, warn_coarse
@@ -30,6 +30,7 @@ class Request:
 
     Attributes:
         machines: where the bundle is going to run; the packed graph is for CUDA alone.
+        max_length: the most tokens to serve, if fewer than the checkpoint reads.
         problem_type: replaces the one in config.json.
         aggregation: the default strategy for entities; None for the one with the best F1.
         calibrate: fit a temperature if there are labelled examples.
@@ -43,6 +44,7 @@ class Request:
     tolerances: Tolerances
     evaluation: Path | None = None
     version: int | None = None
+    max_length: int | None = None
     opset: int | None = None
     problem_type: ProblemType | None = None
     aggregation: AggregationStrategy | None = None
@@ -61,7 +63,9 @@ def export_bundle(request: Request, progress: Progress) -> Path:
     """
     version = choose_version(request.store, request.name, request.version)
     with progress.step("load the checkpoint"):
-        checkpoint = load_checkpoint(request.checkpoint, request.problem_type)
+        checkpoint = limit_length(
+            load_checkpoint(request.checkpoint, request.problem_type), request.max_length
+        )
         if request.tune_thresholds:
             check_tunable(checkpoint.config, evaluated=request.evaluation is not None)
         examples = _read_evaluation(request, checkpoint, progress)

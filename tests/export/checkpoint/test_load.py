@@ -113,22 +113,6 @@ def test_a_bad_checkpoint_is_refused_with_its_reason(copy: Path, case: str) -> N
         load_checkpoint(copy)
 
 
-@pytest.mark.parametrize(
-    ("labels", "reason"),
-    [
-        (("O", "S-PER", "B-PER", "L-PER"), "no tag scheme"),
-        (("O", "B-PER", "LOC"), "no tag scheme"),
-        (("B-PER", "I-PER"), "no tag scheme"),
-        (("O", "LABEL_1"), "no names"),
-    ],
-)
-def test_labels_that_are_no_tag_scheme_are_refused(
-    make_checkpoint: Any, labels: tuple[str, ...], reason: str
-) -> None:
-    with pytest.raises(CheckpointRefused, match=reason):
-        load_checkpoint(make_checkpoint(labels, ner=True))
-
-
 def test_the_tag_scheme_is_read_from_the_labels(make_checkpoint: Any, ner: Path) -> None:
     assert load_checkpoint(ner).config.tag_scheme == "BIO"
     bare = make_checkpoint(("O", "PER", "LOC"), ner=True)
