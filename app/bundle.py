@@ -106,7 +106,6 @@ class TokenizerSettings(Record):
         "right", description="where a text over max_length loses tokens"
     )
     token_types: bool = Field(True, description="types tell the texts of a pair apart; else all 0")
-    pairs: bool = Field(True, description="the model has a row for each type of a pair's tokens")
 
 
 class TokenizerFile(Record):
