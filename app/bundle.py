@@ -25,7 +25,7 @@ ProblemType = Literal["single_label", "multi_label"]
 Precision = Literal["fp32", "fp16", "int8"]
 # Padded: inputs are rectangles, a text per row. Packed: texts follow one another, without padding.
 GraphKind = Literal["padded", "packed"]
-TagScheme = Literal["IO", "BIO", "BIOES", "BILOU"]
+TagScheme = Literal["IO", "BIO", "BIOES", "BILOU", "BMES"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
 # What a model reads as one input: a text, a text with its pair, or either.
@@ -106,7 +106,6 @@ class TokenizerSettings(Record):
         "right", description="where a text over max_length loses tokens"
     )
     token_types: bool = Field(True, description="types tell the texts of a pair apart; else all 0")
-    pairs: bool = Field(True, description="the model has a row for each type of a pair's tokens")
 
 
 class TokenizerFile(Record):

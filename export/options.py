@@ -80,8 +80,8 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aggregation",
         choices=get_args(AggregationStrategy),
-        help="how entities are read unless a request says; default: first, or another one whose "
-        "F1 on --eval is clearly better",
+        help="how entities are read unless a request says; default: first where the tokenizer "
+        "tells words, else simple, or another one whose F1 on --eval is clearly better",
     )
     parser.add_argument(
         "--no-calibration", action="store_true", help="keep the checkpoint's own scores"

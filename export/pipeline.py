@@ -11,7 +11,6 @@ from export.bundle.package import choose_version, staging, write_bundle
 from export.checkpoint.load import Checkpoint, limit_length, load_checkpoint
 from export.errors import GateFailed
 from export.options import Machines
-from export.parity.candidate import VerifiedGraphs
 from export.parity.tolerances import Tolerances, warn_coarse
 from export.progress import Progress
 from export.reference.evaluation import evaluate, headline
@@ -22,7 +21,7 @@ from export.report.diagram import DIAGRAM, draw_reliability
 from export.report.report import write_report
 from export.scores.aggregation import choose_strategy, measure_strategies, usual_strategy
 from export.scores.scoring import Scoring, check_tunable, fit_scoring
-from export.search.precisions import REMEDY, PrecisionSearch
+from export.search.precisions import PrecisionSearch, explain_missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def export_bundle(request: Request, progress: Progress) -> Path:
             write_bundle(folder, target, manifest, report)
             progress.found(str(target))
     if verified.missed:
-        raise GateFailed(_explain_missed(verified, target))
+        raise GateFailed(explain_missed(verified, target))
     return target
 
 
@@ -106,11 +105,6 @@ def _warn(
     for warning in warnings:
         progress.line(f"warning: {warning}")
     return warnings
-
-
-def _explain_missed(verified: VerifiedGraphs, target: Path) -> str:
-    written = ", ".join(one.graph.precision for one in verified.padded)
-    return f"{'; '.join(map(str, verified.missed))}; wrote {target} with {written} alone. {REMEDY}"
 
 
 def _read_evaluation(request: Request, checkpoint: Checkpoint, progress: Progress) -> list[Example]:

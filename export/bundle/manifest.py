@@ -60,7 +60,7 @@ def describe_bundle(
         problem_type=config.problem_type,
         labels=config.labels,
         tag_scheme=config.tag_scheme,
-        input=input_kind(workload.examples),
+        input=input_kind(workload.examples) if checkpoint.reads_pairs else "text",
         max_length=checkpoint.max_length,
         pad_token_id=checkpoint.pad_token_id,
         graphs={one.graph.precision: _graph_file(one, folder) for one in verified.padded},

@@ -10,10 +10,23 @@ from app.engine.answers.tags import OUTSIDE
 from export.errors import CheckpointRefused
 
 SCHEMES_REMEDY = (
-    "labels must be O with B-X and I-X (BIO), with E-X and S-X too (BIOES), with L-X and U-X too "
-    "(BILOU), or O with bare groups (IO)"
+    "rename the labels in config.json: B-X and I-X (BIO), with E-X and S-X too (BIOES), with L-X "
+    "and U-X too (BILOU), B-X, M-X, E-X and S-X (BMES), or groups without a prefix (IO)"
 )
-PREFIXES: dict[str, TagScheme] = {"BI": "BIO", "BIES": "BIOES", "BILU": "BILOU"}
+# The markers of a group's labels, and the scheme whose they are.
+SCHEMES: dict[str, TagScheme] = {
+    "BI": "BIO",
+    "BIES": "BIOES",
+    "BILU": "BILOU",
+    "BMES": "BMES",
+    "BMEW": "BMES",
+}
+MARKED = re.compile(r"(?P<marker>[BIESLUMW])-(?P<group>.+)")
+# Schemes in a writing that neither the pipeline nor the service reads: b-per, B_PER, PER-B.
+LOOK_ALIKES = (
+    re.compile(r"(?P<marker>[bieslumw])[-_:./|](?P<group>.+)", re.IGNORECASE),
+    re.compile(r"(?P<group>.+)[-_:./|](?P<marker>[bieslumw])", re.IGNORECASE),
+)
 
 
 def read_labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
@@ -52,18 +65,41 @@ def _count_labels(path: Path, raw: dict[str, Any]) -> int:
 
 
 def read_tag_scheme(path: Path, labels: Sequence[str]) -> TagScheme:
-    """Return the scheme that the labels follow; raise CheckpointRefused if no scheme fits."""
+    """Return the scheme that the labels follow; raise CheckpointRefused if there is none.
+
+    A marker such as E- counts as one where a group has another beside it; E-MAIL alone is a group.
+    """
     tags = [label for label in labels if label != OUTSIDE]
     unnamed = [tag for tag in tags if re.fullmatch(r"LABEL_\d+", tag)]
     if unnamed:
         found = f"the tags have no names ({', '.join(unnamed[:3])}, ...)"
         raise CheckpointRefused(path, found, f"set id2label in config.json; {SCHEMES_REMEDY}")
-    prefixed = [tag for tag in tags if re.match(r"[A-Z]-.", tag)]
-    if not prefixed and tags:
-        return "IO"
-    used = {tag[0] for tag in prefixed}
-    fitting = [scheme for prefixes, scheme in PREFIXES.items() if used <= set(prefixes)]
-    if not fitting or len(prefixed) < len(tags) or OUTSIDE not in labels:
+    markers = [one for one in _markers(MARKED, tags).values() if len(one) > 1]
+    used = set().union(*markers)
+    fitting = [scheme for known, scheme in SCHEMES.items() if used <= set(known)]
+    if not fitting or _look_alike(tags):
         found = f"the labels {', '.join(labels[:6])} follow no tag scheme"
         raise CheckpointRefused(path, found, SCHEMES_REMEDY)
-    return "IO" if used == {"I"} else fitting[0]
+    if used:
+        return fitting[0]
+    bare = all("-" not in tag or tag.startswith("I-") for tag in tags)
+    return "IO" if bare else "BIO"
+
+
+def _markers(pattern: re.Pattern[str], tags: Sequence[str]) -> dict[str, set[str]]:
+    """Return the markers that each group has in this writing."""
+    found: dict[str, set[str]] = {}
+    for match in filter(None, map(pattern.fullmatch, tags)):
+        found.setdefault(match["group"], set()).add(match["marker"].upper())
+    return found
+
+
+def _look_alike(tags: Sequence[str]) -> bool:
+    """Tell whether a group has a beginning and a middle in a writing that nothing reads."""
+    others = [tag for tag in tags if not MARKED.fullmatch(tag)]
+    for writing in LOOK_ALIKES:
+        for group in _markers(writing, others):
+            markers = _markers(writing, tags)[group]
+            if "B" in markers and markers & {"I", "M"}:
+                return True
+    return False

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -16,7 +17,7 @@ from transformers import (
 from app.bundle import ProblemType, Task, TokenizerSettings
 from export.checkpoint.config import ModelConfig, read_config
 from export.checkpoint.files import find_weights, hash_files
-from export.checkpoint.tokenizer import check_rows, load_tokenizer, read_settings
+from export.checkpoint.tokenizer import can_read_pairs, check_rows, load_tokenizer, read_settings
 from export.checkpoint.weights import (
     check_names,
     first_line,
@@ -39,6 +40,7 @@ class Checkpoint:
 
     Attributes:
         max_length: the most tokens that the model reads, special tokens included.
+        reads_pairs: the model has a row for each type of a pair's tokens.
         weights_sha256: of the safetensors file, or of all shards in the order of their names.
     """
 
@@ -49,6 +51,7 @@ class Checkpoint:
     max_length: int
     pad_token_id: int
     tokenizer_settings: TokenizerSettings
+    reads_pairs: bool
     weights_sha256: str
 
     @property
@@ -80,7 +83,8 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
         tokenizer=tokenizer,
         max_length=_max_length(path, model, tokenizer),
         pad_token_id=int(tokenizer.pad_token_id),
-        tokenizer_settings=read_settings(tokenizer, model),
+        reads_pairs=can_read_pairs(tokenizer, model),
+        tokenizer_settings=read_settings(tokenizer),
         weights_sha256=hash_files(files),
     )
 
@@ -119,8 +123,30 @@ def _load_model(path: Path, config: ModelConfig, files: Sequence[Path]) -> PreTr
         raise CheckpointRefused(path, found, "correct config.json or save the model again") from exc
     check_names(path, model, info, stored)
     refuse_not_finite(path, model)
+    _refuse_rotation(path, model)
     ready: PreTrainedModel = model.eval()
     return ready
+
+
+def _refuse_rotation(path: Path, model: PreTrainedModel) -> None:
+    """Refuse rotary positions as transformers 5 writes them, unless this version has the same.
+
+    This one takes `rope_parameters` for a key of somebody's own, and its defaults instead.
+    """
+    settings = model.config.to_dict()
+    given = settings.get("rope_parameters")
+    if not isinstance(given, dict) or "rope_parameters" in type(model.config)().to_dict():
+        return
+    parts = [part for part in (given, *given.values()) if isinstance(part, dict)]
+    bases = {part["rope_theta"] for part in parts if "rope_theta" in part}
+    known = {value for key, value in settings.items() if key.endswith("rope_theta")}
+    if not bases <= known or any(part.get("rope_type", "default") != "default" for part in parts):
+        raise CheckpointRefused(
+            path,
+            f"config.json gives rotary positions as transformers 5 writes them ({given}), which "
+            f"transformers {transformers.__version__} here does not read",
+            "give them under the names of this version (rope_theta, ...), or install that one",
+        )
 
 
 def _max_length(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:

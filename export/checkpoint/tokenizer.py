@@ -47,19 +47,22 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     return fast
 
 
-def read_settings(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> TokenizerSettings:
+def read_settings(tokenizer: PreTrainedTokenizerFast) -> TokenizerSettings:
     """Return the settings that tokenizer.json does not hold and that change what is read."""
-    typed = "token_type_ids" in tokenizer.model_input_names
-    pairs = True
-    if typed and (rows := type_rows(model)):
-        template = tokenizer.backend_tokenizer.encode("", "")  # every tokenizer reads that
-        pairs = max(template.type_ids, default=0) < rows
     return TokenizerSettings(
         split_special_tokens=tokenizer.split_special_tokens,
         truncation_side=tokenizer.truncation_side,
-        token_types=typed,
-        pairs=pairs,
+        token_types="token_type_ids" in tokenizer.model_input_names,
     )
+
+
+def can_read_pairs(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> bool:
+    """Tell whether the model has a row for each type that its tokenizer gives a pair's tokens."""
+    rows = type_rows(model)
+    if not rows or "token_type_ids" not in tokenizer.model_input_names:
+        return True
+    frame = tokenizer.backend_tokenizer.encode("", "")  # special tokens alone
+    return max(frame.type_ids, default=0) < rows
 
 
 def type_rows(model: PreTrainedModel) -> int:

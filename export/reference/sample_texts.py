@@ -1,7 +1,7 @@
 """Provide built-in texts for an export without --eval: many lengths, scripts, odd characters."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from app.engine.text.encoding import TextInput
 
@@ -28,23 +28,20 @@ ODD = (
     "WHY WOULD ANYONE PAY FOR THIS",
 )
 LONG_SHARES = (0.25, 0.5, 0.9, 1.2)
-PAIRS = 3
 CHARACTERS_PER_TOKEN = 4  # approximate; long texts need no exact length
 
 
-def built_in_texts(max_length: int) -> list[TextInput]:
-    """Return short and odd texts, and long ones up to and over `max_length` tokens."""
-    pairs = (" ".join(pair) for pair in combinations(SENTENCES, 2))
-    short = [TextInput(text) for text in (*SENTENCES, *ODD, *pairs)]
+def built_in_texts(max_length: int, *, pairs: bool = True) -> list[TextInput]:
+    """Return short and odd texts, and long ones up to and over `max_length` tokens.
+
+    Args:
+        pairs: whether texts that are read together are among them.
+    """
+    joined = (" ".join(two) for two in combinations(SENTENCES, 2))
+    short = [TextInput(text) for text in (*SENTENCES, *ODD, *joined)]
+    if pairs:
+        short += [TextInput(*two) for two in pairwise(SENTENCES[:4])]
     return short + long_texts([TextInput(text) for text in SENTENCES], max_length)
-
-
-def pairs(sources: Sequence[TextInput]) -> list[TextInput]:
-    """Return a few pairs of neighbouring texts; none if the sources have some of their own."""
-    if any(source.text_pair is not None for source in sources):
-        return []
-    neighbours = zip(sources[:PAIRS], (*sources[1:], *sources), strict=False)
-    return [TextInput(left.text, right.text) for left, right in neighbours]
 
 
 def long_texts(sources: Sequence[TextInput], max_length: int) -> list[TextInput]:

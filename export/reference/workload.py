@@ -14,7 +14,7 @@ from export.checkpoint.load import Checkpoint
 from export.errors import GateFailed
 from export.reference.examples import Example
 from export.reference.forward import Features, run_checkpoint
-from export.reference.sample_texts import built_in_texts, long_texts, pairs
+from export.reference.sample_texts import built_in_texts, long_texts
 
 GOLDEN_CASES = 8
 
@@ -88,8 +88,7 @@ def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Wor
     """Encode the inputs and let the checkpoint answer them.
 
     A few texts as long as the model reads are joined from labelled examples. Without examples the
-    built-in texts are taken. Pairs are among them wherever the model reads any, since nothing keeps
-    a client from sending one.
+    built-in texts are taken, and pairs if the model reads any.
 
     Raises:
         GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
@@ -98,9 +97,7 @@ def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Wor
     if sources:
         inputs = sources + long_texts(sources, checkpoint.max_length)
     else:
-        inputs = built_in_texts(checkpoint.max_length)
-    if checkpoint.tokenizer_settings.pairs:
-        inputs += pairs(sources or inputs)
+        inputs = built_in_texts(checkpoint.max_length, pairs=checkpoint.reads_pairs)
     return answer_inputs(checkpoint, inputs, examples)
 
 

@@ -40,7 +40,6 @@ def test_a_bundle_from_before_tokenizer_settings_has_those_it_was_served_with(
     settings = open_bundle(folder).manifest.tokenizer.settings
     assert (settings.split_special_tokens, settings.truncation_side) == (False, "right")
     assert settings.token_types
-    assert settings.pairs
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ _WORD_RULES: dict[str, Callable[[Sequence[_Token], Sequence[Tag]], _Tagged]] = {
 
 
 def _groups(tagged: Sequence[_Tagged]) -> Iterator[list[_Tagged]]:
-    """Join neighbours of one group, unless a tag closes the entity or opens another."""
+    """Join neighbours of one kind, unless a tag closes the entity or opens another."""
     group: list[_Tagged] = []
     for current in tagged:
         if group and _parts(group[-1].tag, current.tag):
@@ -148,7 +148,7 @@ def _groups(tagged: Sequence[_Tagged]) -> Iterator[list[_Tagged]]:
 
 
 def _parts(before: Tag, after: Tag) -> bool:
-    return before.closes or after.opens or before.group != after.group
+    return before.closes or after.opens or before.kind != after.kind
 
 
 def _entity(text: str, parts: Sequence[_Tagged], name: str) -> EntitySpan:

@@ -116,14 +116,7 @@ class Tokenizer:
         return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
 
     def _encode_words(self, source: TextInput) -> Ids | None:
-        if source.text_pair is not None:
-            if not self._settings.pairs:
-                raise InvalidRequest(
-                    "the model reads no pairs: its tokenizer marks the second text with a type "
-                    "that the model has no row for; send one text"
-                )
-            return None
-        if self._words is None:
+        if self._words is None or source.text_pair is not None:
             return None
         return self._words.encode(source.text) if len(source.text) <= SHORT_CHARACTERS else None
 

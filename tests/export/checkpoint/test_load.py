@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointRefused
@@ -113,22 +114,6 @@ def test_a_bad_checkpoint_is_refused_with_its_reason(copy: Path, case: str) -> N
         load_checkpoint(copy)
 
 
-@pytest.mark.parametrize(
-    ("labels", "reason"),
-    [
-        (("O", "S-PER", "B-PER", "L-PER"), "no tag scheme"),
-        (("O", "B-PER", "LOC"), "no tag scheme"),
-        (("B-PER", "I-PER"), "no tag scheme"),
-        (("O", "LABEL_1"), "no names"),
-    ],
-)
-def test_labels_that_are_no_tag_scheme_are_refused(
-    make_checkpoint: Any, labels: tuple[str, ...], reason: str
-) -> None:
-    with pytest.raises(CheckpointRefused, match=reason):
-        load_checkpoint(make_checkpoint(labels, ner=True))
-
-
 def test_the_tag_scheme_is_read_from_the_labels(make_checkpoint: Any, ner: Path) -> None:
     assert load_checkpoint(ner).config.tag_scheme == "BIO"
     bare = make_checkpoint(("O", "PER", "LOC"), ner=True)
@@ -173,3 +158,30 @@ def test_a_tokenizer_saved_by_transformers_5_is_read_as_before(
     before = load_checkpoint(copy).tokenizer("ba be [MASK]")["input_ids"]
     edit(copy, "tokenizer_config.json", **settings)
     assert load_checkpoint(copy).tokenizer("ba be [MASK]")["input_ids"] == before
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method")
+@pytest.mark.parametrize(("base", "right"), [(160_000.0, True), (50_000.0, False)])
+def test_rotary_positions_of_transformers_5_are_refused_unless_they_are_those_that_load(
+    copy: Path, base: float, right: bool
+) -> None:
+    config = AutoConfig.for_model(
+        "modernbert",
+        vocab_size=500,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        pad_token_id=0,
+        reference_compile=False,
+    )
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(copy)
+    parts = {"full_attention": base, "sliding_attention": 10_000.0}
+    given = {name: {"rope_type": "default", "rope_theta": one} for name, one in parts.items()}
+    edit(copy, "config.json", rope_parameters=given)
+    if right:
+        load_checkpoint(copy)
+        return
+    with pytest.raises(CheckpointRefused, match=r"50000\.0.*does not read; give them under"):
+        load_checkpoint(copy)

@@ -18,12 +18,10 @@ from app.bundle import open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
-from app.errors import InvalidRequest
 from export.checkpoint.load import load_checkpoint
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
-from export.reference.examples import Example
 from export.reference.workload import prepare_workload
 from tests.support.spoiling import edit
 
@@ -93,28 +91,15 @@ def test_texts_and_pairs_are_answered_as_the_checkpoint_with_its_tokenizer_answe
         np.testing.assert_allclose(served, expected, atol=1e-4)
 
 
-def test_a_model_with_fewer_types_than_its_tokenizer_gives_is_exported_for_single_texts(
+def test_a_model_with_fewer_types_than_its_tokenizer_gives_reads_single_texts(
     sentiment: Path, tmp_path: Path, quiet: Progress
 ) -> None:
     folder = shutil.copytree(sentiment, tmp_path / "checkpoint")
     put_model(folder, "roberta", type_vocab_size=1)
     target = export_bundle(Request(folder, "m", tmp_path, ("fp32",), TOLERANCES), quiet)
-    servable = Servable.load(open_bundle(target), OnnxRuntimeBackend())
-    assert servable.encode(INPUTS[0], "truncate", 1).windows
-    with pytest.raises(InvalidRequest, match="reads no pairs"):
-        servable.encode(INPUTS[1], "truncate", 1)
+    assert open_bundle(target).manifest.input == "text"
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-def test_pairs_are_compared_even_if_no_labelled_text_is_one(
-    sentiment: Path, labelled: bool
-) -> None:
-    examples = [Example(TextInput(text), labels=frozenset({"positive"})) for text in ("ba", "be")]
-    workload = prepare_workload(load_checkpoint(sentiment), examples if labelled else [])
+def test_pairs_are_among_the_built_in_texts(sentiment: Path) -> None:
+    workload = prepare_workload(load_checkpoint(sentiment), [])
     assert sum(one.text_pair is not None for one in workload.inputs) >= 2
-
-
-def test_labelled_pairs_are_pairs_enough(sentiment: Path) -> None:
-    examples = [Example(TextInput("ba", "be"), labels=frozenset({"positive"}))]
-    workload = prepare_workload(load_checkpoint(sentiment), examples)
-    assert [one.text_pair for one in workload.inputs if one.text_pair] == ["be"]

@@ -8,7 +8,6 @@ import pytest
 from app.bundle import TokenizerSettings
 from app.engine.text.encoding import TextInput
 from app.engine.text.tokenization import Tokenizer
-from app.errors import InvalidRequest
 from tests.support.texts import random_texts
 from tests.support.tiny import make_checkpoint
 
@@ -77,11 +76,3 @@ def test_without_token_types_both_texts_of_a_pair_have_the_type_of_a_single_text
     assert one.ids.tolist() == other.ids.tolist()
     assert set(one.type_ids.tolist()) == {0, 1}
     assert set(other.type_ids.tolist()) == {0}
-
-
-def test_a_pair_is_refused_where_the_model_has_no_type_for_its_second_text(folder: Path) -> None:
-    data = (folder / "tokenizer.json").read_bytes()
-    own = Tokenizer(data, LIMIT, 8, TokenizerSettings(pairs=False), words=True)
-    with pytest.raises(InvalidRequest, match="reads no pairs.*send one text"):
-        own.encode(TextInput("good", "bad"), "truncate", 1)
-    assert own.encode(TextInput("good"), "truncate", 1).windows
