@@ -33,6 +33,11 @@ def brief(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def lacks_memory(exc: BaseException) -> bool:
+    """Tell whether a run failed for want of memory, which every runtime says in its own type."""
+    return isinstance(exc, MemoryError) or "alloc" in str(exc).lower()
+
+
 class ClassmarkError(Exception):
     """Base of all errors; the message names the value, the limit and the remedy.
 

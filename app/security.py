@@ -12,11 +12,10 @@ import ipaddress
 import re
 import secrets
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from app.errors import ForeignOrigin, NotAuthenticated, NotAuthorized
@@ -77,19 +76,6 @@ class Authorizer:
                 "on this machine's own names alone; ask 127.0.0.1 or localhost, or set "
                 "CLASSMARK_API_KEYS_FILE or CLASSMARK_ALLOW_ANONYMOUS=true"
             )
-
-    def dump(self) -> dict[str, Any]:
-        """Return this as JSON has it, for another process."""
-        keys = [[key.name, sorted(key.scopes), key.sha256] for key in self.keys]
-        return {
-            "keys": keys, "anonymous": sorted(self.anonymous), "loopback_only": self.loopback_only
-        }  # fmt: skip
-
-    @classmethod
-    def load(cls, fields: Mapping[str, Any]) -> "Authorizer":
-        """Return what `dump` has dumped."""
-        keys = tuple(ApiKey(name, frozenset(scopes), sha) for name, scopes, sha in fields["keys"])
-        return cls(keys, frozenset(fields["anonymous"]), fields["loopback_only"])
 
     def _find(self, authorization: str) -> ApiKey | None:
         kind, _, value = authorization.partition(" ")

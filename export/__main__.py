@@ -51,6 +51,7 @@ def _export(arguments: Sequence[str]) -> int:
         tolerances=change_tolerances(options.tolerance),
         evaluation=options.eval,
         version=options.version,
+        max_length=options.max_length,
         opset=options.opset,
         problem_type=options.problem_type,
         aggregation=options.aggregation,

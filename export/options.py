@@ -67,6 +67,12 @@ def _add_graph_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_answer_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--max-length",
+        type=int,
+        metavar="TOKENS",
+        help="longest text to serve; default: the longest that the checkpoint reads",
+    )
+    parser.add_argument(
         "--problem-type",
         choices=get_args(ProblemType),
         help="default: what config.json says, else single_label",

@@ -8,10 +8,9 @@ from tempfile import TemporaryDirectory
 from app.bundle import AggregationStrategy, Precision, ProblemType
 from export.bundle.manifest import describe_bundle
 from export.bundle.package import choose_version, staging, write_bundle
-from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.checkpoint.load import Checkpoint, limit_length, load_checkpoint
 from export.errors import GateFailed
 from export.options import Machines
-from export.parity.candidate import VerifiedGraphs
 from export.parity.tolerances import Tolerances, warn_coarse
 from export.progress import Progress
 from export.reference.evaluation import evaluate, headline
@@ -22,7 +21,7 @@ from export.report.diagram import DIAGRAM, draw_reliability
 from export.report.report import write_report
 from export.scores.aggregation import choose_strategy, measure_strategies, usual_strategy
 from export.scores.scoring import Scoring, check_tunable, fit_scoring
-from export.search.precisions import REMEDY, PrecisionSearch
+from export.search.precisions import PrecisionSearch, explain_missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,7 @@ class Request:
 
     Attributes:
         machines: where the bundle is going to run; the packed graph is for CUDA alone.
+        max_length: the most tokens to serve, if fewer than the checkpoint reads.
         problem_type: replaces the one in config.json.
         aggregation: the default strategy for entities; None for the one with the best F1.
         calibrate: fit a temperature if there are labelled examples.
@@ -44,6 +44,7 @@ class Request:
     tolerances: Tolerances
     evaluation: Path | None = None
     version: int | None = None
+    max_length: int | None = None
     opset: int | None = None
     problem_type: ProblemType | None = None
     aggregation: AggregationStrategy | None = None
@@ -62,7 +63,9 @@ def export_bundle(request: Request, progress: Progress) -> Path:
     """
     version = choose_version(request.store, request.name, request.version)
     with progress.step("load the checkpoint"):
-        checkpoint = load_checkpoint(request.checkpoint, request.problem_type)
+        checkpoint = limit_length(
+            load_checkpoint(request.checkpoint, request.problem_type), request.max_length
+        )
         if request.tune_thresholds:
             check_tunable(checkpoint.config, evaluated=request.evaluation is not None)
         examples = _read_evaluation(request, checkpoint, progress)
@@ -89,7 +92,7 @@ def export_bundle(request: Request, progress: Progress) -> Path:
             write_bundle(folder, target, manifest, report)
             progress.found(str(target))
     if verified.missed:
-        raise GateFailed(_explain_missed(verified, target))
+        raise GateFailed(explain_missed(verified, target))
     return target
 
 
@@ -102,11 +105,6 @@ def _warn(
     for warning in warnings:
         progress.line(f"warning: {warning}")
     return warnings
-
-
-def _explain_missed(verified: VerifiedGraphs, target: Path) -> str:
-    written = ", ".join(one.graph.precision for one in verified.padded)
-    return f"{'; '.join(map(str, verified.missed))}; wrote {target} with {written} alone. {REMEDY}"
 
 
 def _read_evaluation(request: Request, checkpoint: Checkpoint, progress: Progress) -> list[Example]:

@@ -57,12 +57,8 @@ class Histogram(Collector):
             raise ValueError(f"{self._name} has the labels {self._labelnames}, not {values}")
         return self._series.setdefault(values, Series(self._bounds))
 
-    def describe(self) -> Iterator[HistogramMetricFamily]:
-        """Yield the family without its series."""
-        yield HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
-
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        (family,) = self.describe()
+        family = HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
         bounds = [_text(bound) for bound in (*self._bounds, float("inf"))]
         for values, series in self._series.items():
             buckets = zip(bounds, accumulate(series.counts), strict=True)

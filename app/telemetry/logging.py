@@ -23,12 +23,14 @@ def configure_logging(style: Literal["text", "json"], level: str, role: str | No
     """
     handler = logging.StreamHandler(sys.stderr)
     if role is not None:
-        handler.addFilter(_Stamp({"role": role, "pid": os.getpid()}))
+
+        def stamp(record: logging.LogRecord) -> bool:
+            vars(record).update(role=role, pid=os.getpid())
+            return True
+
+        handler.addFilter(stamp)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
     # uvicorn's start and stop lines repeat ours; its warnings and errors still appear.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
@@ -38,18 +40,6 @@ def log_address(host: str, port: int) -> None:
     """Log the address of the service."""
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     logging.getLogger("app").info("listening", extra={"url": url, "docs": f"{url}/docs"})
-
-
-class _Stamp(logging.Filter):
-    """Adds the same fields to every event."""
-
-    def __init__(self, fields: dict[str, object]) -> None:
-        super().__init__()
-        self._extra = fields
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        vars(record).update(self._extra)
-        return True
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

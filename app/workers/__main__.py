@@ -1,19 +1,18 @@
 """Starts one process of a service with several; only the supervisor runs it."""
 
-import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
+
+import uvloop
 
 from app import python_tuning
 from app.engine.backends.base import Backend
 from app.main import make_backend
 from app.settings import Settings
 from app.telemetry.logging import configure_logging
-from app.workers.supervisor_link import Link, SupervisorLink, WorkerSpec
+from app.workers.supervisor_link import SPEC, Link, SupervisorLink
 
 BackendMaker = Callable[[Settings], Backend]
 
@@ -25,7 +24,7 @@ def main(make_backend: BackendMaker = make_backend) -> int:
         signal.signal(number, signal.SIG_IGN)
     end = socket.socket(fileno=int(sys.argv[-1]))
     try:
-        return _run(_serve(end, make_backend))
+        return uvloop.run(_serve(end, make_backend))
     except (ValueError, OSError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
@@ -36,8 +35,8 @@ async def _serve(end: socket.socket, make_backend: BackendMaker) -> int:
     message = await link.receive()
     if message is None:  # the supervisor ended meanwhile
         return 0
-    spec = WorkerSpec(**message)
-    settings = spec.read_settings()
+    spec = SPEC.validate_python(message)
+    settings = spec.settings
     python_tuning.tune()
     configure_logging(settings.log_format, settings.log_level, spec.role)
     supervisor = SupervisorLink(link)
@@ -51,17 +50,6 @@ async def _serve(end: socket.socket, make_backend: BackendMaker) -> int:
         return await serve_front_end(spec, supervisor)
     finally:
         supervisor.close()
-
-
-def _run(work: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where it is installed, as uvicorn does."""
-    factory = None
-    with suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work)
 
 
 if __name__ == "__main__":

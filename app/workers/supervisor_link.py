@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry
+from pydantic import TypeAdapter
 
 from app.errors import NotReady
+from app.security import Authorizer
 from app.settings import Settings
 from app.workers.metrics_merge import take_snapshot
 
@@ -44,14 +46,14 @@ class WorkerSpec:
     """
 
     role: str
-    settings: dict[str, Any]
-    authorizer: dict[str, Any]
+    settings: Settings
+    authorizer: Authorizer
     engine_path: str
     listener: int = -1
     addresses: tuple[tuple[str, int], ...] = ()
 
-    def read_settings(self) -> Settings:
-        return Settings.model_validate(self.settings)
+
+SPEC = TypeAdapter(WorkerSpec)
 
 
 class Link:

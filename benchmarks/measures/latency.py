@@ -56,10 +56,8 @@ def _round(session: BenchmarkSession, model: Model, number: int) -> dict[str, An
     say(f"{session.served.title}: latency, round {number + 1} of {plan.rounds}")
     with session.serving(CLASSMARK) as server, session.serving(CLASSMARK, ADMISSION) as limited:
         capacity = partial(_capacity, session, server, plan.closed_seconds)
-        short, long = (
-            make_requests(server, texts),
-            make_requests(server, session.workload.long_texts),
-        )
+        short = make_requests(server, texts)
+        long = make_requests(server, session.workload.long_texts)
         _capacity(session, server, WARM_UP_SECONDS)
         # On the default queue, because a refused short text has no latency to compare.
         beside = measure_long_texts(server.port, short, long, capacity(), plan.open_seconds, number)

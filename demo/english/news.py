@@ -33,8 +33,3 @@ def missed(find: Finder) -> list[str]:
             if entity not in found:
                 misses.append(f"{entity[0]} ({entity[1]}) in {sentence!r}")
     return misses
-
-
-def count() -> int:
-    """Return the number of entities in the sentences."""
-    return sum(len(expected) for _, expected in SENTENCES)

@@ -16,7 +16,7 @@ from app.engine.text.encoding import Logits, TextInput
 from app.errors import BundleError
 from export.errors import GateFailed
 from export.graphs.packed.reference import PACKED, ReferenceBackend
-from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE, compositions
+from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE, compositions, shareable
 
 
 def verify_bundle(path: Path, console: Console) -> int:
@@ -68,7 +68,8 @@ def _batch_difference(servable: Servable) -> float:
     encodings = [servable.encode(source, "truncate", 1).windows[0] for source in sources]
     alone = [servable.run([encoding])[0] for encoding in encodings]
     difference = 0.0
-    for batch in compositions(range(len(encodings))):
+    tokens = [one.tokens for one in encodings]
+    for batch in compositions(shareable(range(len(encodings)), tokens), tokens):
         rows = servable.run([encodings[i] for i in batch])
         change = _largest_change(manifest.problem_type, [alone[i] for i in batch], rows)
         difference = max(difference, change)

@@ -1,7 +1,7 @@
 """Load a fine-tuned Hugging Face checkpoint, and refuse one that cannot be served."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,23 @@ def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Chec
         tokenizer_settings=read_settings(tokenizer),
         weights_sha256=hash_files(files),
     )
+
+
+def limit_length(checkpoint: Checkpoint, tokens: int | None) -> Checkpoint:
+    """Return the checkpoint with texts cut at this many tokens; None leaves it as it is.
+
+    Raises:
+        CheckpointRefused: it does not read as many, or they are too few for any text.
+    """
+    if tokens is None:
+        return checkpoint
+    if not MIN_TOKENS <= tokens <= checkpoint.max_length:
+        raise CheckpointRefused(
+            checkpoint.path,
+            f"--max-length is {tokens}",
+            f"take {MIN_TOKENS} to {checkpoint.max_length}, the most tokens that it reads",
+        )
+    return replace(checkpoint, max_length=tokens)
 
 
 def _load_model(path: Path, config: ModelConfig, files: Sequence[Path]) -> PreTrainedModel:

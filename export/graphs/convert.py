@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from app.bundle import GraphKind, Precision
 from app.engine.backends.base import Mode
 from export.checkpoint.load import Checkpoint
 from export.errors import CheckpointRefused
-from export.graphs.files import save_graph, weights_path
+from export.graphs.files import load_rest, load_small, save_graph, weights_path
 from export.graphs.onnx_config import EXPORT_TASKS, added_inputs
 
 # Graphs are measured where every machine can run them; fp16 too, though it is meant for GPUs.
@@ -110,7 +110,7 @@ def halve_graph(source: Graph, target: Path) -> Graph:
             keep_io_types=True, node_block_list=_nodes_behind_integers(model)
         )
         model.topological_sort()
-        save_graph(model.model, target)
+    save_graph(model.model, target)
     return read_graph(target, "fp16", f"{source.recipe}; weights and activations in fp16")
 
 
@@ -144,9 +144,11 @@ def _fuse(checkpoint: Checkpoint, source: Path, *, separate_layers: bool) -> Onn
         options.use_multi_head_attention = True
         options.enable_embed_layer_norm = False
     config = checkpoint.model.config
-    with _quiet():
+    # Shape inference looks for weights that were not loaded in the working folder.
+    with _quiet(), chdir(source.parent):
         fused = optimizer.optimize_model(
-            str(source),
+            # Attention joins weights of hidden x hidden; larger ones no fusion reads.
+            load_small(source, config.hidden_size**2),
             model_type="bert",
             num_heads=config.num_attention_heads,
             hidden_size=config.hidden_size,
@@ -154,6 +156,7 @@ def _fuse(checkpoint: Checkpoint, source: Path, *, separate_layers: bool) -> Onn
             opt_level=0,  # portable fusions only: the others depend on the machine
         )
         fused.topological_sort()
+    load_rest(fused.model, source.parent)
     return fused
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 from onnx import helper
-from onnx.external_data_helper import uses_external_data
+from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from app.files import GraphData, map_file
@@ -36,6 +36,30 @@ def copy_graph(source: Path, target: Path) -> None:
         location.value = weights_path(target).name
     onnx.save(model, target)
     shutil.copyfile(weights_path(source), weights_path(target))
+
+
+def load_small(path: Path, most_values: int) -> onnx.ModelProto:
+    """Load a graph but leave the larger of its external weights in their file.
+
+    ONNX Runtime's fusions copy a whole graph about eight times, and read few of its weights.
+    """
+    model = onnx.load(path, load_external_data=False)
+    for tensor in filter(uses_external_data, model.graph.initializer):
+        if math.prod(tensor.dims) <= most_values:
+            _load(tensor, path.parent)
+    return model
+
+
+def load_rest(model: onnx.ModelProto, folder: Path) -> None:
+    """Load the weights that `load_small` left in the file."""
+    for tensor in filter(uses_external_data, model.graph.initializer):
+        _load(tensor, folder)
+
+
+def _load(tensor: onnx.TensorProto, folder: Path) -> None:
+    load_external_data_for_tensor(tensor, str(folder))
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    tensor.ClearField("external_data")
 
 
 def read_data(path: Path) -> GraphData:

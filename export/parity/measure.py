@@ -20,6 +20,7 @@ from export.graphs.convert import PROVIDER, Graph
 from export.graphs.files import read_data
 from export.graphs.packed.reference import ReferenceSession
 from export.parity.agreement import Agreement, compare_logits
+from export.parity.checked_session import CheckedSession
 from export.parity.invariance import INVARIANT_SCORE_DIFFERENCE, batch_test
 from export.parity.significance import chance_of_loss
 from export.reference.evaluation import count_right, headline, headline_value, name_metrics
@@ -102,14 +103,15 @@ def open_session(checkpoint: Checkpoint, graph: Graph) -> Session:
     """
     data = read_data(graph.path)
     if graph.kind == "packed":
-        return ReferenceSession(data.model)
+        return CheckedSession(ReferenceSession(data.model), graph.mode)
     try:
-        return OnnxSession(data, graph.inputs, checkpoint.pad_token_id, PROVIDER)
+        session = OnnxSession(data, graph.inputs, checkpoint.pad_token_id, PROVIDER)
     except BundleError as exc:
         raise GateFailed(
             f"the {graph.precision} graph of this {checkpoint.config.architecture} cannot be used "
             f"({exc}); try another --opset"
         ) from exc
+    return CheckedSession(session, graph.mode)
 
 
 def run_alone(

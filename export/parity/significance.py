@@ -58,5 +58,9 @@ def labels_needed(agreement: float) -> int:
 
 
 def texts_needed(loss: float) -> int:
-    """Return the labelled texts from which on a loss of so much is more than chance can explain."""
-    return math.ceil(round(LEAST_LOST / loss, 6)) if loss > 0.0 else 1
+    """Return the labelled texts from which on a loss of so much may be more than chance.
+
+    Args:
+        loss: more than 0. If texts are gained too, it takes more of them.
+    """
+    return math.ceil(round(LEAST_LOST / loss, 6))

@@ -116,8 +116,8 @@ def judge(tolerance: Tolerance, labels: Agreement, metric_loss: float, chance: f
         if chance < RISK:
             problems.append(phrase)
         else:
-            needed = texts_needed(tolerance.metric_loss)
-            undecided.append(f"{phrase}: chance explains it; {needed} labelled texts would decide")
+            needed = texts_needed(metric_loss)
+            undecided.append(f"{phrase}: chance explains it; {needed} labelled texts may decide")
     return Verdict(tuple(problems), tuple(undecided))
 
 
@@ -130,8 +130,10 @@ def warn_coarse(
     only int8 needs many.
     """
     limit = tolerances["int8"].metric_loss
+    if "int8" not in precisions or not labelled or limit <= 0.0:
+        return ()
     needed = texts_needed(limit)
-    if "int8" not in precisions or not 0 < labelled < needed:
+    if labelled >= needed:
         return ()
     seen = min(1.0, LEAST_LOST / labelled)
     return (

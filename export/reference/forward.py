@@ -13,6 +13,7 @@ import torch
 
 from app.engine.batching.executors import available_cpus
 from app.engine.text.encoding import Logits
+from app.errors import lacks_memory
 from export.checkpoint.load import Checkpoint
 from export.errors import CheckpointRefused
 
@@ -35,6 +36,13 @@ def run_checkpoint(checkpoint: Checkpoint, features: Sequence[Features]) -> tupl
     except CheckpointRefused:
         raise
     except Exception as exc:  # every architecture raises its own types
+        if lacks_memory(exc):
+            longest = max(len(one["input_ids"]) for one in features)
+            raise CheckpointRefused(
+                checkpoint.path,
+                f"memory is short for its answer to a text of {longest} tokens",
+                "free some, or export it with a smaller --max-length",
+            ) from exc
         reason = (str(exc).strip().splitlines() or ["no message"])[0][:200]
         raise CheckpointRefused(
             checkpoint.path,

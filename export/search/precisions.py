@@ -112,6 +112,13 @@ def try_packed(verifier: Verifier, target: Path) -> tuple[Candidate | None, str]
     return candidate, ""
 
 
+def explain_missed(verified: VerifiedGraphs, target: Path) -> str:
+    """Return which precisions are missing in the bundle that was written, and what would help."""
+    missed = "; ".join(map(str, verified.missed))
+    written = ", ".join(one.graph.precision for one in verified.padded)
+    return f"{missed}; wrote {target} with {written} alone. {REMEDY}"
+
+
 @contextmanager
 def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     started = time.perf_counter()

@@ -1,5 +1,6 @@
 """From checkpoint to bundle: what is served are the checkpoint's answers, or nothing is written."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,15 @@ def test_an_opset_that_does_not_exist_is_refused(
     with pytest.raises(CheckpointRefused, match=r"cannot be exported to ONNX .*opset"):
         export_bundle(request, quiet)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shorter_limit_is_served_and_a_longer_one_than_the_model_reads_refused(
+    sentiment: Path, quiet: Progress, tmp_path: Path, texts: list[str]
+) -> None:
+    request = Request(sentiment, "m", tmp_path, ("fp32",), TOLERANCES, max_length=12)
+    servable = serve(export_bundle(request, quiet), "fp32")
+    assert servable.manifest.max_length == 12
+    assert servable.encode(TextInput(texts[-1]), "truncate", 1).tokens == 12
+    for tokens in (41, 7, 0):
+        with pytest.raises(CheckpointRefused, match=rf"--max-length is {tokens}; take 8 to 40"):
+            export_bundle(dataclasses.replace(request, max_length=tokens), quiet)

@@ -14,8 +14,8 @@ import numpy as np
 import uvicorn
 from uvicorn.server import ServerState
 
-from app.api.connection.limits import read_limits
 from app.api.connection.protocol import Protocol
+from app.api.connection.server import max_connections
 from app.api.connection.turns import Turns
 from app.engine.batching.scheduler import Clock
 from app.engine.interface import Engine, PendingRun, RunResult
@@ -140,7 +140,7 @@ async def connected(store: Path, **settings: Any) -> AsyncIterator[Side]:
     await service.registry.scan()
     state = ServerState()
     config = uvicorn.Config(app, timeout_keep_alive=1000)  # only what a test does closes
-    own = read_limits(service.settings), Turns(5.0)
+    own = max_connections(service.settings), Turns(5.0)
     make = partial(Protocol, service, *own, config=config, server_state=state, app_state={})
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
     try:

@@ -10,7 +10,6 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.api.connection.limits import ConnectionLimits
 from app.api.connection.upgrade import without_offer
 from app.api.inference.direct import ResponseHeaders
 from app.api.problems import error_problem
@@ -22,7 +21,7 @@ from app.errors import (
     RequestTimeout,
     TooManyConnections,
 )
-from app.telemetry.metrics import Metrics
+from app.service import Service
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +33,18 @@ LOOK_AFTER_SECONDS = (0.01, 0.1)
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, within limits; `sweep` ends a connection whose time is over."""
+    """uvicorn's protocol, within limits; `sweep` ends a connection whose time is over.
 
-    def __init__(self, metrics: Metrics, limits: ConnectionLimits, **uvicorn: Any) -> None:
+    Args:
+        max_connections: at the same time, of all there are.
+    """
+
+    def __init__(self, service: Service, max_connections: int, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
-        self.timeout_keep_alive = limits.keep_alive_seconds  # type: ignore[assignment]
-        self._metrics = metrics
-        self._limits = limits
+        self.timeout_keep_alive = service.settings.keep_alive_seconds  # type: ignore[assignment]
+        self._service = service
+        self._settings = service.settings
+        self._max_connections = max_connections
         self._head_bytes = 0
         # Since when it waits: for a head, for a body, for an answer to be read, to be closed.
         self._head_since: float | None = None
@@ -60,7 +64,7 @@ class LimitedProtocol(HttpToolsProtocol):
     @property
     def body_seconds(self) -> float:
         """How long the body of the request that is being read may take."""
-        return self._limits.request_seconds
+        return self._settings.request_timeout_seconds
 
     def end_body(self, error: ClassmarkError) -> None:
         """Leave a client whose body does not come."""
@@ -69,8 +73,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._head_since = self.loop.time()
-        if len(self.connections) > self._limits.max_connections:
-            self._reject(TooManyConnections(self._limits.max_connections))
+        if len(self.connections) > self._max_connections:
+            self._reject(TooManyConnections(self._max_connections))
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -87,8 +91,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._reject(MalformedRequest(str(exc)))
         if self._head_since is None:
             self._head_bytes = 0
-        elif self._head_bytes > self._limits.max_head_bytes:
-            self._reject(HeadTooLarge(self._limits.max_head_bytes))
+        elif self._head_bytes > self._settings.max_head_bytes:
+            self._reject(HeadTooLarge(self._settings.max_head_bytes))
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what has come whole, though its client sends no more.
@@ -130,20 +134,20 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """End the connection if it has waited for its client for too long."""
-        limits = self._limits
+        settings, request_seconds = self._settings, self._settings.request_timeout_seconds
         if self._half_closed:
             self._end_if_gone()
         if self._lingering_since is not None and now - self._lingering_since > LINGER_SECONDS:
             self.transport.close()
         if self.transport.is_closing():
             self._closing_since = self._closing_since or now
-            if now - self._closing_since > limits.request_seconds:
+            if now - self._closing_since > request_seconds:
                 self.transport.abort()
-        elif self._write_since is not None and now - self._write_since > limits.request_seconds:
+        elif self._write_since is not None and now - self._write_since > request_seconds:
             self.transport.abort()
-        elif self._head_since is not None and now - self._head_since > limits.head_seconds:
+        elif self._head_since is not None and now - self._head_since > settings.head_seconds:
             if self._head_bytes:
-                self._reject(RequestTimeout("head", limits.head_seconds))
+                self._reject(RequestTimeout("head", settings.head_seconds))
             else:
                 self.transport.close()
         elif self._body_since is not None and now - self._body_since > self.body_seconds:
@@ -157,8 +161,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Judge a head that is whole; return whether its request is to be read."""
         self._head_since = None
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > self._limits.max_head_bytes:
-            self._reject(HeadTooLarge(self._limits.max_head_bytes))
+        if size > self._settings.max_head_bytes:
+            self._reject(HeadTooLarge(self._settings.max_head_bytes))
         self._offers_upgrade = self.parser.should_upgrade()
         if not self.reads:
             return False
@@ -220,10 +224,10 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._rejected = True
         self._head_since = self._body_since = None
-        log = RequestLog(self._metrics, "", "")
+        log = RequestLog(self._service.metrics, "", "")
         peer = self.client[0] if self.client else None
         logger.info("connection refused", extra={"peer": peer, "reason": str(error)})
-        problem = error_problem(self._metrics, log.request_id, error)
+        problem = error_problem(self._service.metrics, log.request_id, error)
         headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         headers.append((b"x-request-id", log.request_id.encode()))
         self.write(problem.status, headers, problem.body, keep_alive=False)

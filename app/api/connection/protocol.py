@@ -8,7 +8,6 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.api.connection.life import LimitedProtocol
-from app.api.connection.limits import ConnectionLimits
 from app.api.connection.turns import Turns
 from app.api.inference.direct import DirectRequest, ResponseHeaders
 from app.api.inference.routes import ROUTES, InferenceRoute
@@ -22,10 +21,9 @@ class Protocol(LimitedProtocol):
     """One connection; its `cycle` is a DirectRequest for an inference, else uvicorn's own."""
 
     def __init__(
-        self, service: Service, limits: ConnectionLimits, turns: Turns, **uvicorn: Any
+        self, service: Service, max_connections: int, turns: Turns, **uvicorn: Any
     ) -> None:
-        super().__init__(service.metrics, limits, **uvicorn)
-        self._service = service
+        super().__init__(service, max_connections, **uvicorn)
         self._turns = turns
         self._current: DirectRequest | None = None  # whose turn it is; others are pipelined
         self._running: RequestResponseCycle | None = None  # the latest that uvicorn started

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import resource
 import socket
 import sys
 from functools import partial
@@ -14,17 +15,20 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
-from app.api.connection.limits import read_limits
 from app.api.connection.listener import Listener
 from app.api.connection.protocol import Protocol
-from app.api.connection.sweeper import sweep
 from app.api.connection.turns import Turns
 from app.background import start_task
 from app.ports import listen
 from app.service import Service
+from app.settings import Settings
 from app.telemetry.logging import log_address
 
 logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 0.5
+# Descriptors that stay free for files, sockets between processes and the like.
+SPARE_DESCRIPTORS = 24
 
 
 class Server(uvicorn.Server):
@@ -40,12 +44,18 @@ class Server(uvicorn.Server):
         connections = self.server_state.connections
         self._service.metrics.connections.set_function(lambda: len(connections))
         sweeping = start_task(
-            sweep(connections),  # type: ignore[arg-type]  # they are our Protocol
-            "ending connections whose time is over",
-            self._service.report_fault,
+            self._sweep(), "ending connections whose time is over", self._service.report_fault
         )
         await super().serve(sockets)
         sweeping.cancel()
+
+    async def _sweep(self) -> None:
+        """End connections whose time is over: one task for all, instead of timers for each."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = asyncio.get_running_loop().time()
+            for connection in tuple(self.server_state.connections):
+                cast(Protocol, connection).sweep(now)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         settings = self._service.settings
@@ -100,6 +110,12 @@ class Server(uvicorn.Server):
             connection.transport.abort()
 
 
+def max_connections(settings: Settings) -> int:
+    """Return how many connections there may be; they end before this process's descriptors do."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(settings.max_connections, descriptors - SPARE_DESCRIPTORS))
+
+
 def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
     """Return uvicorn's configuration: our protocol, no log and no header of its own.
 
@@ -108,7 +124,7 @@ def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
     """
     settings = service.settings
     turns = Turns(settings.max_queue_seconds)
-    protocol = partial(Protocol, service, read_limits(settings), turns)
+    protocol = partial(Protocol, service, max_connections(settings), turns)
     return uvicorn.Config(
         app,
         http=cast(type[asyncio.Protocol], protocol),

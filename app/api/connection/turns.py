@@ -7,8 +7,8 @@ as overload like what waits in the queue: encoding may be the bottleneck, and no
 import asyncio
 import time
 from collections import deque
-from typing import Protocol
 
+from app.api.inference.direct import DirectRequest
 from app.engine.admission import Admission
 from app.errors import ClassmarkError
 
@@ -16,19 +16,6 @@ from app.errors import ClassmarkError
 TURN_SECONDS = 0.005
 # How fast the measured cost of a request follows: about the last 50 count.
 COST_SMOOTHING = 0.02
-
-
-class Turnable(Protocol):
-    """A request that is here and can be answered."""
-
-    @property
-    def remaining_seconds(self) -> float:
-        """Until its deadline."""
-        ...
-
-    def answer(self) -> None: ...
-
-    def fail(self, error: ClassmarkError) -> None: ...
 
 
 class Turns:
@@ -40,12 +27,12 @@ class Turns:
 
     def __init__(self, max_wait_seconds: float) -> None:
         self._admission = Admission(max_wait_seconds)
-        self._waiting: deque[Turnable] = deque()
+        self._waiting: deque[DirectRequest] = deque()
         self._spent_seconds = 0.0
         self._cost_seconds = 0.0
         self._scheduled = False
 
-    def take(self, request: Turnable) -> None:
+    def take(self, request: DirectRequest) -> None:
         """Answer the request now, or in its turn, or refuse it."""
         if self._spent_seconds < TURN_SECONDS and not self._waiting:
             self._answer(request)
@@ -59,7 +46,7 @@ class Turns:
         else:
             self._waiting.append(request)
 
-    def _answer(self, request: Turnable) -> None:
+    def _answer(self, request: DirectRequest) -> None:
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._next_turn)

@@ -53,15 +53,14 @@ class Entry:
         self.submitted_at = self.started_at = self.ended_at = 0.0
         self._on_end = on_end
 
-    def end(self, outcome: Outcome, now: float) -> bool:
-        """Settle the entry; if it has ended already, change nothing and return False."""
+    def end(self, outcome: Outcome, now: float) -> None:
+        """Settle the entry; change nothing if it has ended already."""
         if self.outcome is not None:
-            return False
+            return
         self.outcome, self.ended_at = outcome, now
         # Drop the listener, which refers back to the entry, so that no reference cycle remains.
         on_end, self._on_end = self._on_end, _nobody
         on_end(self)
-        return True
 
 
 def _nobody(entry: Entry) -> None:

@@ -4,18 +4,17 @@ from app.engine.batching.entry import Batch
 
 
 class WaitEstimate:
-    """The batches that run now. The scheduler's lock guards changes, not reads."""
+    """The batches that run now. Not thread-safe: the scheduler holds the lock."""
 
     def __init__(self, executors: int) -> None:
         self._executors = executors
-        # Each with the cost of its entries alone. The tuple is replaced, never changed.
-        self._batches: tuple[tuple[Batch, float], ...] = ()
+        self._costs: dict[Batch, float] = {}  # of a batch's entries alone
 
     def started(self, batch: Batch) -> None:
-        self._batches = (*self._batches, (batch, batch.seconds_alone))
+        self._costs[batch] = batch.seconds_alone
 
     def finished(self, batch: Batch) -> None:
-        self._batches = tuple(one for one in self._batches if one[0] is not batch)
+        self._costs.pop(batch, None)
 
     def wait_seconds(self, queued_seconds: float, pace: float, now: float) -> float:
         """Return the time until an executor has run its share of the queue and is free.
@@ -25,7 +24,7 @@ class WaitEstimate:
             pace: real seconds of batches over the costs of their entries alone.
             now: time on the clock that the batches were sealed by.
         """
-        left = [max(0.0, batch.sealed_at + alone * pace - now) for batch, alone in self._batches]
+        left = [max(0.0, one.sealed_at + cost * pace - now) for one, cost in self._costs.items()]
         free_at = sorted([*left, *[0.0] * (self._executors - len(left))])
         wait = free_at[0]
         for free, next_free_at in enumerate(free_at[1:], start=1):

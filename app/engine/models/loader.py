@@ -10,7 +10,7 @@ from app.engine.backends.base import Backend, Mode, RuntimeSpec
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
 from app.engine.models.warm_up import profile_cost, reserve_memory
-from app.errors import BundleError, DamagedBundle, IncompleteBundle
+from app.errors import BundleError, DamagedBundle, IncompleteBundle, lacks_memory
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,12 @@ def load_graph(
     except BundleError:
         raise
     except Exception as exc:  # runtimes raise many unrelated types
+        if lacks_memory(exc):
+            raise BundleError(
+                f"memory is short for the {mode} graph of {bundle.path}, which reads up to "
+                f"{bundle.manifest.max_length} tokens; give it more memory, or export the "
+                "checkpoint with a smaller --max-length"
+            ) from exc
         reason = str(exc).strip().split("\n")[0][:500]
         raise BundleError(
             f"the {mode} graph of {bundle.path} loads but fails when it runs "

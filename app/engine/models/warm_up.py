@@ -18,6 +18,9 @@ from app.engine.text.encoding import Encoding, Ids, TextInput, without_layout
 
 # How long a caller waits for the others; if a thread is late, the rest run without it.
 TOGETHER_WITHIN_SECONDS = 10.0
+# Callers that reserve memory at once have no more tokens than this, or one of them has: what a text
+# takes grows with the square of its length.
+RESERVED_TOKENS = 16_384
 
 
 def profile_cost(
@@ -58,8 +61,10 @@ def reserve_memory(servable: Servable, callers: int) -> None:
     """Allocate now what the longest texts need when all callers run one at the same time.
 
     Runtimes keep the memory they once allocated. So the process reaches its size as a model loads,
-    when somebody watches, and not on a busy day.
+    when somebody watches, and not on a busy day. Of a model that reads very long texts only some
+    callers reserve: it is rare that all run one at once.
     """
+    callers = max(1, min(callers, RESERVED_TOKENS // servable.manifest.max_length))
     ready = threading.Barrier(callers)
     longest = stretch(longest_golden(servable), servable.manifest.max_length)
 

@@ -28,7 +28,7 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
         The exit code: not 0 if a task died that the engine cannot do without, so that the
         supervisor starts another.
     """
-    settings = spec.read_settings()
+    settings = spec.settings
     metrics = Metrics()
     core = make_core(settings, backend, metrics)
     started, stopped = asyncio.Event(), asyncio.Event()

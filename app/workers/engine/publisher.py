@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -134,7 +134,9 @@ class Publisher:
         number = self._state.number
         try:
             async with asyncio.timeout(APPLIED_WITHIN_SECONDS), self._applied:
-                await self._applied.wait_for(lambda: _all_applied(self.followers, number))
+                await self._applied.wait_for(
+                    lambda: all(one.applied >= number for one in self.followers)
+                )
         except TimeoutError:
             logger.warning(
                 "a front end is late to follow", extra={"seconds": APPLIED_WITHIN_SECONDS}
@@ -197,7 +199,3 @@ def _pack(servable: Servable) -> bytes:
         "manifest_bytes": len(manifest),
     }
     return pack_json(fields, manifest + servable.bundle.read_tokenizer())
-
-
-def _all_applied(followers: Iterable[Follower], number: int) -> bool:
-    return all(follower.applied >= number for follower in followers)

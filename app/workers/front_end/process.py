@@ -15,7 +15,6 @@ from app.background import OnDeath, start_task
 from app.engine.admission import Admission
 from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
-from app.security import Authorizer
 from app.service import Service
 from app.telemetry.metrics import Metrics
 from app.workers.front_end.engine_client import EngineClient
@@ -35,7 +34,7 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
         The exit code: not 0 if a task died that the front end cannot do without, so that the
         supervisor starts another.
     """
-    settings = spec.read_settings()
+    settings = spec.settings
     metrics = Metrics()
     client = EngineClient(spec.engine_path)
     started = asyncio.Event()
@@ -50,8 +49,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     registry = RemoteRegistry(client, metrics, on_started)
     door = Admission(settings.max_queue_seconds, doors=settings.workers)
     engine = RemoteEngine(client, registry, door)
-    authorizer = Authorizer.load(spec.authorizer)
-    service = make_service(settings, metrics, engine, registry, authorizer, supervisor.exposition)
+    exposition = supervisor.exposition
+    service = make_service(settings, metrics, engine, registry, spec.authorizer, exposition)
 
     def end(reason: str) -> None:
         fatal.append(reason)

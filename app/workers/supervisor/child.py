@@ -5,12 +5,11 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from app.background import start_task
 from app.workers.metrics_merge import Snapshot
-from app.workers.supervisor_link import Link, WorkerSpec
+from app.workers.supervisor_link import SPEC, Link, WorkerSpec
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class ChildProcess:
                 pass_fds=(theirs.fileno(), *inherited),
             )
         link = await Link.open(ours)
-        link.send(**asdict(spec))
+        link.send(**SPEC.dump_python(spec, mode="json"))
         return cls(spec.role, child, link)
 
     @property

@@ -76,7 +76,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._rescan)
+        loop.add_signal_handler(signal.SIGHUP, self._tell, ENGINE, "scan")
         # Readable by this user alone. Shared memory is writable in a read-only container too.
         shared = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
         with tempfile.TemporaryDirectory(prefix="classmark-", dir=shared) as folder:
@@ -92,8 +92,7 @@ class Supervisor:
         return self._exit_code
 
     async def _run_all(self, path: str, listener: int) -> None:
-        settings = self._settings.model_dump(mode="json")
-        keys = self._authorizer.dump()
+        settings, keys = self._settings, self._authorizer
         addresses = tuple(one.getsockname()[:2] for one in self._reserved)
         engine = asyncio.create_task(
             self._keep(WorkerSpec(ENGINE, settings, keys, path, listener), (listener,))
@@ -103,11 +102,11 @@ class Supervisor:
         announcing = start_task(self._announce(addresses), "announcing the service", self._fail)
         await self._stopping.wait()
         announcing.cancel()
-        self._tell_front_ends("drain")
+        for role in self._front_ends:
+            self._tell(role, "drain")
         seconds = self._settings.drain_seconds + 2 * self._settings.request_timeout_seconds
         await self._wait(front_ends, seconds + SPARE_SECONDS)
-        if ENGINE in self._processes:
-            self._processes[ENGINE].tell("stop")
+        self._tell(ENGINE, "stop")
         await self._wait([engine], seconds + SPARE_SECONDS)
 
     async def _wait(self, tasks: Sequence[asyncio.Task[None]], seconds: float) -> None:
@@ -201,14 +200,10 @@ class Supervisor:
         logger.info("draining", extra={"seconds": self._settings.drain_seconds})
         self._stopping.set()
 
-    def _rescan(self) -> None:
-        if ENGINE in self._processes:
-            self._processes[ENGINE].tell("scan")
-
-    def _tell_front_ends(self, command: str) -> None:
-        for role in self._front_ends:
-            if role in self._processes:
-                self._processes[role].tell(command)
+    def _tell(self, role: str, command: str) -> None:
+        """Tell a process to do something, if it runs now."""
+        if role in self._processes:
+            self._processes[role].tell(command)
 
 
 def _kind(role: str) -> str:

@@ -163,7 +163,7 @@ def read_run(payload: bytes) -> tuple[RunResult, float]:
     return RunResult(logits, queued, ran, cost, failures), expected_wait_seconds
 
 
-def pack_error(error: ClassmarkError, expected_wait_seconds: float = 0.0) -> bytes:
+def pack_error(error: ClassmarkError, expected_wait_seconds: float) -> bytes:
     """Pack an error, and the next request's wait."""
     fields: dict[str, Any] = {
         "kind": type(error).__name__,

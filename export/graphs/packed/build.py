@@ -23,7 +23,7 @@ from export.errors import PackingRefused
 from export.graphs.convert import Graph, read_graph
 from export.graphs.packed.encoder import read_encoder, unsupported_reason
 from export.graphs.packed.weights import Embeddings, Encoder, Layer, Linear
-from export.graphs.packed.writer import GraphWriter, describe_input
+from export.graphs.packed.writer import GraphWriter
 
 SHAPES: dict[str, tuple[int | str, ...]] = {
     "input_ids": (1, "tokens"),
@@ -63,8 +63,9 @@ def build_model(encoder: Encoder) -> onnx.ModelProto:
     names = [n for n in SHAPES if n != "token_type_ids" or encoder.embeddings.types is not None]
     rows = "tokens" if encoder.pooler is None else "sequences"
     shape = (rows, len(encoder.classifier.bias))
-    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)
-    return writer.finish([describe_input(name, SHAPES[name]) for name in names], output)
+    describe = helper.make_tensor_value_info
+    inputs = [describe(name, TensorProto.INT32, SHAPES[name]) for name in names]
+    return writer.finish(inputs, describe("logits", TensorProto.FLOAT, shape))
 
 
 def _embed(writer: GraphWriter, embeddings: Embeddings) -> str:

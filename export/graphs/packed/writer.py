@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from export.errors import PackingRefused
 from export.graphs.packed.weights import Linear, Norm, Weights
@@ -102,8 +102,3 @@ class GraphWriter:
 
     def _keep(self, name: str, values: npt.NDArray[np.generic]) -> None:
         self._constants[name] = numpy_helper.from_array(values, name)
-
-
-def describe_input(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
-    """Describe an int32 input whose sizes may have names."""
-    return helper.make_tensor_value_info(name, TensorProto.INT32, shape)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.security import Authorizer
+from app.settings import Settings
 from app.workers.supervisor import child
 from app.workers.supervisor.child import ChildProcess
 from app.workers.supervisor_link import WorkerSpec
@@ -39,7 +41,9 @@ async def end_of(script: str, folder: Path) -> int:
     path.write_text(script)
     told: list[dict[str, Any]] = []
     child = await ChildProcess.start(
-        (sys.executable, str(path)), WorkerSpec("engine", {}, {}, "-"), ()
+        (sys.executable, str(path)),
+        WorkerSpec("engine", Settings(), Authorizer((), frozenset()), "-"),
+        (),
     )
     code = await child.follow(lambda _, message: told.append(message))
     assert told == [{"event": "listening"}]

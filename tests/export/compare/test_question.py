@@ -1,6 +1,7 @@
 """Two questions of a new version: the same answers, or no worse ones by its labels."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_a_loss_that_chance_explains_passes_and_is_said(
     assert found["code"] == 0
     assert found["metric_loss"] > 0.01
     (undecided,) = found["undecided"]
-    assert "chance explains it; 500 labelled texts would decide" in undecided
+    assert re.search(r"chance explains it; \d+ labelled texts may decide", undecided)
     assert f"undecided: {undecided}" in capsys.readouterr().out
 
 

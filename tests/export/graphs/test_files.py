@@ -95,6 +95,7 @@ def test_every_precision_is_exported_verified_listed_and_loaded(
         assert (bundle / graph.weights.file).stat().st_size == graph.weights.bytes
         assert load_servable(bundle, OnnxRuntimeBackend(), precision).runtime.precision == precision
     graphs = manifest.graphs
+    assert "2 Attention" in graphs["fp32"].recipe
     assert graphs["fp32"].total_bytes > graphs["fp16"].total_bytes
     assert "must fit into one file" in (bundle / "report.md").read_text()
     assert main(["verify", str(bundle)]) == 0

@@ -70,7 +70,7 @@ def test_a_figure_that_chance_explains_passes_and_is_told() -> None:
         "agreement 0.9800 where >= 0.985 is needed: 1 of 50 labels changed, which chance explains; "
         f"{labels_needed(0.985)} would decide",
         "metric loss 0.0200 where <= 0.005 is needed: chance explains it; "
-        f"{texts_needed(0.005)} labelled texts would decide",
+        f"{texts_needed(0.02)} labelled texts may decide",
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.models import warm_up
+from app.engine.models import loader, warm_up
 from app.engine.models.loader import load_servable
 from app.engine.models.warm_up import reserve_memory
 from app.engine.text.encoding import Encoding, Logits
@@ -103,6 +103,27 @@ def test_where_no_thread_can_start_warm_up_ends_with_the_reason(
     monkeypatch.setattr(threading.Thread, "start", start_one)
     with pytest.raises(RuntimeError, match="can't start"):
         reserve_memory(servable, 2)
+
+
+def test_where_memory_is_short_the_shorter_limit_is_named(
+    mood: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("bfc_arena.cc: Failed to allocate memory for requested buffer")
+
+    monkeypatch.setattr(loader, "reserve_memory", fail)
+    with pytest.raises(BundleError, match="memory is short .* 64 tokens; .*smaller --max-length"):
+        load_servable(mood, FakeBackend(), None)
+
+
+def test_not_every_caller_reserves_memory_for_texts_that_take_very_much(
+    mood: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_up, "RESERVED_TOKENS", 150)
+    servable = load_servable(mood, FakeBackend(), None)
+    servable._session = session = Waiting(2)  # type: ignore[assignment]
+    reserve_memory(servable, 8)
+    assert session.ran == [[64], [64]]
 
 
 def with_int8(store: Path) -> Path:
