@@ -5,7 +5,8 @@ from export.compare.subjects import Subject
 from export.errors import ExportError
 from export.options import Expectation
 from export.parity.significance import RISK
-from export.parity.tolerances import Tolerance, Verdict, judge
+from export.parity.tolerances import Tolerance
+from export.parity.verdict import Verdict, judge
 
 MEANING: dict[Expectation, str] = {
     "same": "B answers as A does",

@@ -13,7 +13,8 @@ from export.compare.subjects import AnsweredSubject
 from export.errors import ExportError
 from export.options import Expectation
 from export.parity.significance import RISK
-from export.parity.tolerances import Tolerance, Verdict
+from export.parity.tolerances import Tolerance
+from export.parity.verdict import Verdict
 
 TEXT_CHARACTERS = 80
 # A text can have a hundred entities.

@@ -7,7 +7,8 @@ from app.bundle import Precision
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph
 from export.parity.measure import Measurement, measure
-from export.parity.tolerances import Tolerance, Verdict, judge
+from export.parity.tolerances import Tolerance
+from export.parity.verdict import Verdict, judge
 from export.progress import Progress
 from export.reference.workload import Workload
 

@@ -35,7 +35,7 @@ def exported() -> dict[str, set[str]]:
     metrics, series = Metrics(), dict(PROMETHEUS_SERIES)
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase | Histogram):
-            (family,) = metric.describe()
+            (family,) = metric.collect()
             for suffix in SUFFIXES[family.type]:
                 # The library tells a metric's label names in no public way.
                 series[family.name + suffix] = set(metric._labelnames)

@@ -47,6 +47,12 @@ def test_the_graphs_follow_the_machines(
     assert ("packed " in took) is packed
 
 
+def test_a_cpu_gets_no_packed_graph_beside_fp16_either(bert: Path, tmp_path: Path) -> None:
+    given = [str(bert), "--name", "m", "--store", str(tmp_path), "--for", "cpu"]
+    assert main([*given, "--precision", "fp16", "--tolerance=fp16.agreement=0.7"]) == 0
+    assert open_bundle(tmp_path / "m" / "1").manifest.packed is None
+
+
 def test_the_first_choice_of_each_machine_is_made_for_it() -> None:
     first = {"cpu": OnnxRuntimeBackend.modes[0], "cuda": CudaBackend.modes[0]}
     for machines, mode in first.items():

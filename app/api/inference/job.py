@@ -1,47 +1,29 @@
 """The inputs of one request on their way to an answer, whatever API they came by."""
 
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from app.api.inference.input_errors import InputErrors, check_count, name_input, report
+from app.api.inference.decode_task import DecodeTask
+from app.api.inference.input_errors import (
+    InputErrors,
+    check_count,
+    check_kind,
+    check_tokens,
+    name_input,
+    report,
+)
 from app.bundle import LongText
 from app.engine.answer_cache import AnswerKey, InputAnswer
 from app.engine.interface import RunResult
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
+from app.engine.text.encoding import EncodedInput, Encoding, TextInput
 from app.engine.text.tokenization import SHORT_CHARACTERS
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest
 from app.schemas.requests import InferenceRequest
 from app.service import Service
 
-# Gives an input's result.
-Decode = Callable[[EncodedInput, Sequence[Logits]], InputAnswer]
-
-_MISMATCHES = {
-    "pair": 'the model reads pairs and this is a single text; send {"text": …, "text_pair": …}, '
-    "or export the bundle again with single texts in --eval too",
-    "text": "the model reads single texts and this is a pair; send one text, or export the bundle "
-    "again with pairs in --eval too",
-}
 # Decoding this many tokens of tagged texts takes some ten milliseconds, and holds the event loop.
 SHORT_TOKENS = 2048
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodeTask:
-    """What a route wants of a servable.
-
-    Attributes:
-        options: all that `decode` takes from the request.
-        per_token: `decode` takes time for each token, not for each input.
-    """
-
-    servable: Servable
-    decode: Decode = field(repr=False)
-    options: Hashable
-    per_token: bool = False
 
 
 class InferenceJob:
@@ -201,15 +183,9 @@ class InferenceJob:
         return ", ".join(shown) or "cache;dur=0"
 
     def _encode(self, source: TextInput) -> EncodedInput:
-        reads = self.servable.manifest.input
-        if reads != "any" and (reads == "pair") is (source.text_pair is None):
-            raise InvalidRequest(_MISMATCHES[reads])
-        one = self._task.servable.encode(source, self._long_text, self._max_windows)
-        if not one.windows[0].tokens:
-            raise InvalidRequest(
-                "the text has no token that the model knows, such as one of blanks alone; leave "
-                "it out, or send another"
-            )
+        check_kind(source, self.servable.manifest.input)
+        one = self.servable.encode(source, self._long_text, self._max_windows)
+        check_tokens(one)
         return one
 
     def _failed_inputs(self, run: RunResult) -> dict[int, InferenceFailed]:

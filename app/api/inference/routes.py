@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from app.api.inference.job import DecodeTask
+from app.api.inference.decode_task import DecodeTask
 from app.bundle import Manifest, Task
 from app.engine.answer_cache import InputAnswer
 from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows

@@ -14,7 +14,8 @@ from export.parity.significance import (
     labels_needed,
     texts_needed,
 )
-from export.parity.tolerances import TOLERANCES, Tolerance, judge
+from export.parity.tolerances import TOLERANCES, Tolerance
+from export.parity.verdict import judge
 from offline.metrics import Counts, accuracy, count_labels, macro_f1
 
 

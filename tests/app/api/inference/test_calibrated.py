@@ -55,7 +55,7 @@ def client(calibrated_store: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-def classify(client: httpx.Client, model: str, text: str, **options: Any) -> dict[str, float]:
+def classify(client: httpx.Client, model: str, text: Any, **options: Any) -> dict[str, float]:
     response = client.post("/v1/classify", json={"model": model, "inputs": text} | options)
     assert response.status_code == 200, response.text
     (result,) = response.json()["results"]
@@ -67,6 +67,7 @@ def test_a_served_score_is_that_of_the_logits_over_the_temperature(
 ) -> None:
     manifest = open_bundle(calibrated_store / "mood" / "1").manifest
     for case in manifest.golden:
+        pair = {"text": case.text, "text_pair": case.text_pair}
         logits = np.array(case.logits)
         expected = {
             "mood": softmax(logits),
@@ -74,7 +75,7 @@ def test_a_served_score_is_that_of_the_logits_over_the_temperature(
             "moods": sigmoid(logits / TEMPERATURE),
         }
         for model, scores in expected.items():
-            found = classify(client, model, case.text, threshold=0.0)
+            found = classify(client, model, pair, threshold=0.0)
             by_label = [found[label] for label in manifest.labels]
             assert by_label == pytest.approx(scores.tolist(), abs=1e-4)
 

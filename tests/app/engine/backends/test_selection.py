@@ -50,8 +50,10 @@ def test_where_cuda_finds_no_gpu_auto_takes_the_cpu_and_says_so(
     backend = select_backend("auto", 2)
     assert backend.provider == "CPUExecutionProvider"
     assert "no GPU, models run on the CPU" in caplog.text
+    assert "there is none: the CPU runs it" in (backend.degraded or "")
     backend = select_backend("cuda", 2)
     assert backend.provider == "CUDAExecutionProvider"
+    assert backend.degraded is None
 
 
 @pytest.mark.usefixtures("cuda")
