@@ -106,6 +106,11 @@ class TokenizerSettings(Record):
         "right", description="where a text over max_length loses tokens"
     )
     token_types: bool = Field(True, description="types tell the texts of a pair apart; else all 0")
+    unknown_id: int | None = Field(
+        None,
+        ge=-1,
+        description="of unknown pieces; -1: none has one; null: as in tokenizer.json",
+    )
 
 
 class TokenizerFile(Record):

@@ -53,6 +53,7 @@ def read_settings(tokenizer: PreTrainedTokenizerFast) -> TokenizerSettings:
         split_special_tokens=tokenizer.split_special_tokens,
         truncation_side=tokenizer.truncation_side,
         token_types="token_type_ids" in tokenizer.model_input_names,
+        unknown_id=-1 if tokenizer.unk_token_id is None else int(tokenizer.unk_token_id),
     )
 
 

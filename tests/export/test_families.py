@@ -61,7 +61,7 @@ def test_a_family_is_exported_in_every_precision_and_agrees(
     assert list(found) == list(get_args(Precision))
     for precision, (graph, measured) in found.items():
         parity = measured.parity
-        assert parity.inputs == 50
+        assert parity.inputs >= 50
         assert parity.agreement >= LEAST_AGREEMENT[precision], precision
         assert parity.max_score_difference <= MOST_DIFFERENCE[precision], precision
         # fp16 outside a fused node rounds differently from one batch shape to the next.

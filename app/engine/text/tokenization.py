@@ -53,7 +53,9 @@ class Tokenizer:
         self._tokenizer.encode_special_tokens = settings.split_special_tokens
         self._settings = settings
         self._prefixed = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
-        self._unknown_id = _unknown_id(self._tokenizer, data)
+        self._unknown_id = settings.unknown_id
+        if settings.unknown_id is None:
+            self._unknown_id = _unknown_id(self._tokenizer, data)
         enough = words and WordCache.are_enough(self._tokenizer)
         self._words = WordCache(self._tokenizer, max_length) if enough else None
         self._no_types = np.zeros(max_length, np.int64)

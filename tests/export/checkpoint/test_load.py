@@ -185,3 +185,12 @@ def test_rotary_positions_of_transformers_5_are_refused_unless_they_are_those_th
         return
     with pytest.raises(CheckpointRefused, match=r"50000\.0.*does not read; give them under"):
         load_checkpoint(copy)
+
+
+@pytest.mark.parametrize(("name", "number"), [("[MASK]", 4), ("[UNK]", 1)])
+def test_the_unknown_token_is_the_one_that_the_tokenizers_own_settings_name(
+    copy: Path, name: str, number: int
+) -> None:
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        edit(copy, file, unk_token=name)
+    assert load_checkpoint(copy).tokenizer_settings.unknown_id == number

@@ -76,3 +76,22 @@ def test_without_token_types_both_texts_of_a_pair_have_the_type_of_a_single_text
     assert one.ids.tolist() == other.ids.tolist()
     assert set(one.type_ids.tolist()) == {0, 1}
     assert set(other.type_ids.tolist()) == {0}
+
+
+def test_the_checkpoints_tokenizer_says_which_token_is_unknown_and_so_begins_a_word(
+    folder: Path,
+) -> None:
+    data = (folder / "tokenizer.json").read_bytes()
+    _, theirs = load(folder)
+    piece, unknown = theirs.convert_tokens_to_ids(["##s", "[UNK]"])
+    text = TextInput("goods ☃")
+    flags = {
+        given: Tokenizer(data, LIMIT, 8, TokenizerSettings(unknown_id=given))
+        .encode(text, "truncate", 1)
+        .windows[0]
+        .subwords[1:-1]
+        for given in (None, unknown, piece, -1)
+    }
+    assert flags[None] == flags[unknown] == [False, True, False]
+    assert flags[piece] == [False, False, True]
+    assert flags[-1] == [False, True, True]
