@@ -7,8 +7,10 @@ from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import onnx
+import torch
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.onnx_model import OnnxModel
@@ -18,12 +20,15 @@ from app.engine.backends.base import Mode
 from export.checkpoint.load import Checkpoint
 from export.errors import CheckpointRefused
 from export.graphs.files import load_rest, load_small, save_graph, weights_path
-from export.graphs.onnx_config import EXPORT_TASKS, added_inputs
+from export.graphs.onnx_config import EXPORT_TASKS, converter_config
+from export.graphs.traceable import traceable
 
 # Graphs are measured where every machine can run them; fp16 too, though it is meant for GPUs.
 PROVIDER: Final = "CPUExecutionProvider"
 # Families whose graphs ONNX Runtime's BERT fusions recognise.
 BERT_LIKE = {"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra"}
+# Those that a test exports in every precision; of optimum's others the gates decide.
+TESTED = (*sorted(BERT_LIKE), "albert", "mpnet", "deberta-v2", "modernbert")
 ATTENTION = ("Attention", "MultiHeadAttention")
 
 
@@ -58,14 +63,14 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
     # Imported here: fusing and halving also run where optimum is not installed.
     from optimum.exporters.onnx import onnx_export_from_model
 
-    with _quiet():
+    with _quiet(), traceable(checkpoint):
         try:
             onnx_export_from_model(
                 checkpoint.model,
                 output=folder,
                 opset=opset,
                 task=EXPORT_TASKS[checkpoint.config.task],
-                custom_onnx_configs=added_inputs(checkpoint),
+                custom_onnx_configs=converter_config(checkpoint),
                 do_validation=False,  # export.parity compares answers, through the serving code
             )
         except Exception as exc:  # each exporter configuration raises its own types
@@ -73,7 +78,8 @@ def export_graph(checkpoint: Checkpoint, folder: Path, opset: int | None) -> Pat
             raise CheckpointRefused(
                 checkpoint.path,
                 f"{checkpoint.config.family} cannot be exported to ONNX ({reason})",
-                "leave out --opset, or fine-tune another encoder, for instance a BERT",
+                f"{'leave out --opset, or ' if opset else ''}fine-tune an encoder of a tested "
+                f"family: {', '.join(TESTED)}",
             ) from exc
     return folder / "model.onnx"
 
@@ -179,12 +185,14 @@ def read_graph(path: Path, precision: Precision, recipe: str, kind: GraphKind = 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the converters' warnings: export measures the graphs later."""
+    """Silence the converters, which warn and print graphs: export measures them later."""
     root = logging.getLogger()
     before = root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        # torch switches this log on unasked; for an operator that it lacks it prints the graph.
+        log = patch.object(torch._C, "_jit_set_onnx_log_enabled", lambda _: None)
+        with warnings.catch_warnings(), log:
             warnings.simplefilter("ignore")
             yield
     finally:

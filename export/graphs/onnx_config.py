@@ -1,4 +1,4 @@
-"""Give the converter the inputs that a checkpoint is fed and that its own table leaves out."""
+"""Give the converter the inputs that a checkpoint is fed: those, and no others, the graph takes."""
 
 import inspect
 from typing import Any
@@ -12,36 +12,40 @@ EXPORT_TASKS: dict[Task, str] = {
     "sequence-classification": "text-classification",
     "token-classification": "token-classification",
 }
+TYPES = "token_type_ids"
+# What a text gives. Of other inputs, such as Longformer's global attention or LayoutLM's boxes, a
+# model takes its own default, as it does in transformers' pipeline.
+OF_A_TEXT = ("input_ids", "attention_mask", TYPES)
 
 
-def added_inputs(checkpoint: Checkpoint) -> dict[str, Any] | None:
-    """Return optimum's configuration with token types as an input; None where it is right as it is.
+def converter_config(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """Return optimum's configuration with other inputs; None where it is right as it is.
 
-    optimum leaves them out for whole families, because their usual tokenizers give none. Where
-    this tokenizer gives types that the model tells apart, the graph would take a pair for one text.
+    optimum leaves token types out for whole families, because their usual tokenizers give none.
+    Where this tokenizer gives types that the model tells apart, the graph would take a pair for one
+    text. A model with a single type needs none, and optimum would trace it with two.
     """
     # Imported here: what only reads this package runs where optimum is not installed.
     from optimum.exporters.tasks import TasksManager
 
-    read = inspect.signature(checkpoint.model.forward).parameters
-    if not checkpoint.tokenizer_settings.token_types or "token_type_ids" not in read:
-        return None
-    if type_rows(checkpoint.model) < 2:
-        return None
     task = EXPORT_TASKS[checkpoint.config.task]
     make: Any = TasksManager.get_exporter_config_constructor(
         "onnx", model=checkpoint.model, task=task, library_name="transformers"
     )
-    usual = make(checkpoint.model.config)
-    if "token_type_ids" in usual.inputs:
+    made = make(checkpoint.model.config)
+    usual = made.inputs
+    names = [name for name in OF_A_TEXT if name in usual or (name == TYPES and _typed(checkpoint))]
+    if type_rows(checkpoint.model) == 1:
+        names = [name for name in names if name != TYPES]
+    if set(names) == set(usual):
         return None
-    typed = type("Typed", (type(usual),), {"inputs": property(_with_types(type(usual)))})
-    return {"model": typed(checkpoint.model.config, task=task)}
+    inputs = {name: usual.get(name, usual["input_ids"]) for name in names}
+    fitting = type("Fitting", (type(made),), {"inputs": property(lambda _: inputs)})
+    return {"model": fitting(checkpoint.model.config, task=task)}
 
 
-def _with_types(usual: Any) -> Any:
-    def inputs(self: Any) -> dict[str, dict[int, str]]:
-        known: dict[str, dict[int, str]] = usual.inputs.fget(self)
-        return {**known, "token_type_ids": known["input_ids"]}
-
-    return inputs
+def _typed(checkpoint: Checkpoint) -> bool:
+    """Tell whether the tokenizer gives types that the model tells apart."""
+    read = inspect.signature(checkpoint.model.forward).parameters
+    given = checkpoint.tokenizer_settings.token_types
+    return given and TYPES in read and type_rows(checkpoint.model) > 1

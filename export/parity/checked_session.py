@@ -27,9 +27,8 @@ class CheckedSession:
             raise GateFailed(self._explain(exc, encodings)) from exc
         if not all(np.isfinite(rows).all() for rows in logits):
             raise GateFailed(
-                f"{self._mode} misses its gate: its logits are not finite, so values inside went "
-                f"beyond what {self._mode.precision} holds; choose other precisions with "
-                "--precision"
+                f"the {self._mode} graph gives logits that are not finite: values inside went "
+                f"beyond what {self._mode.precision} holds"
             )
         return logits
 
@@ -40,7 +39,4 @@ class CheckedSession:
                 f"memory is short for {len(encodings)} x {longest} tokens in {self._mode}; free "
                 "some, or export with a smaller --max-length"
             )
-        return (
-            f"{self._mode} misses its gate: the graph fails when it runs ({first_line(exc)}); "
-            "choose other precisions with --precision, or try another --opset"
-        )
+        return f"the {self._mode} graph fails when it runs ({first_line(exc)})"

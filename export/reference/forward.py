@@ -28,6 +28,12 @@ def run_checkpoint(checkpoint: Checkpoint, features: Sequence[Features]) -> tupl
     Raises:
         CheckpointRefused: the model itself fails on an input.
     """
+    if getattr(checkpoint.model.config, "attention_type", "") == "block_sparse":
+        raise CheckpointRefused(
+            checkpoint.path,
+            "its attention_type is block_sparse, which depends on a text's length and on chance",
+            'set "attention_type": "original_full" in its config.json: the weights are the same',
+        )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from app.engine.text.encoding import Encoding
+from export.errors import GateFailed
 from export.graphs.int8.hybrid import HybridQuantizer, QuantizationInput, static_layers
 from export.graphs.int8.quantize import Quantizer, layer_name
 from export.parity.candidate import Candidate, Verifier, best
@@ -33,8 +34,14 @@ def try_int8(verifier: Verifier, source: Path, folder: Path) -> list[Candidate]:
     Args:
         source: the unfused fp32 graph.
         folder: where the graphs are written.
+
+    Raises:
+        GateFailed: there is no layer to quantize.
     """
     quantizer = Quantizer.prepare(verifier.checkpoint, source, folder)
+    if not quantizer.layers:
+        family = verifier.checkpoint.config.family
+        raise GateFailed(f"{family} has no linear layer for it, so nothing would be faster")
     hybrid = _try_hybrid(verifier, quantizer)
     if best(hybrid):
         return hybrid

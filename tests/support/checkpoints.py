@@ -75,7 +75,8 @@ def _spread_answers(model: PreTrainedModel, tokenizer: Any) -> None:
         answers = [model(**_features(model, tokenizer, text)).logits for text in SENTENCES]
         logits = torch.cat([answer.reshape(-1, head.out_features) for answer in answers])
         mean, scale = logits.mean(dim=0), LOGIT_SPREAD / logits.std(dim=0)
-        head.bias.copy_((head.bias - mean) * scale)
+        if head.bias is not None:  # GPT-2's has none
+            head.bias.copy_((head.bias - mean) * scale)
         head.weight.mul_(scale[:, None])
 
 
