@@ -21,7 +21,8 @@ MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 Task = Literal["sequence-classification", "token-classification"]
-ProblemType = Literal["single_label", "multi_label"]
+# Regression: the logits themselves are the answer, one value a label.
+ProblemType = Literal["single_label", "multi_label", "regression"]
 Precision = Literal["fp32", "fp16", "int8"]
 # Padded: inputs are rectangles, a text per row. Packed: texts follow one another, without padding.
 GraphKind = Literal["padded", "packed"]

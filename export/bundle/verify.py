@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from app.bundle import Bundle, Manifest, ProblemType, open_bundle
-from app.engine.answers.decoding import label_scores
+from app.engine.answers.decoding import score_differences
 from app.engine.backends.base import Backend, Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.loader import load_graph
@@ -79,6 +78,6 @@ def _largest_change(
     problem_type: ProblemType, expected: Sequence[Logits], actual: Sequence[Logits]
 ) -> float:
     return max(
-        float(np.abs(label_scores(left, problem_type) - label_scores(right, problem_type)).max())
+        float(score_differences(left, right, problem_type).max())
         for left, right in zip(expected, actual, strict=True)
     )

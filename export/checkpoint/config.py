@@ -30,6 +30,7 @@ CLASSES: dict[Task, set[str]] = {
 PROBLEM_TYPES: dict[str, ProblemType] = {
     "single_label_classification": "single_label",
     "multi_label_classification": "multi_label",
+    "regression": "regression",
 }
 
 
@@ -165,7 +166,7 @@ def _head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
 
 
 def _override(path: Path, asked: ProblemType | None, task: Task) -> ProblemType | None:
-    if asked == "multi_label" and task == "token-classification":
+    if asked in ("multi_label", "regression") and task == "token-classification":
         raise CheckpointRefused(
             path,
             "it labels tokens, each with one tag",

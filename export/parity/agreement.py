@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from app.engine.answers.decoding import label_scores
+from app.engine.answers.decoding import score_differences
 from app.engine.text.encoding import Encoding, Logits
 from export.checkpoint.config import ModelConfig
 from export.errors import GateFailed
 from export.reference.evaluation import choose
 
+# Of a value, or of 1 where the value is smaller.
+EQUAL_VALUES = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Counted comparisons of labels, and the largest difference of any score."""
+    """Counted comparisons of labels, and the largest difference of any score.
+
+    A regressor's values are equal where they differ by at most EQUAL_VALUES.
+    """
 
     equal: int
     compared: int
@@ -44,15 +48,18 @@ def compare_logits(
                 f"logits have the shape {right.shape} where the checkpoint gives {left.shape}; try "
                 "another --opset"
             )
-        scores = [label_scores(rows, config.problem_type) for rows in (left, right)]
+        differences = score_differences(left, right, config.problem_type)
         if config.task == "token-classification":
             left, right = left[encoding.content], right[encoding.content]
-            scores = [rows[encoding.content] for rows in scores]
+            differences = differences[encoding.content]
             equal += int((left.argmax(axis=-1) == right.argmax(axis=-1)).sum())
             compared += len(encoding.content)
+        elif config.problem_type == "regression":
+            equal += bool((differences <= EQUAL_VALUES).all())
+            compared += 1
         else:
             equal += choose(config, left) == choose(config, right)
             compared += 1
-        if scores[0].size:
-            difference = max(difference, float(np.abs(scores[0] - scores[1]).max()))
+        if differences.size:
+            difference = max(difference, float(differences.max()))
     return Agreement(equal, compared, difference)

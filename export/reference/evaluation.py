@@ -72,8 +72,13 @@ def count_right(config: ModelConfig, workload: Workload, logits: Sequence[Logits
 
 
 def choose(config: ModelConfig, logits: Logits) -> list[bool]:
-    """Tell for each label whether it is an answer: the best one, or all scores of at least 0.5."""
+    """Tell for each label whether it is an answer: the best one, or all scores of at least 0.5.
+
+    A regressor answers with a value for every label.
+    """
     scores = label_scores(logits, config.problem_type)
+    if config.problem_type == "regression":
+        return [True] * len(scores)
     if config.problem_type == "multi_label" or len(scores) == 1:
         return [bool(score >= MULTI_LABEL_THRESHOLD) for score in scores]
     best = int(scores.argmax())

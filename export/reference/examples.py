@@ -30,7 +30,8 @@ class Example:
 def read_examples(file: Path, config: ModelConfig, notice: Notice) -> list[Example]:
     """Read an evaluation file whose rows are all labelled, with labels of this checkpoint.
 
-    Where the checkpoint has a single logit, a row with the label [] or null is a negative one.
+    Where the checkpoint has a single logit, a row with the label [] or null is a negative one. Of a
+    regressor's rows only the texts are read.
 
     Args:
         notice: is told of columns that nothing reads.
@@ -38,6 +39,8 @@ def read_examples(file: Path, config: ModelConfig, notice: Notice) -> list[Examp
     Raises:
         DataError: names the file and all rows that cannot be used.
     """
+    if config.problem_type == "regression":
+        return [Example(one) for one in read_inputs(file, config, notice)[0]]
     return list(read_file(file, config.task, partial(_example, config), notice))
 
 
@@ -49,7 +52,8 @@ def read_inputs(
     def accept(at: Place, row: Row) -> TextInput | Example:
         return _source(row) if isinstance(row, Unlabelled) else _example(config, at, row)
 
-    found = read_file(file, config.task, accept, notice)
+    unread = ("label",) if config.problem_type == "regression" else ()
+    found = read_file(file, config.task, accept, notice, unread)
     examples = [one for one in found if isinstance(one, Example)]
     unlabelled = [one for one in found if isinstance(one, TextInput)]
     return [example.source for example in examples] + unlabelled, examples

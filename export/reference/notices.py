@@ -36,7 +36,7 @@ def _cut_texts(checkpoint: Checkpoint, workload: Workload) -> str:
 def _one_answer(config: ModelConfig, workload: Workload) -> str:
     """Tell the one answer that every text gets, if that is so."""
     texts = len(workload.inputs)
-    if texts < LEAST_TEXTS:
+    if texts < LEAST_TEXTS or config.problem_type == "regression":
         return ""
     if config.task == "token-classification":
         logits = enumerate(workload.logits)

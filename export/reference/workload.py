@@ -90,6 +90,8 @@ def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Wor
     A few texts as long as the model reads are joined from labelled examples. Without examples the
     built-in texts are taken, and pairs if the model reads any.
 
+    A regressor has no labels to count, so its examples are texts to compare values on.
+
     Raises:
         GateFailed: the serving tokenizer gives other ids than the checkpoint's own.
     """
@@ -98,7 +100,8 @@ def prepare_workload(checkpoint: Checkpoint, examples: Sequence[Example]) -> Wor
         inputs = sources + long_texts(sources, checkpoint.max_length)
     else:
         inputs = built_in_texts(checkpoint.max_length, pairs=checkpoint.reads_pairs)
-    return answer_inputs(checkpoint, inputs, examples)
+    regression = checkpoint.config.problem_type == "regression"
+    return answer_inputs(checkpoint, inputs, () if regression else examples)
 
 
 def answer_inputs(

@@ -1,6 +1,6 @@
 """Labelled files: choose the reader by the extension, and read every row before any is refused."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -34,12 +34,14 @@ def read_file(
     task: TaskName,
     accept: Callable[[Place, Example | Unlabelled], Read],
     notice: Callable[[str], None],
+    unread: Collection[str] = (),
 ) -> tuple[Read, ...]:
     """Read all rows of a file, in its order.
 
     Args:
         accept: turns a row into what the caller needs, or raises DataError.
         notice: is told of columns that nothing reads.
+        unread: columns that the caller has no use for, whatever they hold.
 
     Raises:
         DataError: no row can be read, or one error that names all rows that cannot be used.
@@ -53,6 +55,7 @@ def read_file(
             if isinstance(raw, DataError):
                 raise raw
             at, row = raw
+            row = {name: value for name, value in row.items() if name not in unread}
             ignored |= dict.fromkeys(name for name in row if name not in COLUMNS[task])
             found.append(accept(at, read_row(at, row)))
         except DataError as exc:

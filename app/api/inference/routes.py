@@ -1,6 +1,7 @@
 """Declares the inference routes: path, schema, and how a result is read from logits."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,8 @@ def _result(encoded: EncodedInput, **found: list[dict[str, Any]]) -> str:
 
 def _label_thresholds(manifest: Manifest) -> float | list[float]:
     """Return what labels must reach where the request does not say: one for all, or one a label."""
+    if manifest.problem_type == "regression":
+        return -math.inf
     tuned = manifest.defaults.label_thresholds
     if tuned is None:
         return manifest.defaults.threshold

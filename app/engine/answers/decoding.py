@@ -46,12 +46,16 @@ def temper(logits: npt.ArrayLike, temperature: float) -> Scores:
 def label_scores(
     logits: npt.ArrayLike, problem_type: ProblemType, temperature: float = 1.0
 ) -> Scores:
-    """Return one score per label; a single logit gets a sigmoid, as in transformers' pipeline.
+    """Return one score per label, as transformers' pipeline: a single logit gets a sigmoid.
+
+    A regressor's values stay as they are.
 
     Args:
         temperature: from the bundle's calibration; 1 gives the checkpoint's own scores.
     """
     values = temper(logits, temperature)
+    if problem_type == "regression":
+        return values
     if problem_type == "multi_label" or values.shape[-1] == 1:
         return sigmoid(values)
     return softmax(values)
@@ -63,12 +67,26 @@ def row_scores(logits: Logits, problem_type: ProblemType, temperature: float = 1
     It uses plain floats: for a text's few labels, a numpy call costs more than its arithmetic.
     """
     values = [value / temperature for value in logits.tolist()]
+    if problem_type == "regression":
+        return values
     if problem_type == "multi_label" or len(values) == 1:
         return [_sigmoid(value) for value in values]
     largest = max(values)
     exponentials = [math.exp(value - largest) for value in values]
     total = sum(exponentials)
     return [exponential / total for exponential in exponentials]
+
+
+def score_differences(expected: Logits, actual: Logits, problem_type: ProblemType) -> Scores:
+    """Return how far the scores of two models differ, element by element.
+
+    A regressor's values have any size: above 1 their differences are shares of what is expected.
+    """
+    wanted, given = label_scores(expected, problem_type), label_scores(actual, problem_type)
+    differences: Scores = np.abs(wanted - given)
+    if problem_type == "regression":
+        differences /= np.maximum(1.0, np.abs(wanted))
+    return differences
 
 
 def _sigmoid(value: float) -> float:

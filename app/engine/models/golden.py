@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.bundle import GoldenCase
-from app.engine.answers.decoding import label_scores
+from app.engine.answers.decoding import score_differences
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
 from app.errors import BundleError
@@ -37,6 +37,4 @@ def _difference(servable: Servable, case: GoldenCase) -> float:
             f"the graph's logits have the shape {actual.shape}, the checkpoint's "
             f"{expected.shape}; tokenizer or graph belong to another checkpoint"
         )
-    problem_type = servable.manifest.problem_type
-    scores, wanted = label_scores(actual, problem_type), label_scores(expected, problem_type)
-    return float(np.abs(scores - wanted).max())
+    return float(score_differences(expected, actual, servable.manifest.problem_type).max())

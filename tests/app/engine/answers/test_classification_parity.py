@@ -1,5 +1,6 @@
 """Labels and scores equal transformers' text-classification pipeline with every label asked for."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ KINDS: dict[str, tuple[ProblemType, tuple[str, ...], dict[str, str]]] = {
         {"problem_type": "multi_label_classification"},
     ),
     "one logit": ("single_label", ("toxic",), {}),
+    "regression": ("regression", ("stars",), {"problem_type": "regression"}),
 }
 
 
@@ -50,7 +52,7 @@ def test_scores_equal_the_pipelines_on_texts_and_pairs(tmp_path: Path, kind: str
                 torch.from_numpy(window.ids)[None],
                 token_type_ids=torch.from_numpy(window.type_ids)[None],
             ).logits[0]
-        ranked = rank_labels(row_scores(logits.numpy(), problem_type), labels, None, 0.0)
+        ranked = rank_labels(row_scores(logits.numpy(), problem_type), labels, None, -math.inf)
         theirs = {item["label"]: item["score"] for item in expected}
         assert {item.label: item.score for item in ranked} == pytest.approx(theirs, abs=1e-4)
         scores = [item.score for item in ranked]
