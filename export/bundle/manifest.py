@@ -66,12 +66,7 @@ def describe_bundle(
         graphs={one.graph.precision: _graph_file(one, folder) for one in verified.padded},
         packed=_graph_file(verified.packed, folder) if verified.packed else None,
         tokenizer=_tokenizer_file(checkpoint, folder),
-        source=Source(
-            checkpoint=checkpoint.path.resolve().name,
-            weights_sha256=checkpoint.weights_sha256,
-            architecture=config.architecture,
-            parameters=checkpoint.parameters,
-        ),
+        source=_source(checkpoint),
         tools=tool_versions(),
         created_at=datetime.now(UTC).replace(microsecond=0),
         evaluation=_evaluation(config, workload, expected, verified.padded),
@@ -92,6 +87,15 @@ def input_kind(examples: Sequence[Example]) -> InputKind:
     if len(kinds) != 1:
         return "any"
     return "pair" if kinds == {True} else "text"
+
+
+def _source(checkpoint: Checkpoint) -> Source:
+    return Source(
+        checkpoint=checkpoint.path.resolve().name,
+        weights_sha256=checkpoint.weights_sha256,
+        architecture=checkpoint.config.architecture,
+        parameters=checkpoint.parameters,
+    )
 
 
 def _graph_file(one: Candidate, folder: Path) -> GraphFile:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import shutil
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from app import python_tuning
-from app.background import start_task
+from app.background import OnDeath, start_task
 from app.engine.backends.base import Backend
-from app.main import make_core, running
+from app.main import EngineCore, make_core, running
 from app.telemetry.metrics import Metrics
 from app.workers.engine.front_end_session import FrontEndSession
 from app.workers.engine.publisher import Publisher
@@ -54,21 +55,16 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
     obeying = start_task(
         supervisor.follow(metrics.registry, commands), "obeying the supervisor", end
     )
-    async with running(core, settings, on_started, faults.append):
-        publishing = start_task(publisher.follow(), "telling front ends of changes", end)
-        server = await asyncio.get_running_loop().create_unix_server(
-            lambda: FrontEndSession(core, publisher).channel,
-            sock=socket.socket(fileno=spec.listener),
-        )
+    async with (
+        running(core, settings, on_started, faults.append),
+        serving(core, publisher, spec.listener, end),
+    ):
         supervisor.tell("listening")
         await stopped.wait()
-        if not fatal:
-            seconds = settings.drain_seconds + settings.request_timeout_seconds
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await publisher.wait_for_no_front_ends()
-        server.close()
-        publishing.cancel()
+        seconds = settings.drain_seconds + settings.request_timeout_seconds
+        with suppress(TimeoutError):
+            if not fatal:
+                await asyncio.wait_for(publisher.wait_for_no_front_ends(), seconds)
         obeying.cancel()
     if fatal:
         return 1
@@ -76,3 +72,19 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
     shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
     logger.info("stopped")
     return 0
+
+
+@asynccontextmanager
+async def serving(
+    core: EngineCore, publisher: Publisher, listener: int, on_death: OnDeath
+) -> AsyncIterator[None]:
+    """Accept front ends and tell them of changes until the block ends."""
+    publishing = start_task(publisher.follow(), "telling front ends of changes", on_death)
+    server = await asyncio.get_running_loop().create_unix_server(
+        lambda: FrontEndSession(core, publisher).channel, sock=socket.socket(fileno=listener)
+    )
+    try:
+        yield
+    finally:
+        server.close()
+        publishing.cancel()
