@@ -191,6 +191,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.ERROR)
     try:
         # torch switches this log on unasked; for an operator that it lacks it prints the graph.
+        torch._C._jit_set_onnx_log_enabled(False)
         log = patch.object(torch._C, "_jit_set_onnx_log_enabled", lambda _: None)
         with warnings.catch_warnings(), log:
             warnings.simplefilter("ignore")

@@ -80,9 +80,9 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: edit(p, "config.json", architectures=["BertForMaskedLM"]),
         "BertForMaskedLM.*ForSequenceClassification or .*ForTokenClassification",
     ),
-    "regression": (
-        lambda p: edit(p, "config.json", problem_type="regression"),
-        "problem_type is 'regression'",
+    "unknown problem": (
+        lambda p: edit(p, "config.json", problem_type="ranking"),
+        "problem_type is 'ranking'",
     ),
     "custom code": (
         lambda p: edit(p, "config.json", auto_map={"AutoConfig": "own.Config"}),
