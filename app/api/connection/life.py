@@ -160,14 +160,17 @@ class LimitedProtocol(HttpToolsProtocol):
     def take_head(self) -> bool:
         """Judge a head that is whole; return whether its request is to be read."""
         self._head_since = None
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > self._settings.max_head_bytes:
+        # What came with the head, a body perhaps, counts only until it might be too much.
+        if self._head_bytes > self._settings.max_head_bytes < self._head_size():
             self._reject(HeadTooLarge(self._settings.max_head_bytes))
         self._offers_upgrade = self.parser.should_upgrade()
         if not self.reads:
             return False
         self._body_since = self.loop.time()
         return True
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     @property
     def reads_on(self) -> bool:

@@ -87,7 +87,7 @@ class DirectRequest:
         self._pending: PendingRun | None = None
         self._text_work: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._log = RequestLog(service.metrics, "POST", self.reader.header("x-request-id"))
+        self._log = RequestLog(service.metrics, "POST", self.reader.header(b"x-request-id"))
         self._log.route = route.path
         self.response_complete = self.disconnected = False
         self.keep_alive = keep_alive
@@ -125,10 +125,10 @@ class DirectRequest:
         self._refuse(error)
 
     def _authorise(self) -> None:
-        self._service.authorizer.check_host(self.reader.header("host"))
-        key = self.reader.header("authorization")
+        self._service.authorizer.check_host(self.reader.header(b"host"))
+        key = self.reader.header(b"authorization")
         self._log.key = self._service.authorizer.check(key, "predict")
-        self.reader.check_length()
+        self.reader.check_promised()
         limit = self.timeout_seconds
         self.timeout_seconds = self.reader.timeout_seconds(limit)
         self._deadline -= limit - self.timeout_seconds
@@ -137,7 +137,7 @@ class DirectRequest:
 
     def _admit(self) -> None:
         service = self._service
-        self.reader.check_length()
+        self.reader.check_received()
         if not service.cache.enabled:  # refused before it costs anything: nothing else answers it
             self._check_admission()
         self._validate()

@@ -39,16 +39,20 @@ class RequestReader:
         self.body_bytes = 0
         self.is_whole = False
 
-    def header(self, name: str) -> str:
+    def header(self, name: bytes) -> str:
         """Return a header's value, or nothing."""
-        value = self._headers.get(name.encode())
+        value = self._headers.get(name)
         return "" if value is None else value.decode("latin-1")
 
-    def check_length(self) -> None:
-        """Raise BodyTooLarge where the head promises too much, or too much has come."""
-        promised = self.header("content-length")
-        bytes_expected = int(promised) if promised.isdigit() else 0
-        if max(bytes_expected, self.body_bytes) > self._max_body_bytes:
+    def check_promised(self) -> None:
+        """Raise BodyTooLarge where the head promises too much."""
+        promised = self.header(b"content-length")
+        if promised.isdigit() and int(promised) > self._max_body_bytes:
+            raise BodyTooLarge(self._max_body_bytes)
+
+    def check_received(self) -> None:
+        """Raise BodyTooLarge where too much has come."""
+        if self.body_bytes > self._max_body_bytes:
             raise BodyTooLarge(self._max_body_bytes)
 
     def receive(self, part: bytes) -> None:
@@ -62,7 +66,7 @@ class RequestReader:
 
     def timeout_seconds(self, limit: float) -> float:
         """Return how long the client waits, the limit at most; raise InvalidRequest if unclear."""
-        asked = self.header(TIMEOUT_HEADER)
+        asked = self.header(TIMEOUT_HEADER.encode())
         if not asked:
             return limit
         try:
@@ -76,7 +80,7 @@ class RequestReader:
         Raises:
             NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
         """
-        content_type, raw = self.header("content-type"), b"".join(self._body)
+        content_type, raw = self.header(b"content-type"), b"".join(self._body)
         if not is_json(content_type):
             raise unsupported(content_type)
         if not raw:

@@ -50,10 +50,10 @@ class Scheduler:
     def expected_wait_seconds(self) -> float:
         """How long a short entry submitted now would wait, at the measured pace of batches."""
         with self._lock:
-            return self._expected_wait(long=False)
+            return self._expected_wait(self._clock(), long=False)
 
-    def _expected_wait(self, *, long: bool) -> float:
-        queued, now = self._queue.seconds, self._clock()
+    def _expected_wait(self, now: float, *, long: bool) -> float:
+        queued = self._queue.seconds
         first = self._queue.oldest_long
         if not long and first and now < self._long_entries.makes_way_until(first, self._pace):
             queued -= self._queue.long_seconds  # a short entry passes them
@@ -67,10 +67,10 @@ class Scheduler:
         """
         now = self._clock()
         with self._lock:
-            remaining = min(entry.deadline for entry in entries) - now
+            deadline = min([entry.deadline for entry in entries])
             alone = sum([entry.seconds_alone for entry in entries])
             cost = alone * self._pace / self._executors
-            self._check_admission(remaining, cost, long=any(entry.long for entry in entries))
+            self._check_admission(now, deadline, cost, long=any(one.long for one in entries))
             for entry in entries:
                 entry.submitted_at = now
                 self._queue.add(entry)
@@ -82,15 +82,15 @@ class Scheduler:
     def check_admission(self, deadline: float, cost_seconds: float) -> None:
         """Raise NotReady, or what admission raises, for short entries with this deadline."""
         with self._lock:
-            self._check_admission(deadline - self._clock(), cost_seconds, long=False)
+            self._check_admission(self._clock(), deadline, cost_seconds, long=False)
 
     def _check_admission(
-        self, remaining_seconds: float, cost_seconds: float, *, long: bool
+        self, now: float, deadline: float, cost_seconds: float, *, long: bool
     ) -> None:
         if self._closed:
             raise NotReady("the service is shutting down; send the request to another replica")
-        wait = self._expected_wait(long=long)
-        self._admission.check(wait, remaining_seconds, cost_seconds, self._clock())
+        wait = self._expected_wait(now, long=long)
+        self._admission.check(wait, deadline - now, cost_seconds, now)
 
     def discard(self, entries: Iterable[Entry]) -> None:
         """Remove entries that nobody waits for any more from the queue."""
