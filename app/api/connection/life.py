@@ -160,7 +160,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def take_head(self) -> bool:
         """Judge a head that is whole; return whether its request is to be read."""
         self._head_since = None
-        # What came with the head, a body perhaps, counts only until it might be too much.
+        # A head is no larger than what has come, which is known without adding it up.
         if self._head_bytes > self._settings.max_head_bytes < self._head_size():
             self._reject(HeadTooLarge(self._settings.max_head_bytes))
         self._offers_upgrade = self.parser.should_upgrade()

@@ -201,7 +201,8 @@ class DirectRequest:
         timing = (b"server-timing", job.timing.encode())
         self._end(200, [timing, (b"content-type", b"application/json")], job.content)
         job.observe()
-        self._service.request_cost.learn(self.reader.body_bytes, job.cost_seconds)
+        if job.cost_seconds:  # what the cache answers has cost nothing and says nothing
+            self._service.request_cost.learn(self.reader.body_bytes, job.cost_seconds)
 
     def _work_aside(
         self, kind: Work, size: int, work: Callable[[], None], then: Callable[[], None]

@@ -5,7 +5,7 @@ import logging
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from app import python_tuning
@@ -33,8 +33,7 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
     metrics = Metrics()
     core = make_core(settings, backend, metrics)
     started, stopped = asyncio.Event(), asyncio.Event()
-    faults: list[str] = []
-    fatal: list[str] = []
+    faults, fatal = list[str](), list[str]()
 
     def trouble() -> str | None:
         return faults[0] if faults else core.engine.unready_reason()
@@ -51,27 +50,21 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
         python_tuning.freeze_loaded()
 
     publisher = Publisher(core.registry, started.is_set, trouble)
-    commands = {"stop": stopped.set, "scan": scan}
-    obeying = start_task(
-        supervisor.follow(metrics.registry, commands), "obeying the supervisor", end
-    )
-    async with (
-        running(core, settings, on_started, faults.append),
-        serving(core, publisher, spec.listener, end),
-    ):
+    orders = supervisor.follow(metrics.registry, {"stop": stopped.set, "scan": scan})
+    obeying = start_task(orders, "obeying the supervisor", end)
+    models = running(core, settings, on_started, faults.append)
+    async with models, serving(core, publisher, spec.listener, end):
         supervisor.tell("listening")
         await stopped.wait()
-        seconds = settings.drain_seconds + settings.request_timeout_seconds
-        with suppress(TimeoutError):
-            if not fatal:
-                await asyncio.wait_for(publisher.wait_for_no_front_ends(), seconds)
+        if not fatal:
+            seconds = settings.drain_seconds + settings.request_timeout_seconds
+            await publisher.wait_for_no_front_ends(seconds)
         obeying.cancel()
-    if fatal:
-        return 1
-    # The supervisor removes the folder too, unless it was killed.
-    shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
-    logger.info("stopped")
-    return 0
+    if not fatal:
+        # The supervisor removes the folder too, unless it was killed.
+        shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
+        logger.info("stopped")
+    return 1 if fatal else 0
 
 
 @asynccontextmanager

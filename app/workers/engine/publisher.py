@@ -5,6 +5,7 @@ import itertools
 import logging
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -142,10 +143,11 @@ class Publisher:
                 "a front end is late to follow", extra={"seconds": APPLIED_WITHIN_SECONDS}
             )
 
-    async def wait_for_no_front_ends(self) -> None:
-        """Return when every front end has gone."""
-        async with self._applied:
-            await self._applied.wait_for(lambda: not self.followers)
+    async def wait_for_no_front_ends(self, seconds: float) -> None:
+        """Return when every front end has gone, or after this long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._applied:
+                await self._applied.wait_for(lambda: not self.followers)
 
     async def note_applied(self) -> None:
         """Wake the waiting methods above: a front end has applied a state, or gone."""

@@ -108,7 +108,8 @@ async def connected(fake: FakeServable, max_queue_seconds: float = 5.0) -> Async
         yield Side(engine, publisher, client, engine.clock)
         client.close()
         server.close()
-        await asyncio.wait_for(publisher.wait_for_no_front_ends(), 10)
+        await publisher.wait_for_no_front_ends(10)
+        assert not publisher.followers
         await engine.stop()
 
 
@@ -175,7 +176,8 @@ async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:
             await side.engine.until("submit")
         assert side.engine.scheduler.queued == 5
         side.client.close()
-        await asyncio.wait_for(side.publisher.wait_for_no_front_ends(), 10)
+        await side.publisher.wait_for_no_front_ends(10)
+        assert not side.publisher.followers
         assert side.engine.scheduler.queued == 0
         gate.set()
         ended = await asyncio.gather(first, *others, return_exceptions=True)
