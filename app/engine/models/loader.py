@@ -109,7 +109,8 @@ def _find_fault(
     runtime: RuntimeSpec, backend: Backend, refused: Mapping[Mode, BundleError]
 ) -> str | None:
     """Return what failed of something better than what runs."""
-    for mode, error in refused.items():
+    if refused:
+        mode, error = next(iter(refused.items()))
         return f"the {mode} graph was refused: {error}"
     return runtime.execution.reason or backend.degraded
 

@@ -30,7 +30,7 @@ class Model:
 
     Attributes:
         wanted: the version that the store wants; None if that is not known.
-        signature: of the files that serve; `loaded_signature` of those that were loaded last.
+        signature: of the files that serve.
     """
 
     name: str
@@ -38,7 +38,6 @@ class Model:
     versions: Sequence[int] = ()
     wanted: int | None = None
     signature: Signature = ()
-    loaded_signature: Signature = ()
     failures: dict[int | None, Failure] = field(default_factory=dict)
 
     @property

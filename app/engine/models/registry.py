@@ -18,7 +18,7 @@ from app.engine.backends.base import Backend
 from app.engine.models import store_reader
 from app.engine.models.catalog import Catalog
 from app.engine.models.gauges import ModelGauges
-from app.engine.models.model import Model
+from app.engine.models.model import Model, Signature
 from app.engine.models.servable import Servable
 from app.engine.models.store_reader import StoreReader
 from app.engine.models.version_loader import VersionLoader
@@ -105,13 +105,13 @@ class LocalRegistry(Catalog):
                 raise UnknownModel(f"{name} has no version {version}; the store has: {known}")
             wanted = version if version is not None else model.versions[0]
             try:
-                servable = await self._loader.load(model, wanted)
+                servable, signature = await self._loader.load(model, wanted)
                 await self._store.ask(write_desired_version, name, version)
             except (ClassmarkError, TimeoutError) as exc:
                 self._gauges.show(model)
                 raise ReloadFailed(f"{exc}. {_still_serving(model)}") from exc
             model.wanted = wanted
-            self._swap(model, servable)
+            self._swap(model, servable, signature)
             self._gauges.show(model)
             return servable
 
@@ -169,15 +169,15 @@ class LocalRegistry(Catalog):
             if known is not None and known.signature == signature:
                 continue
             try:
-                self._swap(model, await self._loader.load(model, version))
+                self._swap(model, *await self._loader.load(model, version))
             except ClassmarkError:
                 continue
             break
 
-    def _swap(self, model: Model, servable: Servable) -> None:
+    def _swap(self, model: Model, servable: Servable, signature: Signature) -> None:
         """Serve new requests from the servable; the old one is freed with its last reference."""
         old, model.servable = model.servable, servable
-        model.signature = model.loaded_signature
+        model.signature = signature
         self._gauges.swapped(old, servable)
         logger.info(
             "model swapped",

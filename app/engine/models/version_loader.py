@@ -48,8 +48,11 @@ class VersionLoader:
         self._metrics = metrics
         self._turn = asyncio.Lock()
 
-    async def load(self, model: Model, version: int) -> Servable:
-        """Load a version; a failure is kept in the model, and raised."""
+    async def load(self, model: Model, version: int) -> tuple[Servable, Signature]:
+        """Load a version; return it with its files' signature.
+
+        A failure is kept in the model, and raised.
+        """
         started = time.perf_counter()
         signature = await self._store.ask(version_signature, model.name, version)
         work = partial(
@@ -70,9 +73,8 @@ class VersionLoader:
             self.refuse(model, version, error, signature)
             raise error from exc
         model.failures.pop(version, None)
-        model.loaded_signature = signature
         self._note_loaded(servable, time.perf_counter() - started)
-        return servable
+        return servable, signature
 
     def refuse(
         self, model: Model, version: int | None, exc: Exception, signature: Signature
