@@ -24,6 +24,7 @@ ClassmarkError
     └── IncompleteBundle        files missing or short: a copy in progress, or a truncated one
 """
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -33,9 +34,13 @@ def brief(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+# As ONNX Runtime, PyTorch and the C++ library say it.
+_NO_MEMORY = re.compile(r"(failed to|can't|cannot) allocate|bad.alloc|out of memory", re.IGNORECASE)
+
+
 def lacks_memory(exc: BaseException) -> bool:
     """Tell whether a run failed for want of memory, which every runtime says in its own type."""
-    return isinstance(exc, MemoryError) or "alloc" in str(exc).lower()
+    return isinstance(exc, MemoryError) or _NO_MEMORY.search(str(exc)) is not None
 
 
 class ClassmarkError(Exception):

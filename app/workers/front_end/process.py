@@ -59,9 +59,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with following(registry, started, end):
+        async with following(client, registry, started, end):
             yield
-        client.close()
         service.text_pool.close()
         logger.info("stopped")
 
@@ -76,12 +75,12 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
 
 @asynccontextmanager
 async def following(
-    registry: RemoteRegistry, started: asyncio.Event, on_death: OnDeath
+    client: EngineClient, registry: RemoteRegistry, started: asyncio.Event, on_death: OnDeath
 ) -> AsyncIterator[None]:
-    """Follow the engine until the block ends; the block begins when its models are known, or soon.
+    """Follow the engine until the block ends, then leave it.
 
-    A replacement accepts no connection before it can answer. But while an engine loads its first
-    models, liveness must be answered.
+    The block begins when its models are known, or soon: a replacement accepts no connection before
+    it can answer, but while an engine loads its first models, liveness must be answered.
     """
     task = start_task(registry.follow(), "following the engine", on_death)
     try:
@@ -90,6 +89,7 @@ async def following(
         yield
     finally:
         task.cancel()
+        client.close()
         await asyncio.wait([task])
 
 
