@@ -30,6 +30,7 @@ from app.engine.models.catalog import Catalog
 from app.engine.models.registry import LocalRegistry
 from app.engine.models.watcher import watch
 from app.engine.text.text_pool import TextPool
+from app.playground.routes import add_playground
 from app.security import Authorizer, make_authorizer
 from app.service import Lifecycle, Service
 from app.settings import Settings
@@ -103,6 +104,8 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
     install_handlers(app)
     for router in (openapi.router, operations.models, operations.health, operations.metrics):
         app.include_router(router)
+    if service.settings.playground:
+        add_playground(app)
     return app
 
 
