@@ -1,12 +1,11 @@
 """Answers `/` to browsers, and `/playground/...` with what the page is made of."""
 
-from typing import Any
-
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match
 from starlette.types import Scope
 
 from app.playground.assets import PAGE, Asset, read_assets
@@ -34,7 +33,7 @@ HEADERS = {
 }
 
 
-class BrowserRoute(Route):
+class BrowserRoute(APIRoute):
     """A route for those who read HTML; for others it is not there, and the next one answers."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -51,13 +50,14 @@ def add_playground(app: FastAPI) -> None:
     async def page(request: Request) -> Response:
         return _answer(request, assets[PAGE], {"Vary": "Accept"})
 
-    async def asset(request: Request) -> Response:
-        found = assets.get(request.path_params["path"])
+    async def asset(request: Request, path: str) -> Response:
+        found = assets.get(path)
         if found is None:
             raise HTTPException(404)
         return _answer(request, found)
 
-    app.router.routes[:0] = [BrowserRoute("/", page), Route("/playground/{path:path}", asset)]
+    app.router.routes.insert(0, BrowserRoute("/", page, include_in_schema=False))
+    app.add_api_route("/playground/{path:path}", asset, include_in_schema=False)
 
 
 def _reads_html(scope: Scope) -> bool:
@@ -66,7 +66,7 @@ def _reads_html(scope: Scope) -> bool:
 
 
 def _answer(request: Request, asset: Asset, extra: dict[str, str] | None = None) -> Response:
-    headers: dict[str, Any] = {**HEADERS, **(extra or {}), "ETag": asset.etag}
+    headers = {**HEADERS, **(extra or {}), "ETag": asset.etag}
     if request.headers.get("if-none-match") == asset.etag:
         return Response(status_code=304, headers=headers)
     return Response(asset.content, headers=headers, media_type=asset.media_type)

@@ -45,11 +45,8 @@ function choose(name) {
 }
 
 async function run() {
-  if (!state.model) return;
-  if (isEmpty()) {
-    focusText();
-    return;
-  }
+  if (isEmpty()) focusText();
+  if (isEmpty() || !state.model) return;
   refreshCode();
   const { model } = state;
   const { path, body } = readRequest(model);

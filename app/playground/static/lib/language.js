@@ -40,5 +40,7 @@ export function percent(value, digits = 1) {
 }
 
 export function milliseconds(value) {
-  return `${number(value, value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
+  const digits = value < 10 ? 2 : value < 100 ? 1 : 0;
+  const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return `${value.toLocaleString(language, format)} ms`;
 }

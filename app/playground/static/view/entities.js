@@ -12,7 +12,7 @@ export function entitiesOf(text, entities, model) {
   const pieces = cut(text, entities).map((piece) =>
     piece.entity ? mark(piece.text, piece.entity, hue) : piece.text,
   );
-  const marked = h("p", { class: "marked", dir: "auto", tabindex: "0", "aria-label": t("text") }, ...pieces);
+  const marked = h("p", { class: "marked", dir: "auto", tabindex: "0", role: "group", "aria-label": t("marked") }, ...pieces);
   const table = entities.length ? tableOf(entities, hue) : h("p", { class: "nothing" }, t("entities_none"));
   return h("div", {}, marked, table);
 }

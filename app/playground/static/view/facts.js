@@ -21,7 +21,7 @@ function factsOf(model) {
   return [
     ["fact_version", versionOf(model)],
     ["fact_task", model.task],
-    ["fact_reads", t(`reads_${model.input ?? "any"}`)],
+    ["fact_reads", model.input && t(`reads_${model.input}`)],
     ["fact_length", t("tokens", { count: number(model.max_length) })],
     ["fact_precision", [precision, provider?.replace("ExecutionProvider", "")].join(" · ")],
     ["fact_execution", execution && [execution.kind, execution.reason].filter(Boolean).join(": ")],
@@ -39,7 +39,7 @@ function versionOf({ version, versions }) {
 }
 
 function pairs(figures) {
-  const shown = Object.entries(figures ?? {}).map(([name, value]) => `${name} ${number(value, 3)}`);
+  const shown = Object.entries(figures ?? {}).map(([name, value]) => `${name}\u00a0${number(value, 3)}`);
   return shown.length ? shown.join(" · ") : null;
 }
 

@@ -14,7 +14,7 @@ export const focusText = () => text.focus();
 
 /** The path and the body that the form stands for. */
 export function readRequest(model) {
-  const isPair = !pairField.hidden && pair.value !== "";
+  const isPair = !pairField.hidden && pairField.open && pair.value !== "";
   const inputs = isPair ? { text: text.value, text_pair: pair.value } : text.value;
   const path = model.task === "token-classification" ? "v1/ner" : "v1/classify";
   return { path, body: { model: model.name, inputs, ...readOptions() } };
@@ -26,8 +26,7 @@ export function showForm(model, fields, onExample) {
   show(byId("options"), byId("options").querySelector("legend"), optionsOf(model, fields));
   for (const control of controls()) control.value = kept[control.name] ?? "";
   pairField.hidden = model.task === "token-classification" || model.input === "text";
-  const pairName = model.input === "pair" ? "text_pair" : "text_pair_optional";
-  pairField.querySelector("label").textContent = t(pairName);
+  pairField.open ||= model.input === "pair";
   const buttons = examplesOf(model).map((example) =>
     h("button", { type: "button", class: "chip", onclick: () => take(example, onExample) }, t(example.name)),
   );
@@ -37,6 +36,7 @@ export function showForm(model, fields, onExample) {
 function take(example, onExample) {
   text.value = example.text;
   pair.value = example.pair ?? "";
+  pairField.open = pair.value !== "";
   onExample();
 }
 

@@ -12,7 +12,8 @@ export function sparkline(values, count) {
   const points = values.map((value, i) =>
     value === null ? null : `${(left + i * step).toFixed(1)} ${(HEIGHT - 1 - (value / highest) * (HEIGHT - 3)).toFixed(1)}`,
   );
-  const line = points.map((point, i) => point && `${points[i - 1] ? "L" : "M"}${point}`).filter(Boolean);
+  // A point with nothing before it begins a line, be it no longer than itself.
+  const line = points.map((point, i) => point && (points[i - 1] ? `L${point}` : `M${point}h0`)).filter(Boolean);
   const attributes = { class: "sparkline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" };
   return svg("svg", attributes, svg("path", { d: line.join("") || "M0 0" }));
 }

@@ -1,0 +1,170 @@
+"""What a visitor sees: labels, entities where they stand, options, times, load, problems."""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.app.playground.page import Ask, Visit, marked_text
+from tests.support.server import Server
+
+FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"  # five code points, eight UTF-16 units
+TEXTS = {
+    "emoji": f"{FAMILY} angela merkel visited paris \U0001f5fd with john smith {FAMILY}",
+    "chinese": "你好，angela 在北京 visited 世界。",
+    "right to left": "قال angela merkel في paris إن john זכה smith",
+    "combining": "e\u0301 angela merkel\n\tvisited  paris with john",
+}
+
+
+def post(server: Server, path: str, **body: Any) -> Any:
+    with server.client() as client:
+        return client.post(path, json=body).json()
+
+
+def test_labels_stand_as_the_service_ranks_them(server: Server, visit: Visit, ask: Ask) -> None:
+    page = visit(server.url)
+    ask(page, "mood", "a great movie")
+    labels = post(server, "/v1/classify", model="mood", inputs="a great movie")["results"][0][
+        "labels"
+    ]
+    assert page.locator(".label-name").all_text_contents() == [one["label"] for one in labels]
+    shown = [float(score.rstrip("%")) for score in page.locator(".label-score").all_text_contents()]
+    assert shown == pytest.approx([100 * one["score"] for one in labels], abs=0.06)
+    widths = page.locator(".fill").evaluate_all("fills => fills.map(fill => fill.style.width)")
+    shares = [float(width.rstrip("%")) for width in widths]
+    assert shares == pytest.approx([100 * one["score"] for one in labels], abs=0.01)
+    announced = page.locator("#announcement")
+    expect(announced).to_contain_text(labels[0]["label"])
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_entities_are_marked_where_they_stand(
+    server: Server, visit: Visit, ask: Ask, kind: str
+) -> None:
+    text = TEXTS[kind]
+    entities = post(server, "/v1/ner", model="names", inputs=text)["results"][0]["entities"]
+    assert any(entity["start"] > 4 for entity in entities), "nothing to mark behind the first words"
+    page = visit(server.url)
+    ask(page, "names", text)
+    marked = [text[entity["start"] : entity["end"]] for entity in entities]
+    assert page.locator(".mark-text").all_text_contents() == marked
+    assert marked_text(page) == text
+    starts = page.locator("tbody td:nth-child(3)").all_text_contents()
+    assert starts == [f"{entity['start']}–{entity['end']}" for entity in entities]
+
+
+def test_an_offset_is_a_code_point_whatever_utf16_makes_of_it(
+    server: Server, visit: Visit, ask: Ask
+) -> None:
+    text = f"{FAMILY}中𠀀文 סוף"
+    spans = [(0, 5), (6, 7), (9, 12)]
+    entities = [
+        {"entity_group": "X", "score": 1, "word": text[a:b], "start": a, "end": b} for a, b in spans
+    ]
+    result = {"tokens": 3, "windows": 1, "truncated": False, "entities": entities}
+    answer = json.dumps({"model": "names", "version": 1, "results": [result]})
+
+    def answer_so(route: Route) -> None:
+        route.fulfill(body=answer, content_type="application/json")
+
+    page = visit(server.url, lambda page: page.route("**/v1/ner", answer_so))
+    ask(page, "names", text)
+    assert page.locator(".mark-text").all_text_contents() == [FAMILY, "𠀀", "סוף"]
+
+
+def test_options_are_sent_and_asked_again_as_they_change(
+    server: Server, visit: Visit, ask: Ask
+) -> None:
+    page = visit(server.url)
+    ask(page, "mood", "a great movie " * 40)
+    expect(page.locator(".label")).to_have_count(3)
+    expect(page.locator(".reading strong")).to_be_visible()
+    page.get_by_label("Top labels").fill("1")
+    page.get_by_label("Long text").select_option("window")
+    expect(page.locator(".label")).to_have_count(1)
+    expect(page.locator(".reading")).to_contain_text("windows")
+    page.get_by_label("Long text").select_option("error")
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text("422")
+    expect(problem.locator(".remedy")).not_to_be_empty()
+    page.get_by_label("Model", exact=True).select_option("names")
+    strategies = page.get_by_label("Aggregation").locator("option").all_text_contents()
+    assert strategies == ["default", "none", "simple", "first", "average", "max"]
+
+
+def test_two_texts_are_sent_as_a_pair(server: Server, visit: Visit) -> None:
+    page = visit(server.url)
+    page.get_by_label("Text", exact=True).fill("a good film")
+    page.get_by_text("Second text").first.click()
+    page.get_by_role("textbox", name="Second text").fill("a bad plot")
+    with page.expect_request("**/v1/classify") as asked:
+        page.get_by_role("button", name="Run").click()
+    assert asked.value.post_data_json["inputs"] == {
+        "text": "a good film",
+        "text_pair": "a bad plot",
+    }
+    page.locator(".timings").wait_for()
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_activation_is_offered_where_the_service_describes_it(
+    server: Server, visit: Visit, described: bool
+) -> None:
+    field = {"enum": ["default", "softmax", "sigmoid", "none"], "type": "string"}
+    schema = {"ClassifyRequest": {"properties": {"activation": field} if described else {}}}
+    answer = json.dumps({"components": {"schemas": schema}})
+
+    def answer_so(route: Route) -> None:
+        route.fulfill(body=answer, content_type="application/json")
+
+    page = visit(server.url, lambda page: page.route("**/openapi.json", answer_so))
+    page.get_by_label("Least score").wait_for()
+    offered = page.get_by_label("Activation").locator("option").all_text_contents()
+    assert offered == (["default", "softmax", "sigmoid", "none"] if described else [])
+
+
+def test_times_facts_and_load_are_shown(server: Server, visit: Visit, ask: Ask) -> None:
+    page = visit(server.url)
+    ask(page, "mood", "a good film")
+    stages = " ".join(page.locator(".stage").all_text_contents())
+    assert all(stage in stages for stage in ("encode", "queue", "run", "decode", "network"))
+    facts = page.locator("#facts")
+    for fact in (
+        "2 (in the store: 2, 1)",
+        "fp32 · CPU",
+        "Agreement with the checkpoint",
+        "positive",
+    ):
+        expect(facts).to_contain_text(fact)
+    meters = page.locator(".meter")
+    expect(meters).to_have_count(5)
+    ask(page, "mood", "a good film")
+    expect(meters.nth(1).locator("dd")).to_contain_text("ms")  # of the request since the first poll
+
+
+def test_nothing_asked_is_a_hint_and_no_service_is_a_problem(server: Server, visit: Visit) -> None:
+    page = visit(server.url)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_label("Text", exact=True)).to_be_focused()
+    expect(page.locator("#answer .nothing")).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
+def test_light_and_dark_follow_the_system_until_switched(
+    server: Server, visit: Visit, scheme: str, other: str
+) -> None:
+    page = visit(server.url, color_scheme=scheme)
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert page.evaluate("() => getComputedStyle(document.documentElement).colorScheme") == other
+    assert page.evaluate(ground) != before
+
+
+def test_a_phone_scrolls_one_way_only(server: Server, visit: Visit, ask: Ask) -> None:
+    page = visit(server.url, viewport={"width": 390, "height": 800})
+    for model in ("mood", "names"):
+        ask(page, model, "angela merkel visited " + "x" * 400)
+        assert page.evaluate("() => document.documentElement.scrollWidth") == 390
