@@ -6,7 +6,7 @@ import { switchLanguage, translatePage } from "./lib/language.js";
 import { showAnswer, showAsking, showNothing } from "./view/answer.js";
 import { showCode } from "./view/code.js";
 import { showFacts } from "./view/facts.js";
-import { focusText, isEmpty, readRequest, showForm } from "./view/form.js";
+import { fillFirst, focusText, isEmpty, readRequest, showForm } from "./view/form.js";
 import { openKeyDialog, showKeyButton, startKey } from "./view/key.js";
 import { showLive, startLive } from "./view/live.js";
 import { onChoice, showPicker } from "./view/picker.js";
@@ -40,7 +40,9 @@ async function refreshModels() {
 
 function choose(name) {
   const serving = state.models.filter((model) => model.status === "serving");
+  const isFirst = state.model === null;
   state.model = serving.find((model) => model.name === name) ?? serving[0] ?? null;
+  if (isFirst && state.model) fillFirst(state.model);
   showAll();
 }
 

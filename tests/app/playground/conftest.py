@@ -55,8 +55,8 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
 
 def _complaints(message: ConsoleMessage) -> list[str]:
-    """Return what the browser complains of, but for the service's own refusals."""
-    is_refusal = message.text.startswith("Failed to load resource: the server responded with") and (
+    """Return what the browser complains of, but for an API that refuses or cannot be reached."""
+    is_refusal = message.text.startswith("Failed to load resource: ") and (
         urlsplit(message.location["url"]).path.startswith("/v1/")
     )
     return [] if is_refusal or message.type not in ("error", "warning") else [message.text]

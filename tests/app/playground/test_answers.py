@@ -144,11 +144,33 @@ def test_times_facts_and_load_are_shown(server: Server, visit: Visit, ask: Ask) 
     expect(meters.nth(1).locator("dd")).to_contain_text("ms")  # of the request since the first poll
 
 
-def test_nothing_asked_is_a_hint_and_no_service_is_a_problem(server: Server, visit: Visit) -> None:
+def test_an_empty_text_is_not_sent(server: Server, visit: Visit) -> None:
     page = visit(server.url)
+    text = page.get_by_label("Text", exact=True)
+    expect(text).not_to_have_value("")  # an example to begin with
+    text.fill("")
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_label("Text", exact=True)).to_be_focused()
+    expect(text).to_be_focused()
     expect(page.locator("#answer .nothing")).to_be_visible()
+
+
+def test_a_service_that_cannot_be_reached_is_a_problem(
+    server: Server, visit: Visit, ask: Ask
+) -> None:
+    page = visit(server.url, lambda page: page.route("**/v1/classify", lambda route: route.abort()))
+    ask(page, "mood", "a good film")
+    expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
+    expect(page.get_by_role("alert").locator(".remedy")).to_contain_text("see whether it runs")
+
+
+def test_a_store_without_models_says_how_one_comes(server: Server, visit: Visit) -> None:
+    page = visit(
+        server.url,
+        lambda page: page.route("**/v1/models", lambda route: route.fulfill(json={"models": []})),
+    )
+    expect(page.locator("#facts")).to_contain_text("Export a checkpoint into the model store")
+    page.unroute("**/v1/models")
+    expect(page.get_by_label("Model", exact=True)).to_have_value("mood")
 
 
 @pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])

@@ -26,9 +26,9 @@ const PAIR = {
 };
 const NER = [
   { name: "example_news", text: NEWS },
-  { name: "example_chinese", text: "李明毕业于北京大学，现在在上海的华为公司工作。" },
-  { name: "example_emoji", text: "👩‍👩‍👧 Anna Schmidt moved from Berlin to New York 🗽 with Pierre 🇫🇷." },
-  { name: "example_arabic", text: "قال Tim Cook في Berlin إن شركة Apple ستفتح متجرا جديدا." },
+  { name: "example_chinese", text: "李明毕业于北京大学，现在上海工作。" },
+  { name: "example_emoji", text: "We are off to London with Emma Watson! 👩‍👩‍👧 🇬🇧 Back in Paris on Monday 🎉" },
+  { name: "example_arabic", text: "التقت Angela Merkel مع Emmanuel Macron في Paris." },
   { name: "example_long", text: repeated(REPORTS, 18) },
 ];
 

@@ -12,6 +12,11 @@ export const isEmpty = () => text.value === "";
 
 export const focusText = () => text.focus();
 
+/** Begin with a text that can be run. */
+export function fillFirst(model) {
+  if (isEmpty()) text.value = examplesOf(model)[0].text;
+}
+
 /** The path and the body that the form stands for. */
 export function readRequest(model) {
   const isPair = !pairField.hidden && pairField.open && pair.value !== "";

@@ -10,8 +10,9 @@ export function showProblem(error, onKeyWanted) {
   byId("announcement").textContent = "";
   const isSilent = problem.status === 0;
   const title = isSilent ? t("problem_silent") : problem.title;
-  const [detail, remedy] = parted(isSilent ? t("problem_silent_text") : (problem.detail ?? ""));
-  const fields = (problem.errors ?? []).filter(({ problem: found }) => !detail.includes(found));
+  const said = isSilent ? t("problem_silent_text") : (problem.detail ?? "");
+  const [detail, remedy] = parted(said);
+  const fields = (problem.errors ?? []).filter(({ problem: found }) => !said.includes(found));
   const wantsKey = problem.status === 401;
   const enterKey = wantsKey && h("button", { type: "button", class: "primary", onclick: onKeyWanted }, t("key_enter"));
   show(
