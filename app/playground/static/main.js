@@ -59,7 +59,7 @@ async function run() {
     const answered = await post(path, body);
     if (asked !== state.asked) return;
     conclude(() => showAnswer({ ...answered, text, model }));
-    if (answered.answer.version !== model.version) refreshModels(); // another one was swapped in
+    if (answered.answer.version !== model.version) await refreshModels(); // another one was swapped in
   } catch (error) {
     if (asked === state.asked) conclude(() => showProblem(error, openKeyDialog));
   }

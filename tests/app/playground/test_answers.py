@@ -1,4 +1,4 @@
-"""What a visitor sees: labels, entities where they stand, options, times, load, problems."""
+"""What a visitor sees: labels, entities where they stand, times, facts, problems."""
 
 import json
 from typing import Any
@@ -39,6 +39,26 @@ def test_labels_stand_as_the_service_ranks_them(server: Server, visit: Visit, as
     expect(announced).to_contain_text(labels[0]["label"])
 
 
+def test_scores_that_are_no_shares_are_bars_of_the_widest(
+    server: Server, visit: Visit, ask: Ask
+) -> None:
+    labels = [{"label": f"label {n}", "score": 4.0 - n} for n in range(20)]
+    result = {"tokens": 3, "windows": 1, "truncated": False, "labels": labels}
+
+    def answer_so(route: Route) -> None:
+        route.fulfill(json={"model": "mood", "version": 2, "results": [result]})
+
+    page = visit(server.url, lambda page: page.route("**/v1/classify", answer_so))
+    ask(page, "mood", "a good film")
+    expect(page.locator(".label")).to_have_count(12)
+    page.get_by_role("button", name="Show all 20 labels").click()
+    expect(page.locator(".label")).to_have_count(20)
+    assert page.locator(".label-score").all_text_contents()[:2] == ["4", "3"]
+    widths = page.locator(".fill").evaluate_all("fills => fills.map(fill => fill.style.width)")
+    assert widths[0] == f"{100 * 4 / 15:.4f}%"
+    assert widths[-1] == "100%"
+
+
 @pytest.mark.parametrize("kind", TEXTS)
 def test_entities_are_marked_where_they_stand(
     server: Server, visit: Visit, ask: Ask, kind: str
@@ -74,57 +94,6 @@ def test_an_offset_is_a_code_point_whatever_utf16_makes_of_it(
     assert page.locator(".mark-text").all_text_contents() == [FAMILY, "𠀀", "סוף"]
 
 
-def test_options_are_sent_and_asked_again_as_they_change(
-    server: Server, visit: Visit, ask: Ask
-) -> None:
-    page = visit(server.url)
-    ask(page, "mood", "a great movie " * 40)
-    expect(page.locator(".label")).to_have_count(3)
-    expect(page.locator(".reading strong")).to_be_visible()
-    page.get_by_label("Top labels").fill("1")
-    page.get_by_label("Long text").select_option("window")
-    expect(page.locator(".label")).to_have_count(1)
-    expect(page.locator(".reading")).to_contain_text("windows")
-    page.get_by_label("Long text").select_option("error")
-    problem = page.get_by_role("alert")
-    expect(problem).to_contain_text("422")
-    expect(problem.locator(".remedy")).not_to_be_empty()
-    page.get_by_label("Model", exact=True).select_option("names")
-    strategies = page.get_by_label("Aggregation").locator("option").all_text_contents()
-    assert strategies == ["default", "none", "simple", "first", "average", "max"]
-
-
-def test_two_texts_are_sent_as_a_pair(server: Server, visit: Visit) -> None:
-    page = visit(server.url)
-    page.get_by_label("Text", exact=True).fill("a good film")
-    page.get_by_text("Second text").first.click()
-    page.get_by_role("textbox", name="Second text").fill("a bad plot")
-    with page.expect_request("**/v1/classify") as asked:
-        page.get_by_role("button", name="Run").click()
-    assert asked.value.post_data_json["inputs"] == {
-        "text": "a good film",
-        "text_pair": "a bad plot",
-    }
-    page.locator(".timings").wait_for()
-
-
-@pytest.mark.parametrize("described", [True, False])
-def test_activation_is_offered_where_the_service_describes_it(
-    server: Server, visit: Visit, described: bool
-) -> None:
-    field = {"enum": ["default", "softmax", "sigmoid", "none"], "type": "string"}
-    schema = {"ClassifyRequest": {"properties": {"activation": field} if described else {}}}
-    answer = json.dumps({"components": {"schemas": schema}})
-
-    def answer_so(route: Route) -> None:
-        route.fulfill(body=answer, content_type="application/json")
-
-    page = visit(server.url, lambda page: page.route("**/openapi.json", answer_so))
-    page.get_by_label("Least score").wait_for()
-    offered = page.get_by_label("Activation").locator("option").all_text_contents()
-    assert offered == (["default", "softmax", "sigmoid", "none"] if described else [])
-
-
 def test_times_facts_and_load_are_shown(server: Server, visit: Visit, ask: Ask) -> None:
     page = visit(server.url)
     ask(page, "mood", "a good film")
@@ -144,16 +113,6 @@ def test_times_facts_and_load_are_shown(server: Server, visit: Visit, ask: Ask) 
     expect(meters.nth(1).locator("dd")).to_contain_text("ms")  # of the request since the first poll
 
 
-def test_an_empty_text_is_not_sent(server: Server, visit: Visit) -> None:
-    page = visit(server.url)
-    text = page.get_by_label("Text", exact=True)
-    expect(text).not_to_have_value("")  # an example to begin with
-    text.fill("")
-    page.get_by_role("button", name="Run").click()
-    expect(text).to_be_focused()
-    expect(page.locator("#answer .nothing")).to_be_visible()
-
-
 def test_a_service_that_cannot_be_reached_is_a_problem(
     server: Server, visit: Visit, ask: Ask
 ) -> None:
@@ -171,22 +130,3 @@ def test_a_store_without_models_says_how_one_comes(server: Server, visit: Visit)
     expect(page.locator("#facts")).to_contain_text("Export a checkpoint into the model store")
     page.unroute("**/v1/models")
     expect(page.get_by_label("Model", exact=True)).to_have_value("mood")
-
-
-@pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
-def test_light_and_dark_follow_the_system_until_switched(
-    server: Server, visit: Visit, scheme: str, other: str
-) -> None:
-    page = visit(server.url, color_scheme=scheme)
-    ground = "() => getComputedStyle(document.body).backgroundColor"
-    before = page.evaluate(ground)
-    page.get_by_role("button", name="Switch between light and dark").click()
-    assert page.evaluate("() => getComputedStyle(document.documentElement).colorScheme") == other
-    assert page.evaluate(ground) != before
-
-
-def test_a_phone_scrolls_one_way_only(server: Server, visit: Visit, ask: Ask) -> None:
-    page = visit(server.url, viewport={"width": 390, "height": 800})
-    for model in ("mood", "names"):
-        ask(page, model, "angela merkel visited " + "x" * 400)
-        assert page.evaluate("() => document.documentElement.scrollWidth") == 390

@@ -49,9 +49,10 @@ async function ask(path, options = {}) {
 }
 
 async function request(path, options) {
+  const asked = new Request(address(path), { cache: "no-store", ...options });
   let response;
   try {
-    response = await fetch(address(path), { cache: "no-store", ...options });
+    response = await fetch(asked);
   } catch {
     throw new ProblemError({ title: null, status: 0 });
   }
