@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from demo.packages import MSRA, fetch
-from offline.errors import DataError
 from offline.readers.examples import Corpus, Span, TaggedExample
 from offline.readers.lines import read_text
 
@@ -14,7 +13,6 @@ logger = logging.getLogger(__name__)
 
 # The corpus has its own division; published scores are on its test part too.
 PARTS = {"train": "msra_train.txt", "test": "msra_test.txt"}
-LABELS = frozenset({"PER", "LOC", "ORG"})
 # The tags that may follow each: B begins an entity, M is inside, E ends it, S is a whole one.
 _FOLLOWERS = {"O": "OBS", "B": "ME", "M": "ME", "E": "OBS", "S": "OBS"}
 
@@ -30,7 +28,7 @@ def load(cache: Path, part: str, sentences: int, seed: int, *, named: bool = Fal
     path = corpus_file(cache, part)
     blocks = read_blocks(path)
     drawn = draw(filter(names_something, blocks) if named else blocks, sentences, seed)
-    return Corpus(path, tuple(convert(rows(block, path) for block in drawn)))
+    return Corpus(path, tuple(convert(map(rows, drawn))))
 
 
 def texts(cache: Path) -> Iterator[str]:
@@ -67,16 +65,9 @@ def draw(blocks: Iterable[str], sentences: int, seed: int) -> list[str]:
     return random.Random(seed).sample(unique, min(sentences, len(unique)))
 
 
-def rows(block: str, path: Path) -> Sentence:
-    """Return characters and tags; raise DataError for another form of line or tag."""
-    pairs = []
-    for line in block.split("\n"):
-        character, _, tag = line.partition(" ")
-        prefix, _, label = tag.partition("-")
-        if not character or prefix not in _FOLLOWERS or (label or "O") not in LABELS | {"O"}:
-            raise DataError(f"{line!r} is not a character and its tag", file=path)
-        pairs.append((character, tag))
-    return pairs
+def rows(block: str) -> Sentence:
+    """Return characters and tags."""
+    return [(line[0], line[2:]) for line in block.split("\n")]
 
 
 def convert(sentences: Iterable[Sentence]) -> Iterator[TaggedExample]:
