@@ -1,6 +1,6 @@
 """Memory over a million requests: samples the resident set of a server under mixed load.
 
-`python -m benchmarks.measures.memory` writes memory.md, memory.json and memory.svg.
+`python -m benchmarks.measures.memory` writes memory.md and memory.json.
 """
 
 import json
@@ -14,7 +14,6 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load.wrk import closed_loop
 from benchmarks.plan import CONNECTIONS, FULL
 from benchmarks.report.machine import machine_line
-from benchmarks.report.plots import draw_memory
 from benchmarks.servers.contenders import CLASSMARK
 from benchmarks.servers.processes import descendants
 from benchmarks.servers.servers import Server
@@ -84,7 +83,7 @@ def _bodies(session: BenchmarkSession, server: Server) -> list[bytes]:
 
 
 def write_memory(session: BenchmarkSession, samples: list[Sample], out: Path) -> None:
-    """Write the table, the samples and the plot into a folder."""
+    """Write the table and the samples into a folder."""
     head = session.describe()
     results = {name: head[name] for name in ("when", "machine", "workload")} | {
         "subject": f"{session.served.title}, {session.served.precision}",
@@ -94,7 +93,6 @@ def write_memory(session: BenchmarkSession, samples: list[Sample], out: Path) ->
     out.mkdir(parents=True, exist_ok=True)
     (out / "memory.json").write_text(json.dumps(results, indent=1) + "\n")
     (out / "memory.md").write_text(_render_memory(results))
-    draw_memory(results, out / "memory.svg")
     say(f"wrote {out / 'memory.md'}: {results['growth']:+.1%}")
 
 
@@ -114,8 +112,7 @@ def _render_memory(results: dict[str, Any]) -> str:
         f"From {SETTLED_AFTER} requests on the largest resident set was "
         f"**{results['growth']:+.1%}** beside the first. Made by "
         "`python -m benchmarks.measures.memory`; all samples are in [memory.json](memory.json).\n\n"
-        "| requests | resident MB |\n| --: | --: |\n" + "\n".join(rows) + "\n\n"
-        "![Resident set over the requests](memory.svg)\n"
+        "| requests | resident MB |\n| --: | --: |\n" + "\n".join(rows) + "\n"
     )
 
 
