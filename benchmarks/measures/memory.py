@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +14,12 @@ from benchmarks.load.wrk import closed_loop
 from benchmarks.plan import CONNECTIONS, FULL
 from benchmarks.report.machine import machine_line
 from benchmarks.servers.contenders import CLASSMARK
-from benchmarks.servers.processes import descendants
+from benchmarks.servers.processes import resident_bytes
 from benchmarks.servers.servers import Server
 from benchmarks.session import BenchmarkSession, make_parser, open_demo_session, run_command, say
 
 SETTLED_AFTER = 50_000
 SLICE_SECONDS = 20
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # Texts are shorter than the benchmark's, so that a million take minutes and not hours.
 TEXT_TOKENS = 8
 # Every 256th text has 512 tokens, so that the arena meets its largest shapes too.
@@ -53,12 +51,6 @@ def measure_memory(session: BenchmarkSession, requests: int) -> list[Sample]:
             samples.append(Sample(answered, resident_bytes(server.pid)))
             say(f"  {answered} requests, {samples[-1].resident_bytes / 1e6:.0f} MB")
     return samples
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the resident set of a process and its descendants."""
-    pages = (int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in descendants(pid))
-    return sum(pages) * PAGE_BYTES
 
 
 def growth(samples: list[Sample]) -> float:
