@@ -1,5 +1,6 @@
 """The command line: exit codes, one-line errors, and what it prints at the end."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_list_and_inspect_show_what_a_store_holds(
     shown = capsys.readouterr().out
     assert "graphs.int8.batch_invariant" in shown
     assert "O, B-PER, I-PER, B-LOC, I-LOC" in shown
+
+
+def test_list_knows_a_checkpoint_that_was_put_into_the_store(
+    sentiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sentiment, tmp_path / "bare")
+    shutil.copytree(sentiment, tmp_path / "numbered" / "3")
+    (tmp_path / "empty").mkdir()
+    assert main(["list", str(tmp_path)]) == 1
+    bare, empty, numbered = capsys.readouterr().out.splitlines()
+    assert re.match(r"bare  broken: .*bare is a Hugging Face checkpoint .*--name bare", bare)
+    assert empty == "empty  no version"
+    assert re.match(r"numbered/3  broken: .*3 is a Hugging Face .*--name numbered", numbered)
 
 
 def test_verify_accepts_a_fresh_bundle(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
