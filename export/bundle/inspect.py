@@ -1,5 +1,6 @@
 """List the bundles of a store, and show the manifest of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,7 +17,8 @@ def list_store(store: Path, console: Console) -> int:
         raise StoreError(f"{store} is not a folder; give the model store, e.g. models")
     broken = 0
     for name in list_models(store):
-        for version in list_versions(store, name) or [None]:
+        versions: Sequence[int | None] = list_versions(store, name)
+        for version in versions or [None]:
             try:
                 found = _look(store, name, version)
             except BundleError as exc:
