@@ -67,7 +67,7 @@ def find_adapter(path: Path, given: Path | None) -> Adapter | None:
         raise CheckpointRefused(
             path,
             f"it is a PEFT adapter of {base or 'a base without a name'}, which is no folder here",
-            f"give the folder of its base and this one as --adapter {path}",
+            f"export the folder of its base with --adapter {path}",
         )
     return Adapter(path, Path(base))
 

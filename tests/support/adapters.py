@@ -33,7 +33,7 @@ def make_adapter(
 ) -> Path:
     """Save a LoRA adapter of queries and values; with a task, the head is part of it."""
     torch.manual_seed(3)
-    model = LOADERS[task].from_pretrained(base, num_labels=labels)
+    model = LOADERS[task].from_pretrained(base, num_labels=labels, ignore_mismatched_sizes=True)
     targets = {"target_modules": ["query", "value"], "r": 4} | settings
     adapted = get_peft_model(model, LoraConfig(task_type=task, **targets))
     with torch.no_grad():
