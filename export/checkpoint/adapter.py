@@ -113,7 +113,7 @@ def _load_base(
     replaced = {name.removeprefix(PREFIX): weight for name, weight in stored.items()}
     config = _size_head(AutoConfig.from_pretrained(adapter.base), task, replaced)
     model, info = read_weights(adapter.base, task, config=config)
-    lost = {*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])} - {*replaced}
+    lost = {*info["missing_keys"], *info["mismatched_keys"]} - {*replaced}
     if lost:
         raise CheckpointRefused(
             adapter.path,

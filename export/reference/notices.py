@@ -27,8 +27,8 @@ def _no_names(config: ModelConfig) -> str:
     if not lack_names(config.labels) or config.problem_type == "regression":
         return ""
     return (
-        f"the labels have no names, so answers say {', '.join(config.labels[:3])}; give their names "
-        "in id order, as in --labels negative,positive, or set id2label where the model is trained"
+        f"the labels have no names, so answers say {', '.join(config.labels[:3])}; give some in id "
+        "order, as in --labels negative,positive, or set id2label where the model is trained"
     )
 
 

@@ -87,7 +87,7 @@ def test_too_few_labelled_texts_for_int8_are_told_with_the_number_that_it_takes(
 def test_labels_without_names(
     make_checkpoint: MakeCheckpoint, run: Callable[..., str], labels: tuple[str, ...]
 ) -> None:
-    said = f"the labels have no names, so answers say {', '.join(labels)}; give their names in id"
+    said = f"the labels have no names, so answers say {', '.join(labels)}; give some in id"
     assert said in run(make_checkpoint(labels))
 
 
