@@ -74,11 +74,12 @@ def find_adapter(path: Path, given: Path | None) -> Adapter | None:
 
 def merge(adapter: Adapter) -> MergedModel:
     """Merge an adapter, head included; raise CheckpointRefused if weights are lost or left over."""
+    for name in (CONFIG, WEIGHTS):
+        if not (adapter.path / name).exists():
+            remedy = "give the folder that the PeftModel's save_pretrained wrote, in safetensors"
+            raise CheckpointRefused(adapter.path, f"the adapter has no {name}", remedy)
     refuse_pointers(adapter.path)
     task = _read_task(adapter)
-    if not (adapter.path / WEIGHTS).exists():
-        remedy = "save it with safe_serialization=True, or copy the whole folder again"
-        raise CheckpointRefused(adapter.path, f"the adapter has no {WEIGHTS}", remedy)
     files = [*find_weights(adapter.base), adapter.path / WEIGHTS]
     refuse_strays(adapter.path, files)
     read_header(adapter.base, files[:-1])  # refuses damaged and quantized ones

@@ -87,7 +87,7 @@ def load_checkpoint(path: Path, options: CheckpointOptions = AS_IT_LIES) -> Chec
         merged = merge(adapter)
         config = describe(path, merged.raw, options.problem_type, options.labels)
         files, model = merged.files, merged.model
-        tokenizer = _load_tokenizer(options, [path, adapter.base])
+        tokenizer = _load_tokenizer(options, [path, *list_parents(path), adapter.base])
     else:
         config = describe(path, read_raw(path), options.problem_type, options.labels)
         files = find_weights(path)

@@ -85,6 +85,16 @@ def test_the_tokenizer_of_an_adapter_comes_before_that_of_its_base(
     assert (Path(checkpoint.tokenizer.name_or_path), checkpoint.max_length) == (adapter, 20)
 
 
+def test_an_adapter_that_a_training_saved_on_its_way_takes_the_tokenizer_above(
+    encoder: Path, adapter: Path, tmp_path: Path
+) -> None:
+    step = adapter.rename(tmp_path / "checkpoint-7")
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(tmp_path)
+    assert Path(load_checkpoint(step).tokenizer.name_or_path) == tmp_path
+    with pytest.raises(CheckpointRefused, match="give one of them, e.g. .*/checkpoint-7, the last"):
+        load_checkpoint(tmp_path)
+
+
 def test_an_adapter_without_a_head_keeps_head_and_labels_of_its_base(
     sentiment: Path, tmp_path: Path
 ) -> None:
@@ -163,12 +173,19 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: edit(p, "adapter_config.json", r=2),
         "PEFT cannot merge it into .*encoder .RuntimeError",
     ),
-    "a pickle": (pickle, "the adapter has no adapter_model.safetensors; .*safe_serialization=True"),
+    "a pickle": (pickle, "no adapter_model.safetensors; .*PeftModel.*in safetensors"),
     "weights beside it": (
         lambda p: (p / "crf.pt").write_bytes(b"x"),
         r"nothing reads the weights .*crf\.pt",
     ),
 }
+
+
+@pytest.mark.parametrize("folder", ["none", "."])
+def test_a_folder_that_is_no_adapter_is_refused(encoder: Path, tmp_path: Path, folder: str) -> None:
+    options = CheckpointOptions(adapter=tmp_path / folder)
+    with pytest.raises(CheckpointRefused, match="no adapter_config.json; give the folder that"):
+        load_checkpoint(encoder, options)
 
 
 @pytest.mark.parametrize("case", REFUSALS)
