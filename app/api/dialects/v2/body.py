@@ -7,8 +7,8 @@ from app.api.dialects.v2.tensors import LENGTH
 from app.api.inference.reader import RequestReader, parse_json
 from app.errors import BodyTooLarge, InvalidRequest, UnsupportedMediaType, brief
 
-LENGTH_HEADER = "Inference-Header-Content-Length"
-_LENGTH_HEADER = LENGTH_HEADER.lower().encode()
+# The header that says how many bytes of a body are JSON.
+HEAD_LENGTH = b"inference-header-content-length"
 
 
 def read_body(reader: RequestReader, max_bytes: int) -> tuple[InferBody, bytes]:
@@ -23,7 +23,7 @@ def read_body(reader: RequestReader, max_bytes: int) -> tuple[InferBody, bytes]:
     body = reader.body
     if encoding := reader.header(b"content-encoding"):
         body = _decode(body, encoding.strip().lower(), max_bytes)
-    given = reader.header(_LENGTH_HEADER)
+    given = reader.header(HEAD_LENGTH)
     if not given:
         return parse_json(InferBody, body)[0], b""
     length = _read_length(given, len(body))
@@ -44,8 +44,8 @@ def _read_length(given: str, body_bytes: int) -> int:
     known = given.isascii() and given.isdigit() and len(given) < 16
     if not known or int(given) > body_bytes:
         raise InvalidRequest(
-            f"{LENGTH_HEADER} is {brief(given)} and the body has {body_bytes} bytes; send the "
-            "number of bytes of its JSON, or leave out the header where all of it is JSON"
+            f"Inference-Header-Content-Length is {brief(given)} and the body has {body_bytes} "
+            "bytes; send how many of them are JSON, or leave out the header if all are"
         )
     return int(given)
 

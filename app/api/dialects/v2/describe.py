@@ -97,7 +97,8 @@ def _input_names(manifest: Manifest) -> list[str]:
 
 
 def _default_outputs(manifest: Manifest) -> list[OutputTensor]:
-    return [one for one in known_outputs(manifest) if not one.by_name_only]
+    labels = None if manifest.task == "token-classification" else len(manifest.labels)
+    return [one for one in known_outputs(labels) if not one.by_name_only]
 
 
 def _tensor(name: str, datatype: str, width: int) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from app.api.dialects.v2.body import LENGTH_HEADER
-from app.api.dialects.v2.outputs import OutputTensor
+from app.api.dialects.v2.body import HEAD_LENGTH
+from app.api.dialects.v2.outputs import ChosenOutputs, OutputTensor
 from app.api.dialects.v2.tensors import write_row
-from app.api.inference.writer import JSON_HEADERS, Headers, Writer, Written
+from app.api.inference.writer import JSON_HEADERS, Writer, Written
 from app.bundle import Manifest
 from app.engine.answer_cache import Parts
 from app.engine.answers.decoding import LabelScore
@@ -17,8 +17,7 @@ from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
 
-# As MLServer names it; its clients decode by that.
-JSON_LIST = '"content_type":"hg_jsonlist"'
+BINARY_TYPE = (b"content-type", b"application/octet-stream")
 
 
 class TensorWriter(Writer):
@@ -29,8 +28,8 @@ class TensorWriter(Writer):
         request_id: to be repeated; None where the request has none.
     """
 
-    def __init__(self, outputs: tuple[OutputTensor, ...], request_id: str | None) -> None:
-        self.key = ("v2", outputs)
+    def __init__(self, outputs: ChosenOutputs, request_id: str | None) -> None:
+        self.key = ("v2", outputs.tensors)
         self._outputs = outputs
         self._request_id = request_id
 
@@ -46,33 +45,38 @@ class TensorWriter(Writer):
                 write_row(
                     one.datatype, _row(one, manifest.labels, scores, ranked), binary=one.binary
                 )
-                for one in self._outputs
+                for one in self._outputs.tensors
             ]
         )
 
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
         found = [to_json([asdict(entity) for entity in entities]).decode()]
-        return tuple([write_row("BYTES", found, binary=one.binary) for one in self._outputs])
+        return tuple(
+            [write_row("BYTES", found, binary=one.binary) for one in self._outputs.tensors]
+        )
 
     def join(
         self, servable: Servable, answers: Sequence[Parts], stages: Mapping[str, float]
     ) -> Written:
-        heads: list[bytes] = []
+        described: list[bytes] = []
         binary: list[bytes] = []
-        for place, one in enumerate(self._outputs):
-            rows: list[bytes] = [answer[place] for answer in answers]  # type: ignore[misc]
-            data = (b"" if one.binary else b",").join(rows)
-            heads.append(_describe(one, len(rows), data))
+        columns: list[tuple[bytes, ...]] = list(zip(*answers, strict=True))
+        for one, template, rows in zip(*self._outputs, columns, strict=True):
             if one.binary:
+                data = b"".join(rows)
                 binary.append(data)
+                described.append(template % (len(rows), len(data)))
+            else:
+                described.append(template % (len(rows), b",".join(rows)))
         # A model's name needs no escaping: bundles with any other are refused.
-        head = f'"model_name":"{servable.name}","model_version":"{servable.version}"'
+        head = f'{{"model_name":"{servable.name}","model_version":"{servable.version}"'
         if self._request_id is not None:
             head += f',"id":{to_json(self._request_id).decode()}'
-        content = b'{%b,"outputs":[%b]}' % (head.encode(), b",".join(heads))
+        content = b'%b,"outputs":[%b]}' % (head.encode(), b",".join(described))
         if not binary:
             return Written(content, JSON_HEADERS)
-        return Written(b"".join([content, *binary]), _binary_headers(len(content)))
+        length = (HEAD_LENGTH, str(len(content)).encode())
+        return Written(b"".join([content, *binary]), [BINARY_TYPE, length])
 
 
 def _row(
@@ -94,24 +98,3 @@ def _row(
         return [*[item.score for item in ranked], *[0.0] * missing]
     items = [{"label": item.label, "score": item.score} for item in ranked]
     return [to_json(items[0] if len(items) == 1 else items).decode()]
-
-
-def _describe(one: OutputTensor, count: int, data: bytes) -> bytes:
-    """Return a tensor as JSON; its values stay outside if they are binary."""
-    parameters = JSON_LIST if one.name == "output" else ""
-    if one.binary:
-        size = f'"binary_data_size":{len(data)}'
-        parameters = f"{parameters},{size}" if parameters else size
-    head = f'"name":"{one.name}","datatype":"{one.datatype}","shape":[{count},{one.width}]'
-    if parameters:
-        head += f',"parameters":{{{parameters}}}'
-    if one.binary:
-        return b"{%b}" % head.encode()
-    return b'{%b,"data":[%b]}' % (head.encode(), data)
-
-
-def _binary_headers(length: int) -> Headers:
-    return [
-        (b"content-type", b"application/octet-stream"),
-        (LENGTH_HEADER.lower().encode(), str(length).encode()),
-    ]
