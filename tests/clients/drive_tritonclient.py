@@ -2,7 +2,7 @@
 
 Runs in an environment that has tritonclient, and not Classmark.
 
-Usage: python tritonclient_script.py HOST:PORT
+Usage: python drive_tritonclient.py HOST:PORT
 """
 
 import asyncio
@@ -51,6 +51,7 @@ def infer(client: triton.InferenceServerClient) -> dict[str, Any]:
     asked = [ask_for("label"), ask_for("scores", binary_data=False)]
     return {
         "default": show(client.infer("mood", two), *names),
+        "kind": type(client.infer("mood", two).as_numpy("label")[0][0]).__name__,
         "json": show(client.infer("mood", plain, outputs=in_json), *names),
         "json in, binary out": show(client.infer("mood", plain), *names),
         "some outputs": show(client.infer("mood", two, outputs=asked), "label", "scores"),
@@ -69,7 +70,9 @@ def infer(client: triton.InferenceServerClient) -> dict[str, Any]:
         "version": show(client.infer("mood", two, model_version="2"), *names),
         "top_k": show(client.infer("mood", two, parameters={"top_k": 2}), "label", "score"),
         "timeout": show(client.infer("mood", two, timeout=10_000_000), "label"),
-        "classes": show(client.infer("mood", two, outputs=[ask_for("scores", class_count=2)]), "scores"),
+        "classes": show(
+            client.infer("mood", two, outputs=[ask_for("scores", class_count=2)]), "scores"
+        ),
         "pair": show(
             client.infer("mood", [text_input(TEXTS), text_input(TEXTS[::-1], name="text_pair")]),
             *names,
