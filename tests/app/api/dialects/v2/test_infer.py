@@ -1,6 +1,7 @@
 """What the V2 protocol answers is what our own routes answer, as tensors."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 
 from tests.app.api.dialects.conftest import Own
 from tests.app.api.dialects.v2.wire import ask, binary_body, infer, tensor
-from tests.support.server import Server
+from tests.support.server import Server, serving
 
 TEXTS = [
     "a great movie \U0001f469\u200d\U0001f469\u200d\U0001f467 \u4f60\u597d",
@@ -125,7 +126,10 @@ def test_activation_and_long_text_are_options_as_on_our_own_route(
     long = ["a good film " * 100]
     for parameters in ({"activation": "none"}, {"activation": "sigmoid"}, {"long_text": "window"}):
         rows = ask(client, "mood", tensor(long), parameters=parameters).rows
-        assert rows["scores"] == [in_label_order(own("mood", long, **parameters)[0])]
+        (labels,) = own("mood", long, **parameters)
+        assert rows["scores"] == [in_label_order(labels)]
+        assert rows["label"] == [[labels[0]["label"]]]
+        assert rows["score"] == [[labels[0]["score"]]]
     refused = {"inputs": [tensor(long)], "parameters": {"long_text": "error"}}
     assert client.post("/v2/models/mood/infer", json=refused).status_code == 422
 
@@ -139,6 +143,24 @@ def test_output_holds_json_as_mlserver_answers(client: httpx.Client, own: Own) -
     assert [json.loads(row[0]) for row in rows["output"]] == [one[:2] for one in own("mood", TEXTS)]
     rows = ask(client, "names", tensor(TEXTS), outputs=outputs).rows
     assert [json.loads(row[0]) for row in rows["output"]] == own("names", TEXTS)
+
+
+def test_nothing_is_left_out_unless_asked_whatever_the_bundle_leaves_out(store: Path) -> None:
+    for model in ("mood", "names"):
+        path = store / model / "1" / "manifest.json"
+        manifest = json.loads(path.read_text())
+        manifest["defaults"]["threshold"] = 1.0
+        path.write_text(json.dumps(manifest))
+    with serving(store) as server, server.client() as client:
+        own = client.post("/v1/ner", json={"inputs": TEXTS, "threshold": 0}).json()["results"]
+        rows = ask(client, "names", tensor(TEXTS)).rows["entities"]
+        assert [json.loads(row[0]) for row in rows] == [one["entities"] for one in own]
+        assert any(one["entities"] for one in own)
+        parameters = {"threshold": 1.0}
+        rows = ask(client, "names", tensor(TEXTS), parameters=parameters).rows["entities"]
+        assert rows == [["[]"]] * len(TEXTS)
+        labels = ask(client, "mood", tensor(TEXTS)).rows["label"]
+        assert all(row[0] in LABELS for row in labels)
 
 
 def test_an_id_is_repeated_where_there_is_one(client: httpx.Client) -> None:
@@ -167,10 +189,8 @@ def test_a_timeout_in_microseconds_is_the_deadline(client: httpx.Client) -> None
 
 
 def test_every_output_of_every_text_comes_from_the_cache_as_it_came_from_the_model(
-    dialect_store: Any,
+    dialect_store: Path,
 ) -> None:
-    from tests.support.server import serving
-
     first = {"outputs": [{"name": "scores"}, {"name": "label"}]}
     second = {"outputs": [{"name": "label", "parameters": {"binary_data": True}}]}
     with serving(dialect_store, cache_megabytes=1) as server, server.client() as client:
