@@ -6,8 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app.api.dialects.conftest import KEY
-from tests.support.server import Server, serving
+from tests.support.server import KEY, Server, serving
 
 
 def test_a_model_tells_its_tensors_and_its_labels(client: httpx.Client) -> None:
