@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.bundle import Precision
 
 # The APIs of others that the service speaks, by the setting's words.
-DIALECTS = ("huggingface", "tei")
+DIALECTS = ("huggingface", "tei", "v2")
 
 # What compose files read from the same .env, and what Kubernetes sets for a Service of this name.
 _NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
