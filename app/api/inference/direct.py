@@ -24,7 +24,14 @@ from app.api.request_log import RequestLog
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
-from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, NotAuthorized, NotReady
+from app.errors import (
+    Cancelled,
+    ClassmarkError,
+    DeadlineExceeded,
+    NotAuthorized,
+    NotReady,
+    Overloaded,
+)
 from app.service import Service
 
 logger = logging.getLogger(__name__)
@@ -207,9 +214,27 @@ class DirectRequest:
         job = self._job
         assert job is not None  # it was decoded
         if job.go_on():
-            self._encode(job)
+            self._later(0.0, partial(self._encode, job))  # after what else the event loop has
         else:
             self._respond()
+
+    def _later(self, seconds: float, step: Callable[[], None]) -> None:
+        """Take a step then, unless the request ends before."""
+        if self._pending is not None:
+            self._pending.close()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._attempt, step)
+
+    def _put_off(self, error: Overloaded) -> None:
+        """Refuse the request, but for a slice: what was answered before it would be lost.
+
+        That slice waits as long as it was told to, at most until the deadline.
+        """
+        job, remaining = self._job, self.remaining_seconds
+        if job is None or not job.waits_for_room or remaining <= 0:
+            self._refuse(error)
+            return
+        step = self._submit if job.is_encoded else partial(self._encode, job)
+        self._later(min(error.retry_after_seconds or 1.0, remaining), step)
 
     def _respond(self) -> None:
         job = self._job
@@ -252,6 +277,8 @@ class DirectRequest:
         """Take a step; whatever goes wrong is the answer."""
         try:
             step()
+        except Overloaded as exc:
+            self._put_off(exc)
         except ClassmarkError as exc:
             self._refuse(exc)
         except Exception as exc:
