@@ -91,4 +91,6 @@ class InvocationBody(ForeignSchema):
         name = names[0]
         given = _ROWS[name](body[name]) if name in _ROWS else body[name]
         parameters = body.get("parameters") or body.get("params") or {}
-        return {"inputs": given, "predicts": name in _ROWS, "parameters": parameters}
+        # MLflow's clients send arrays as `inputs` too; only their arguments tell them apart.
+        predicts = name in _ROWS or "params" in body
+        return {"inputs": given, "predicts": predicts, "parameters": parameters}

@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.api.dialects.invocations.routes import read
+from app.api.dialects.registry import make_routes
+from app.settings import Settings
 from tests.support.server import Server, serving
 
 GOOD, EMOJI, CHINESE = "a good film", "angela merkel 👩‍👩‍👧 visited paris", "北京你好"
@@ -125,9 +128,11 @@ def test_a_table_may_have_pairs(client: httpx.Client) -> None:
     assert invoke(client, {"dataframe_split": frame}) == {"predictions": [pair[0]]}
 
 
-def test_mlflow_names_its_arguments_params(client: httpx.Client) -> None:
-    body = {"instances": [GOOD], "params": {"model": "mood", "top_k": 3}}
-    assert client.post("/invocations", json=body).json() == {"predictions": labels(client, GOOD)}
+def test_mlflow_is_known_by_the_name_of_its_arguments(client: httpx.Client) -> None:
+    for name in ("instances", "inputs"):  # the latter is how its client sends an array
+        body = {name: [GOOD], "params": {"model": "mood", "top_k": 3}}
+        own = labels(client, GOOD)
+        assert client.post("/invocations", json=body).json() == {"predictions": own}
 
 
 @pytest.mark.parametrize(
@@ -182,3 +187,12 @@ def test_vertex_is_answered_where_its_variables_say(
         body = {"instances": TEXTS, "parameters": {"model": "mood"}}
         own = labels(client, TEXTS)
         assert client.post(predict, json=body).json() == {"predictions": [one[0] for one in own]}
+
+
+def test_the_path_that_vertex_names_counts_more_than_what_has_it_otherwise() -> None:
+    settings = Settings(predict_route="/classify", health_route="/health")
+    found = make_routes(settings).find(b"/classify")
+    assert found is not None
+    assert found.route.read is read
+    without = make_routes(Settings(predict_route="/elsewhere", dialects="vllm"))
+    assert without.find(b"/elsewhere") is None

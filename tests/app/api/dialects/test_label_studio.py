@@ -1,7 +1,9 @@
 """Label Studio's requests, as version 1.23 sends them, are answered with predictions it takes."""
 
+import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +11,8 @@ import pytest
 
 from app.api.dialects.label_studio.config import read_config
 from app.errors import InvalidRequest
-from tests.support.server import Server
+from tests.support.server import Server, serving
+from tests.support.tiny import export_bundles, make_checkpoint
 
 TOKEN = "9f1c-the-key-of-a-user"
 NER = """<View>
@@ -107,7 +110,8 @@ def test_a_project_larger_than_a_request_of_ours_is_answered_task_by_task(
     client: httpx.Client,
 ) -> None:
     texts = [f"{word} film {n}" for n in range(150) for word in ("good", "bad")]
-    answers = results(predict(client, "mood", MOOD, [{"text": text} for text in texts]))
+    data = [{"text": text, "meta": "x" * 7000} for text in texts]  # 2 MB, as whole tasks come
+    answers = results(predict(client, "mood", MOOD, data))
     assert len(answers) == len(texts)
     for at in (0, 127, 128, 299):
         (alone,) = results(predict(client, "mood", MOOD, [{"text": texts[at]}]))
@@ -226,3 +230,33 @@ def test_several_choices_only_where_the_configuration_says_so() -> None:
     kinds = ["multiple", "single", "single-radio"]
     read = [read_config(config.format(one), "sequence-classification").several for one in kinds]
     assert read == [True, False, False]
+
+
+def test_only_the_webhook_comes_without_a_key(tiny_store: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(f"labelling predict {hashlib.sha256(b'a-key').hexdigest()}\n")
+    with serving(tiny_store, api_keys_file=keys) as server, server.client() as client:
+        assert client.post("/label-studio/mood/webhook", json={}).status_code == 200
+        assert client.get("/label-studio/mood/health").status_code == 401
+        assert client.post("/label-studio/mood/setup", json={"schema": MOOD}).status_code == 401
+        client.headers["Authorization"] = "Bearer a-key"
+        assert client.get("/label-studio/mood/health").status_code == 200
+        assert len(results(predict(client, "mood", MOOD, [{"text": "good"}]))) == 1
+
+
+def test_labels_of_a_text_that_has_several_reach_the_bundles_thresholds(tmp_path: Path) -> None:
+    labels = ("sports", "politics", "weather")
+    made = make_checkpoint(tmp_path / "c", labels, problem_type="multi_label_classification")
+    export_bundles(tmp_path / "store", [(made, "topics", 1)])
+    items = "".join(f'<Choice value="{label}"/>' for label in labels)
+    config = (
+        '<View><Text name="t" value="$text"/><Choices name="c" toName="t" choice="multiple">'
+        f"{items}</Choices></View>"
+    )
+    texts = ["good film", "bank rates", "minister said", "goal match"]
+    with serving(tmp_path / "store") as server, server.client() as client:
+        own = client.post("/v1/classify", json={"inputs": texts, "threshold": 0.5}).json()
+        answers = results(predict(client, "topics", config, [{"text": text} for text in texts]))
+    chosen = [one["result"][0]["value"]["choices"] if one["result"] else [] for one in answers]
+    assert chosen == [[label["label"] for label in one["labels"]] for one in own["results"]]
+    assert {len(one) for one in chosen} - {1}
