@@ -19,7 +19,7 @@ from pydantic_settings import (
 from app.bundle import Precision
 
 # The APIs of others that the service speaks, by the setting's words.
-DIALECTS = ("huggingface", "invocations", "label-studio", "presidio", "vllm")
+DIALECTS = ("huggingface", "invocations", "label-studio", "presidio", "tei", "vllm")
 
 # What Vertex AI tells a container, by the settings it is for.
 _VERTEX = {
@@ -55,8 +55,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _words(joined: str) -> list[str]:
-    return [word.strip() for word in joined.split(",") if word.strip()]
+def _words(joined: str | None) -> list[str]:
+    return [word.strip() for word in (joined or "").split(",") if word.strip()]
 
 
 class Settings(BaseSettings):
@@ -180,19 +180,19 @@ class Settings(BaseSettings):
         description="APIs of others to answer too: all, none, or some joined by commas: "
         f"{', '.join(DIALECTS)}.",
     )
-    predict_route: str = Field(
-        "",
+    predict_route: str | None = Field(
+        None,
         description="Another path of /invocations; AIP_PREDICT_ROUTE, which Vertex AI sets, does "
         "the same.",
     )
-    health_route: str = Field(
-        "",
+    health_route: str | None = Field(
+        None,
         description="Another path of /ping; AIP_HEALTH_ROUTE, which Vertex AI sets, does the same.",
     )
-    cors_origins: str = Field(
-        "",
+    cors_origins: str | None = Field(
+        None,
         description="Origins, joined by commas, whose web pages may ask for predictions, such as "
-        "https://app.example.com; * for all. Empty: none.",
+        "https://app.example.com; * for all.",
     )
     api_keys_file: Path | None = Field(
         None,
@@ -239,14 +239,14 @@ class Settings(BaseSettings):
 
     @field_validator("predict_route", "health_route")
     @classmethod
-    def _plain_path(cls, path: str) -> str:
+    def _plain_path(cls, path: str | None) -> str | None:
         if path and not re.fullmatch(r"/[^\s?#{}]*", path):
             raise ValueError(f"{path} is no path; write it as /predict")
         return path
 
     @field_validator("cors_origins")
     @classmethod
-    def _plain_origins(cls, origins: str) -> str:
+    def _plain_origins(cls, origins: str | None) -> str | None:
         for origin in _words(origins):
             if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
                 raise ValueError(

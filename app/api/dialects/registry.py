@@ -5,6 +5,7 @@ from app.api.dialects.dialect import Dialect
 from app.api.dialects.huggingface import routes as huggingface
 from app.api.dialects.invocations import routes as invocations
 from app.api.dialects.label_studio import routes as label_studio
+from app.api.dialects.tei import routes as tei
 from app.api.inference.routes import OWN_ROUTES, RouteTable
 from app.settings import Settings
 
@@ -13,6 +14,7 @@ DIALECTS = (
     invocations.DIALECT,
     label_studio.DIALECT,
     presidio.DIALECT,
+    tei.DIALECT,
     vllm.DIALECT,
 )
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from app.api.auth import ServiceDep, require
 from app.api.dialects.dialect import Dialect, ForeignRoute, posted
 from app.api.dialects.label_studio.config import LabelingConfig, read_config
-from app.api.dialects.label_studio.schema import PredictBody, SetupBody
+from app.api.dialects.label_studio.schema import ProjectBody, SetupBody
 from app.api.dialects.label_studio.writer import LabelStudioWriter, model_version
 from app.api.inference.input_errors import set_invalid_aside
 from app.api.inference.question import Question
@@ -41,7 +41,7 @@ EXAMPLE = {
 
 def read(reader: RequestReader, target: Target, service: Service) -> Question:
     """Return the question for all tasks; one without a text is answered with no result."""
-    body, _ = parse_json(PredictBody, reader.body)
+    body, _ = parse_json(ProjectBody, reader.body)
     servable = service.registry.resolve(target.model)
     config = read_config(body.label_config, servable.manifest.task)
     texts = [task.data.get(config.data_key) for task in body.tasks]

@@ -22,6 +22,6 @@ class SetupBody(ForeignSchema):
     xml: ConfigXml = Field(alias="schema")
 
 
-class PredictBody(ForeignSchema):
+class ProjectBody(ForeignSchema):
     tasks: list[LabelingTask]
     label_config: ConfigXml
