@@ -1,27 +1,30 @@
-"""mlflow-skinny: what `ScoringServerClient` makes of a table, of an array and of a refusal."""
+"""Drives the scoring client of mlflow-skinny, which sends no key."""
 
-import json
-import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
+from asking import LONG, PAIR, SEVERAL, SINGLE, URL, run
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
-place = urlsplit(sys.argv[1])
+place = urlsplit(URL)
 client = ScoringServerClient(place.hostname, place.port)
-client.wait_server_ready()
-table = pd.DataFrame({"id": [1, 2], "text": ["a good film", "北京你好"]})
-try:
-    client.invoke(table, params={"model": "nobody"})
-except Exception as exc:  # it raises no other
-    unknown = str(exc)
-got = {
-    "version": client.get_version(),
-    "table": client.invoke(table, params={"model": "mood"}).get_predictions().to_dict("records"),
-    "array": json.loads(
-        client.invoke(np.array(["a good film"]), params={"model": "mood"}).to_json()
-    ),
-    "unknown": unknown,
-}
-print(json.dumps(got))  # noqa: T201
+
+
+def ask(data: Any, model: str = "mood") -> Any:
+    client.wait_server_ready()
+    predictions = client.invoke(data, params={"model": model}).get_predictions()
+    return [[one["label"], one["score"]] for one in predictions.to_dict("records")]
+
+
+run(
+    {
+        "single": lambda: ask(np.array([SINGLE])),
+        "list": lambda: ask(pd.DataFrame({"id": range(len(SEVERAL)), "text": SEVERAL})),
+        "pair": lambda: ask(pd.DataFrame([PAIR])),
+        "version": client.get_version,
+        "unknown": lambda: ask(np.array([SINGLE]), "none"),
+        "long": lambda: ask(np.array([LONG])),
+    }
+)

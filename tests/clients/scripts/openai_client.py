@@ -1,21 +1,31 @@
-"""openai: the list of models, and vLLM's classification by its `post`."""
+"""Drives openai: its list of models, and vLLM's classification by its `post`."""
 
-import json
-import sys
+from typing import Any
 
 import openai
+from asking import KEY, LONG, PAIR, SEVERAL, SINGLE, URL, run
 
-url = sys.argv[1]
-client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
-root = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
-answer = root.post("/classify", body={"model": "mood", "input": ["a good film"]}, cast_to=object)
-try:
-    root.post("/classify", body={"model": "nobody", "input": "a"}, cast_to=object)
-except openai.NotFoundError as exc:
-    unknown = exc.body
-got = {
-    "models": [model.id for model in client.models.list()],
-    "classified": answer["data"],
-    "unknown": unknown,
-}
-print(json.dumps(got))  # noqa: T201
+
+def client(path: str = "") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{URL}{path}", api_key=KEY, max_retries=0)
+
+
+def ask(given: Any, model: str = "mood") -> Any:
+    body = {"model": model, "input": given}
+    try:
+        answer: Any = client().post("/classify", body=body, cast_to=object)
+    except openai.APIStatusError as exc:
+        raise RuntimeError(exc.body) from exc  # where it keeps an error that is a sentence
+    return [[one["label"], max(one["probs"])] for one in answer["data"]]
+
+
+run(
+    {
+        "single": lambda: ask(SINGLE),
+        "list": lambda: ask(SEVERAL),
+        "pair": lambda: ask(PAIR),
+        "models": lambda: [model.id for model in client("/v1").models.list()],
+        "unknown": lambda: ask(SINGLE, "none"),
+        "long": lambda: ask(LONG),
+    }
+)

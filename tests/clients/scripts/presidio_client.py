@@ -1,17 +1,24 @@
-"""presidio-analyzer: its engine with the recognizer of docs/recipes."""
+"""Drives presidio-analyzer with the recognizer of docs/recipes."""
 
-import json
 import sys
 from pathlib import Path
+
+from asking import INPUTS, URL, run
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "docs" / "recipes"))
 from presidio_recognizer import make_analyzer
 
-analyzer = make_analyzer(sys.argv[1], "names")
-texts = ["angela merkel visited paris", "👩‍👩‍👧 john smith met angela"]
-found = [analyzer.analyze(text, language="en") for text in texts]
-persons = analyzer.analyze(texts[0], language="en", entities=["PERSON"])
-rows = [[[one.entity_type, one.start, one.end, one.score] for one in text] for text in found]
-print(  # noqa: T201
-    json.dumps({"found": rows, "persons": [one.entity_type for one in persons]})
+TEXTS = [INPUTS["single"], *INPUTS["list"]]
+
+
+def ask(text: str, entities: list[str] | None = None) -> list[list[object]]:
+    found = make_analyzer(URL, "names").analyze(text, language="en", entities=entities)
+    return sorted([one.start, one.end, one.entity_type, one.score] for one in found)
+
+
+run(
+    {
+        "entities": lambda: [ask(text) for text in TEXTS],
+        "persons": lambda: [ask(text, ["PERSON"]) for text in TEXTS],
+    }
 )
