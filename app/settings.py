@@ -74,7 +74,13 @@ class Settings(BaseSettings):
         "127.0.0.1",
         description="Address to listen on. Any except loopback needs API keys or allow_anonymous.",
     )
-    port: int = Field(8000, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65_535,
+        description="TCP port; 0 takes a free one. AIP_HTTP_PORT, which Vertex AI sets, does the "
+        "same.",
+    )
     model_store: Path = Field(
         Path("models"), description="Folder of bundles: <store>/<name>/<version>/manifest.json."
     )
