@@ -77,6 +77,39 @@ def approximately(value: Any) -> Any:
     return {"label": value["label"], "score": pytest.approx(value["score"], abs=1e-3)}
 
 
+def test_tagged_texts_nest_as_transformers_has_them(client: httpx.Client, tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    from tests.support.tiny import TOKEN_LABELS, make_checkpoint
+
+    pipe = pipeline(
+        "token-classification", model=str(make_checkpoint(tmp_path / "c", TOKEN_LABELS))
+    )
+    places = ("entity", "entity_group", "start", "end")
+
+    def without_words(value: Any) -> Any:
+        if isinstance(value, list):
+            return [without_words(one) for one in value]
+        return {name: value[name] for name in places if name in value}
+
+    for given in ("angela merkel", ["angela merkel"], ["angela merkel", "paris"]):
+        for option in ({}, {"aggregation_strategy": "simple"}):
+            expected = without_words(pipe(given, **option))
+            assert without_words(invoke(client, {"inputs": given}, "names", **option)) == expected
+
+
+def test_zero_shot_is_answered_as_its_pipeline_does(dialect_server: Server) -> None:
+    with dialect_server.client() as client:
+        asked = {"candidate_labels": ["film", "bank"]}
+        alone = invoke(client, {"inputs": GOOD}, "nli", **asked)
+        several = invoke(client, {"inputs": [GOOD, EMOJI]}, "nli", **asked)
+        predicted = invoke(client, {"instances": [GOOD, EMOJI]}, "nli", **asked)
+    assert alone == several[0]
+    assert (alone["sequence"], sorted(alone["labels"])) == (GOOD, ["bank", "film"])
+    assert alone["scores"] == sorted(alone["scores"], reverse=True)
+    assert predicted == {"predictions": several}
+
+
 def test_tokens_are_not_joined_unless_it_is_asked(client: httpx.Client) -> None:
     tags = entities(client, TEXTS, "none")
     assert any(tags)

@@ -20,10 +20,10 @@ CONFIG = (
 )
 
 
-def ask(side: Side, texts: Sequence[str], headers: str = "") -> None:
+def ask(side: Side, texts: Sequence[str], config: str = CONFIG) -> None:
     tasks = [{"id": i, "data": {"text": text}} for i, text in enumerate(texts)]
-    body = json.dumps({"tasks": tasks, "label_config": CONFIG}).encode()
-    side.send(body, path="/label-studio/mood/predict", headers=headers)
+    body = json.dumps({"tasks": tasks, "label_config": config}).encode()
+    side.send(body, path="/label-studio/mood/predict")
 
 
 def inputs(pending: FakePending) -> int:
@@ -71,6 +71,26 @@ async def test_what_the_cache_knows_is_not_run_again_and_keeps_its_place(tiny_st
         ask(side, ["a", "b", "c"])
         assert await answered(side, 3) == known
         assert side.runner.taken.empty()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"c"', '"other"'),
+        ('"t"', '"other"'),
+        ('value="negative"', 'value="other" predicted_values="negative"'),
+    ],
+)
+async def test_what_the_cache_knows_of_one_project_is_not_told_to_another(
+    tiny_store: Path, old: str, new: str
+) -> None:
+    async with connected(tiny_store, cache_megabytes=1) as side:
+        ask(side, ["a"])
+        (await side.taken()).end()
+        known = await answered(side, 1)
+        ask(side, ["a"], CONFIG.replace(old, new))
+        (await side.taken()).end()
+        assert await answered(side, 1) != known
 
 
 async def test_a_client_that_leaves_midway_takes_the_rest_along(tiny_store: Path) -> None:
