@@ -44,7 +44,7 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
     body, _ = parse_json(ProjectBody, reader.body)
     servable = service.registry.resolve(target.model)
     config = read_config(body.label_config, servable.manifest.task)
-    texts = [task.data.get(config.data_key) for task in body.tasks]
+    texts = [task.get("data", {}).get(config.data_key) for task in body.tasks]
     valid, errors = set_invalid_aside({"inputs": texts}, len(texts))
     writer = LabelStudioWriter(config, config.match(_labels(servable)))
     asked = _request(servable, config, valid["inputs"])

@@ -6,6 +6,7 @@ It sends more: the user's `access_token`, for one, which is not even read here.
 from typing import Annotated, Any
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from app.api.dialects.dialect import ForeignSchema
 
@@ -14,8 +15,10 @@ LONGEST_CONFIG = 1_000_000
 ConfigXml = Annotated[str, Field(max_length=LONGEST_CONFIG)]
 
 
-class LabelingTask(ForeignSchema):
-    data: dict[str, Any] = {}
+class LabelingTask(TypedDict, total=False):
+    """A task; there may be a hundred thousand, so that it is no object of its own."""
+
+    data: dict[str, Any]
 
 
 class SetupBody(ForeignSchema):
