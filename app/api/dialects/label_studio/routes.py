@@ -22,6 +22,7 @@ from app.api.inference.routes import Target
 from app.bundle import Manifest
 from app.engine.answers.tags import groups
 from app.engine.models.servable import Servable
+from app.errors import InvalidRequest
 from app.schemas.requests import ClassifyRequest, InferenceRequest, NerRequest
 from app.service import Service
 
@@ -100,7 +101,14 @@ async def setup(name: str, request: Request, service: ServiceDep) -> dict[str, s
     body, _ = parse_json(SetupBody, await request.body())
     servable = service.registry.resolve(name)
     labels = _labels(servable)
-    shown = read_config(body.xml, servable.manifest.task).match(labels)
+    try:
+        shown = read_config(body.xml, servable.manifest.task).match(labels)
+    except InvalidRequest as exc:  # of which Label Studio shows no word, and names this log
+        logger.warning(
+            "a labeling configuration does not fit the model",
+            extra={"model": servable.name, "reason": str(exc)},
+        )
+        raise
     if unknown := [label for label in labels if label not in shown]:
         logger.warning(
             "a labeling configuration lacks labels of the model; name them in predicted_values",

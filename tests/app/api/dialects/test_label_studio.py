@@ -184,6 +184,13 @@ def test_a_request_that_cannot_be_answered_says_why_and_its_token_is_nowhere(
     assert TOKEN not in "".join(server.log)
 
 
+def test_the_log_says_why_a_project_cannot_connect_where_its_page_points(
+    client: httpx.Client, server: Server
+) -> None:
+    client.post("/label-studio/names/setup", json={"schema": MOOD})
+    assert "no <Labels> for a <Text>" in server.wait_for_log("does not fit the model.*names")
+
+
 def test_health_of_an_unknown_model_is_refused(client: httpx.Client) -> None:
     assert client.get("/label-studio/nobody/health").status_code == 404
 
