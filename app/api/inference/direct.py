@@ -168,14 +168,15 @@ class DirectRequest:
             self._log.model = self._model_label(question.body.model)
             raise
         self._log.model = task.servable.name
-        self._job = job = InferenceJob(service, task, question)
+        job = InferenceJob(service, task, question)
         job.look_up()
+        if service.cache.enabled and not job.is_answered:
+            self._check_admission()
+        self._job = job
         if job.is_answered:
             self._respond()
-            return
-        if service.cache.enabled:
-            self._check_admission()
-        self._encode(job)
+        else:
+            self._encode(job)
 
     def _check_admission(self) -> None:
         cost = self._service.request_cost.seconds(self.reader.body_bytes)

@@ -183,10 +183,11 @@ async def test_a_queue_that_stays_full_refuses_at_the_deadline(tiny_store: Path)
         assert side.sample("requests_in_flight") == 0
 
 
+@pytest.mark.parametrize("cache_megabytes", [0, 1])
 async def test_a_request_that_finds_the_queue_full_at_its_start_is_refused_at_once(
-    tiny_store: Path,
+    tiny_store: Path, cache_megabytes: int
 ) -> None:
-    async with connected(tiny_store) as side:
+    async with connected(tiny_store, cache_megabytes=cache_megabytes) as side:
         side.runner.full = True
         ask(side, ["a"])
         head, _ = await side.read()
