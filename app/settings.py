@@ -210,6 +210,7 @@ class Settings(BaseSettings):
         description="Serve predictions without keys on an address that is not loopback; "
         "administration still needs a key.",
     )
+    playground: bool = Field(True, description="Answer / with the playground, a page for browsers.")
     log_format: Literal["text", "json"] = Field("text", description="One line for each event.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug adds a line for each request, never with its text."
