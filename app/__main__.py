@@ -24,7 +24,10 @@ def main() -> None:
 
     try:
         check_environment(os.environ)
-        settings = CliApp.run(Settings)
+        arguments = sys.argv[1:]
+        if arguments[:1] == ["serve"]:  # SageMaker runs images with this argument
+            del arguments[0]
+        settings = CliApp.run(Settings, cli_args=arguments)
         serve = one_process(settings) if settings.workers == 1 else several_processes(settings)
         code = serve()
     except ValidationError as exc:

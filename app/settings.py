@@ -2,18 +2,31 @@
 
 import difflib
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from app.bundle import Precision
 
 # The APIs of others that the service speaks, by the setting's words.
-DIALECTS = ("huggingface", "tei", "v2")
+DIALECTS = ("huggingface", "invocations", "label-studio", "presidio", "tei", "v2", "vllm")
+
+# What Vertex AI tells a container, by the settings it is for.
+_VERTEX = {
+    "port": "AIP_HTTP_PORT",
+    "health_route": "AIP_HEALTH_ROUTE",
+    "predict_route": "AIP_PREDICT_ROUTE",
+}
 
 # What compose files read from the same .env, and what Kubernetes sets for a Service of this name.
 _NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
@@ -61,7 +74,13 @@ class Settings(BaseSettings):
         "127.0.0.1",
         description="Address to listen on. Any except loopback needs API keys or allow_anonymous.",
     )
-    port: int = Field(8000, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65_535,
+        description="TCP port; 0 takes a free one. AIP_HTTP_PORT, which Vertex AI sets, does the "
+        "same.",
+    )
     model_store: Path = Field(
         Path("models"), description="Folder of bundles: <store>/<name>/<version>/manifest.json."
     )
@@ -167,6 +186,15 @@ class Settings(BaseSettings):
         description="APIs of others to answer too: all, none, or some joined by commas: "
         f"{', '.join(DIALECTS)}.",
     )
+    predict_route: str | None = Field(
+        None,
+        description="Another path of /invocations; AIP_PREDICT_ROUTE, which Vertex AI sets, does "
+        "the same.",
+    )
+    health_route: str | None = Field(
+        None,
+        description="Another path of /ping; AIP_HEALTH_ROUTE, which Vertex AI sets, does the same.",
+    )
     cors_origins: str | None = Field(
         None,
         description="Origins, joined by commas, whose web pages may ask for predictions, such as "
@@ -188,6 +216,19 @@ class Settings(BaseSettings):
         "info", description="debug adds a line for each request, never with its text."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let what Vertex AI says count least."""
+        told = {field: os.environ[name] for field, name in _VERTEX.items() if os.environ.get(name)}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, told)
+
     @field_validator("host")
     @classmethod
     def _plain_host(cls, host: str) -> str:
@@ -202,6 +243,13 @@ class Settings(BaseSettings):
                 f"{', '.join(DIALECTS)}"
             )
         return dialects
+
+    @field_validator("predict_route", "health_route")
+    @classmethod
+    def _plain_path(cls, path: str | None) -> str | None:
+        if path and not re.fullmatch(r"/[^\s?#{}]*", path):
+            raise ValueError(f"{path} is no path; write it as /predict")
+        return path
 
     @field_validator("cors_origins")
     @classmethod

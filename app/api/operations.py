@@ -12,6 +12,7 @@ from app.schemas.operations import (
     ExecutionStatus,
     Health,
     LoadFailure,
+    ModelCard,
     ModelList,
     ModelStatus,
     ReloadRequest,
@@ -28,7 +29,11 @@ _ADMIN = [Depends(require("admin"))]
 @models.get("", dependencies=_READ, responses=problems(401, 403))
 async def list_models(service: ServiceDep) -> ModelList:
     """List every model of the store: what serves, from which graph, and what failed."""
-    return ModelList(models=[_status(model, service) for model in service.registry.models])
+    registry = service.registry
+    return ModelList(
+        models=[_status(model, service) for model in registry.models],
+        data=[_card(servable) for servable in registry.serving],
+    )
 
 
 @models.get("/{name}", dependencies=_READ, responses=problems(401, 403, 404))
@@ -99,6 +104,11 @@ def _status(model: Model, service: ServiceDep) -> ModelStatus:
     if model.servable is None:
         return status
     return status.model_copy(update=_description(model.servable))
+
+
+def _card(servable: Servable) -> ModelCard:
+    created = int(servable.manifest.created_at.timestamp())
+    return ModelCard(id=servable.name, created=created)
 
 
 def _description(servable: Servable) -> dict[str, object]:

@@ -66,8 +66,19 @@ class ModelStatus(Schema):
     last_failure: LoadFailure | None = None
 
 
+class ModelCard(Schema):
+    """What OpenAI's clients read of a model that serves."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="When it was exported, in seconds since 1970.")
+    owned_by: Literal["classmark"] = "classmark"
+
+
 class ModelList(Schema):
     models: list[ModelStatus]
+    object: Literal["list"] = "list"
+    data: list[ModelCard] = Field(description="Those that serve, as OpenAI's clients read them.")
 
 
 class ReloadRequest(Schema):

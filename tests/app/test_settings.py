@@ -94,3 +94,32 @@ def test_variables_of_compose_and_kubernetes_and_empty_ones_are_no_mistakes(
 @pytest.mark.parametrize("host", ["127.0.0.2", "LOCALHOST", "[::1]", "::1"])
 def test_this_machines_own_addresses_need_no_keys(host: str) -> None:
     assert Settings(host=host).on_loopback
+
+
+def test_what_vertex_ai_tells_a_container_counts_where_no_setting_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIP_HTTP_PORT", "8080")
+    monkeypatch.setenv("AIP_HEALTH_ROUTE", "/alive")
+    monkeypatch.setenv("AIP_PREDICT_ROUTE", "/v1/endpoints/7/deployedModels/4:predict")
+    settings = Settings()
+    assert settings.port == 8080
+    assert settings.health_route == "/alive"
+    assert settings.predict_route == "/v1/endpoints/7/deployedModels/4:predict"
+    monkeypatch.setenv("CLASSMARK_PORT", "9000")
+    assert Settings().port == 9000
+    assert Settings(port=1).port == 1
+
+
+@pytest.mark.parametrize("path", ["predict", "/a b", "/{name}", "/a?b"])
+def test_a_route_that_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="no path"):
+        Settings(predict_route=path)
+
+
+def test_the_argument_that_sagemaker_runs_images_with_changes_nothing() -> None:
+    done = start("serve", CLASSMARK_DEVICE="tpu")
+    assert done.returncode == 2
+    assert "CLASSMARK_DEVICE" in done.stderr
+    other = start("nonsense")
+    assert other.returncode == 2

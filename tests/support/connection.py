@@ -61,10 +61,12 @@ class FakeEngine(Engine):
         self.taken: asyncio.Queue[FakePending] = asyncio.Queue()
         self.full = self.ends_at_once = False
         self.costs: list[float] = []
+        self.time = FakeClock()
+        self.refusals = 0  # so many submissions are refused next
 
     @property
     def clock(self) -> Clock:
-        return FakeClock()
+        return self.time
 
     @property
     def expected_wait_seconds(self) -> float:
@@ -85,6 +87,9 @@ class FakeEngine(Engine):
         deadline: float,
         on_done: Callable[[], None],
     ) -> FakePending:
+        if self.refusals:
+            self.refusals -= 1
+            raise Overloaded("the queue is full; come back at once", retry_after_seconds=0.01)
         labels = len(servable.manifest.labels)
         per_token = servable.manifest.task == "token-classification"
         shapes = [(one.tokens, labels) if per_token else (labels,) for one in encodings]

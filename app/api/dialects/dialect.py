@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator
 
 from app.api.auth import require
 from app.api.inference.question import Question
@@ -16,6 +16,7 @@ from app.api.inference.writer import JSON_HEADERS, Headers
 from app.api.validation import JSON
 from app.bundle import Task
 from app.engine.models.servable import Servable
+from app.schemas.requests import Inputs, Pair
 from app.service import Service
 
 Read = Callable[[RequestReader, Target, Service], Question]
@@ -25,6 +26,20 @@ class ForeignSchema(BaseModel):
     """A body in the words of another API; what it says that we do not know is ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class GivenInputs(NamedTuple):
+    """The inputs, and whether they came without a list around them: some answers differ by that."""
+
+    items: list[str | Pair]
+    alone: bool
+
+
+def _keep_form(value: Any, validate: ValidatorFunctionWrapHandler) -> GivenInputs:
+    return GivenInputs(validate(value), not isinstance(value, list))
+
+
+AsGiven = Annotated[Inputs, WrapValidator(_keep_form)]
 
 
 class ForeignRoute(APIRoute):

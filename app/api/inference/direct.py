@@ -25,7 +25,14 @@ from app.api.request_log import RequestLog
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
-from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, NotAuthorized, NotReady
+from app.errors import (
+    Cancelled,
+    ClassmarkError,
+    DeadlineExceeded,
+    NotAuthorized,
+    NotReady,
+    Overloaded,
+)
 from app.service import Service
 
 logger = logging.getLogger(__name__)
@@ -161,14 +168,15 @@ class DirectRequest:
             self._log.model = self._model_label(question.body.model)
             raise
         self._log.model = task.servable.name
-        self._job = job = InferenceJob(service, task, question)
+        job = InferenceJob(service, task, question)
         job.look_up()
+        if service.cache.enabled and not job.is_answered:
+            self._check_admission()
+        self._job = job
         if job.is_answered:
             self._respond()
-            return
-        if service.cache.enabled:
-            self._check_admission()
-        self._encode(job)
+        else:
+            self._encode(job)
 
     def _check_admission(self) -> None:
         cost = self._service.request_cost.seconds(self.reader.body_bytes)
@@ -208,9 +216,27 @@ class DirectRequest:
         job = self._job
         assert job is not None  # it was decoded
         if job.go_on():
-            self._encode(job)
+            self._later(0.0, partial(self._encode, job))  # after what else the event loop has
         else:
             self._respond()
+
+    def _later(self, seconds: float, step: Callable[[], None]) -> None:
+        """Take a step then, unless the request ends before."""
+        if self._pending is not None:
+            self._pending.close()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._attempt, step)
+
+    def _put_off(self, error: Overloaded) -> None:
+        """Refuse the request, but for a slice: what was answered before it would be lost.
+
+        That slice waits as long as it was told to, at most until the deadline.
+        """
+        job, remaining = self._job, self.remaining_seconds
+        if job is None or not job.waits_for_room or remaining <= 0:
+            self._refuse(error)
+            return
+        step = self._submit if job.is_encoded else partial(self._encode, job)
+        self._later(min(error.retry_after_seconds or 1.0, remaining), step)
 
     def _respond(self) -> None:
         job = self._job
@@ -253,6 +279,8 @@ class DirectRequest:
         """Take a step; whatever goes wrong is the answer."""
         try:
             step()
+        except Overloaded as exc:
+            self._put_off(exc)
         except ClassmarkError as exc:
             self._refuse(exc)
         except Exception as exc:

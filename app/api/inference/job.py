@@ -26,6 +26,10 @@ class InferenceJob:
     `encodings` and `decode`, again as long as `go_on` finds another slice of the inputs; then
     `write` and `timing`; last `end`. `encode` and `decode` may run on any thread, one at a time;
     all else on the event loop.
+
+    Attributes:
+        abandoned: nobody waits for it any more.
+        waits_for_room: a full queue puts off its slice, and does not refuse it.
     """
 
     def __init__(self, service: Service, task: DecodeTask, question: Question) -> None:
@@ -33,6 +37,7 @@ class InferenceJob:
         if not question.in_slices:
             check_count(len(body.inputs), limit)
         self.abandoned = False
+        self.waits_for_room = question.in_slices
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
         self._metrics = service.metrics
@@ -72,6 +77,11 @@ class InferenceJob:
     def encodes_quickly(self) -> bool:
         """Whether `encode` may run on the event loop without holding up other requests."""
         return self.characters <= SHORT_CHARACTERS
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether this slice waits for its run alone."""
+        return bool(self._encoded)
 
     @property
     def tokens(self) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from app.api.auth import ServiceDep, require
-from app.api.dialects.dialect import Dialect, ForeignRoute, posted
-from app.api.dialects.huggingface.schema import GivenInputs, InferenceBody, Parameters
+from app.api.dialects.dialect import Dialect, ForeignRoute, GivenInputs, posted
+from app.api.dialects.huggingface.schema import InferenceBody, Parameters
 from app.api.dialects.huggingface.writers import HuggingFaceWriter, SingleTagWriter
 from app.api.dialects.huggingface.zero_shot import ask_zero_shot
 from app.api.inference.question import Question
@@ -33,14 +33,14 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
     assert isinstance(inputs, GivenInputs)  # its validator made them so
     servable = service.registry.resolve(target.model)
     if servable.manifest.task == "token-classification":
-        return _ask_tokens(servable, inputs, parameters)
+        return ask_tokens(servable, inputs, parameters)
     if parameters.candidate_labels is not None:
         old = "hf_hub/0." in reader.header(b"user-agent")
         return ask_zero_shot(servable, inputs, parameters, as_dict=old)
-    return _ask_text(servable, inputs, parameters)
+    return ask_text(servable, inputs, parameters)
 
 
-def _ask_text(servable: Servable, inputs: GivenInputs, parameters: Parameters) -> Question:
+def ask_text(servable: Servable, inputs: GivenInputs, parameters: Parameters) -> Question:
     body = ClassifyRequest.model_construct(
         model=servable.name,
         inputs=inputs.items,
@@ -52,7 +52,7 @@ def _ask_text(servable: Servable, inputs: GivenInputs, parameters: Parameters) -
     return Question(body, writer=HuggingFaceWriter(inputs.alone))
 
 
-def _ask_tokens(servable: Servable, inputs: GivenInputs, parameters: Parameters) -> Question:
+def ask_tokens(servable: Servable, inputs: GivenInputs, parameters: Parameters) -> Question:
     if parameters.ignore_labels is not None and "O" not in parameters.ignore_labels:
         raise InvalidRequest(
             "parameters.ignore_labels leaves out 'O', and tokens outside of entities are not "

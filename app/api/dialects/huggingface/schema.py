@@ -1,23 +1,12 @@
 """Defines what clients of the Hugging Face Inference API send."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BeforeValidator, Field
 
-from app.api.dialects.dialect import ForeignSchema
+from app.api.dialects.dialect import AsGiven, ForeignSchema
 from app.bundle import AggregationStrategy, LongText
-from app.schemas.requests import Inputs, Pair, Text
-
-
-class GivenInputs(NamedTuple):
-    """The inputs, and whether they came without a list around them: some answers differ by that."""
-
-    items: list[str | Pair]
-    alone: bool
-
-
-def _keep_form(value: Any, validate: ValidatorFunctionWrapHandler) -> GivenInputs:
-    return GivenInputs(validate(value), not isinstance(value, list))
+from app.schemas.requests import Text
 
 
 def _split(value: Any) -> Any:
@@ -42,5 +31,5 @@ class Parameters(ForeignSchema):
 
 
 class InferenceBody(ForeignSchema):
-    inputs: Annotated[Inputs, WrapValidator(_keep_form)]
+    inputs: AsGiven
     parameters: Parameters | None = None

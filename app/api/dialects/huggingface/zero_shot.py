@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic_core import to_json
 
-from app.api.dialects.dialect import identity
-from app.api.dialects.huggingface.schema import GivenInputs, Parameters
+from app.api.dialects.dialect import GivenInputs, identity
+from app.api.dialects.huggingface.schema import Parameters
 from app.api.inference.question import Question
 from app.api.inference.writer import Writer, Written
 from app.bundle import Manifest
