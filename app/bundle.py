@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import BundleError
-from app.files import GraphData, map_verified, read_plain, read_verified
+from app.files import FileRecord, GraphData, check_size, map_verified, read_plain, read_verified
 
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
@@ -268,6 +268,23 @@ class Bundle:
             read_verified(self.path, graph),
             {one.file: map_verified(self.path, one) for one in files},
         )
+
+    def check_files(self, *, checksums: bool) -> None:
+        """Raise BundleError for a file that is not as the manifest says.
+
+        Args:
+            checksums: read them whole; else only their sizes are compared.
+        """
+        packed = [self.manifest.packed] if self.manifest.packed else []
+        graphs = [*self.manifest.graphs.values(), *packed]
+        weights = [graph.weights for graph in graphs if graph.weights]
+        records: list[FileRecord] = [self.manifest.tokenizer, *graphs, *weights]
+        for record in records:
+            check_size(self.path, record)
+        if checksums:
+            self.read_tokenizer()
+            for graph in graphs:
+                self.read_graph(graph)
 
 
 def open_bundle(path: Path) -> Bundle:
