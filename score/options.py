@@ -64,8 +64,8 @@ def score_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Answer for every row of a file: labels or entities, by the model's task.",
         epilog=f"Exit codes: 0 done, 1 the run cannot go on, 2 bad options or input, {BAD_ROWS} "
-        "done and some rows have an error instead of an answer, 130 stopped. A run that was stopped or "
-        "killed goes on where it was when the same command is given again.",
+        "done and some rows have an error instead of an answer, 130 stopped. A run that was "
+        "stopped or killed goes on where it was when the same command is given again.",
     )
     parser.add_argument(
         "input", type=Path, metavar="INPUT", help=".csv .tsv .jsonl .ndjson .json .parquet"
