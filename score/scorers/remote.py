@@ -55,8 +55,12 @@ class RemoteScorer:
         self._url = url
         self._stopped = threading.Event()
         self._senders = ThreadPoolExecutor(concurrency, "sender")
-        self.task, self._version = self._find(model)
-        check_options(options, self.task, model)
+        try:
+            self.task, self._version = self._find(model)
+            check_options(options, self.task, model)
+        except ScoreError:
+            self.close()
+            raise
         self._model = model
         self._fields = {
             name: value
@@ -97,10 +101,13 @@ class RemoteScorer:
         """Return the task and the version of a model that serves."""
         try:
             response = self._client.get("/v1/models")
-            models = {one["name"]: one for one in response.raise_for_status().json()["models"]}
-        except (httpx.HTTPError, ValueError, KeyError) as exc:
+            if response.status_code in (401, 403):
+                raise ScoreError(f"{self._url}: {_detail(response)}; put it in CLASSMARK_API_KEY")
+            models = {one["name"]: one for one in response.json()["models"]}
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as exc:
             raise ScoreError(
-                f"{self._url} cannot be asked for its models: {exc}; name a running service"
+                f"{self._url} cannot be asked for its models ({type(exc).__name__}: {exc}); name a "
+                "running service"
             ) from exc
         found = models.get(model)
         if found is None or found["status"] != "serving":
