@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import classification_report, confusion_matrix
+from sklearn.metrics import confusion_matrix
 from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorWithPadding,
@@ -14,7 +14,7 @@ from transformers import (
 from offline.metrics import Counts, count_labels, label_metrics
 from offline.readers.examples import Example, TextExample
 from training.tasks.features import Features, count_cut, pad_to
-from training.tasks.scores import Scores, row_of
+from training.tasks.scores import Scores, score_label
 
 MULTI_LABEL_THRESHOLD = 0.5
 
@@ -90,21 +90,15 @@ class TextTask:
         return count_labels(truth[:, None] == ids, predicted[:, None] == ids)
 
     def _report(self, truth: np.ndarray, predicted: np.ndarray) -> Scores:
-        report = classification_report(
-            truth,
-            predicted,
-            labels=range(len(self.classes)),
-            target_names=list(self.classes),
-            output_dict=True,
-            zero_division=0.0,
-        )
+        sums = self._counts(truth, predicted).sum(axis=0)
+        by_label = zip(self.classes, sums[2:].reshape(3, -1).T.tolist(), strict=True)
         confusion = None
         if not self.multi_label:
             table = confusion_matrix(truth, predicted, labels=range(len(self.classes)))
             confusion = tuple(tuple(int(cell) for cell in row) for row in table)
         return Scores(
             headline="macro_f1" if self.multi_label else "accuracy",
-            metrics=label_metrics(self._counts(truth, predicted).sum(axis=0)),
-            per_label={label: row_of(report[label]) for label in self.classes},
+            metrics=label_metrics(sums),
+            per_label={label: score_label(*counts) for label, counts in by_label},
             confusion=confusion,
         )
