@@ -3,6 +3,7 @@
 <store>/<name>/<version>/manifest.json  model.<precision>.onnx ...  tokenizer.json  report.md
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -251,6 +252,16 @@ class Manifest(Record):
     def temperature(self) -> float:
         """The divisor of logits before they become scores; 1 without a calibration."""
         return self.calibration.temperature if self.calibration else 1.0
+
+    @property
+    def label_thresholds(self) -> float | list[float]:
+        """What labels must reach where nobody asks for a threshold: one for all, or one a label."""
+        if self.problem_type == "regression":
+            return -math.inf
+        tuned = self.defaults.label_thresholds
+        if tuned is None:
+            return self.defaults.threshold
+        return [tuned[label] for label in self.labels]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
 """Makes answers of a servable's logits, as the inference routes do."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from app.bundle import Manifest
 from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
 from app.engine.answers.entities import decode_entities, keep_entities
 from app.engine.models.servable import Servable
@@ -25,7 +23,7 @@ def make_decode(servable: Servable, options: AnswerOptions) -> Decode:
 def _labels(servable: Servable, options: AnswerOptions) -> Decode:
     manifest = servable.manifest
     given = options.threshold
-    threshold = _label_thresholds(manifest) if given is None else given
+    threshold = manifest.label_thresholds if given is None else given
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> Answer:
         pooled = pool_windows(encoded, logits)
@@ -58,13 +56,3 @@ def _reading(encoded: EncodedInput) -> Answer:
         "windows": len(encoded.windows),
         "truncated": encoded.truncated,
     }
-
-
-def _label_thresholds(manifest: Manifest) -> float | list[float]:
-    """Return what labels must reach by the bundle: one for all, or one a label."""
-    if manifest.problem_type == "regression":
-        return -math.inf
-    tuned = manifest.defaults.label_thresholds
-    if tuned is None:
-        return manifest.defaults.threshold
-    return [tuned[label] for label in manifest.labels]

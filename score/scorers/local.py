@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.inference.input_errors import check_kind, check_tokens
 from app.bundle import LongText, Task
 from app.engine.batching.entry import Batch, Entry, Outcome
 from app.engine.batching.executors import run_batch
 from app.engine.batching.partition import cheapest_partition
 from app.engine.models.servable import Servable
+from app.engine.text.checks import check_kind, check_tokens
 from app.engine.text.encoding import EncodedInput, TextInput
 from app.errors import ClassmarkError, InvalidRequest
 from score.options import AnswerOptions
