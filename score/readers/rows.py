@@ -8,7 +8,7 @@ import pyarrow as pa
 
 # A chunk is what is sorted by length, and what is written at once. Of the benchmark's texts so many
 # take some seconds; more would not make batches of more equal lengths.
-CHUNK_ROWS = 8192
+CHUNK_ROWS = 4096
 CHUNK_CHARACTERS = 4_000_000
 
 

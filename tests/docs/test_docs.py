@@ -48,7 +48,7 @@ def test_the_architecture_is_short_and_its_map_shows_every_folder() -> None:
     assert len(text.splitlines()) <= 200
     folder_map = text.partition("## Folder map")[2].partition("## ")[0]
     assert len(folder_map.splitlines()) <= 30 + 4  # the heading's sentence and blank lines
-    for package in ("app", "offline", "export", "training", "demo", "benchmarks"):
+    for package in ("app", "offline", "export", "training", "score", "demo", "benchmarks"):
         for folder in (ROOT / package).iterdir():
             if (folder / "__init__.py").exists():
                 assert f"{folder.name}/" in folder_map, folder
