@@ -17,7 +17,7 @@ BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
 .PHONY: help install models models-zh serve demo test test-fast test-slow test-clients check format \
-    bench bench-quick bench-score clean
+    bench bench-quick bench-score screenshots clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,6 +83,9 @@ bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A pa
 
 bench-score: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Score a million rows: memory, the limit's share, kills (half an hour)
 	$(BIN)/python -m benchmarks.measures.score --out docs/benchmarks
+
+screenshots: $(INSTALLED) $(BUNDLES) ## Take the pictures of the playground anew, in the system's chromium
+	$(BIN)/python -m docs.screenshots --store $(STORE) --out docs/playground
 
 clean: ## Remove what was built and installed, the demo models included
 	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) $(DEMO_ZH:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.bundle import Precision
 
 # The APIs of others that the service speaks, by the setting's words.
-DIALECTS = ("huggingface", "tei")
+DIALECTS = ("huggingface", "tei", "v2")
 
 # The key of a client, what compose files read from the same .env, and what Kubernetes sets for a
 # Service of this name.
@@ -183,6 +183,7 @@ class Settings(BaseSettings):
         description="Serve predictions without keys on an address that is not loopback; "
         "administration still needs a key.",
     )
+    playground: bool = Field(True, description="Answer / with the playground, a page for browsers.")
     log_format: Literal["text", "json"] = Field("text", description="One line for each event.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug adds a line for each request, never with its text."
