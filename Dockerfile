@@ -19,6 +19,7 @@ RUN sh install-requirements.sh serve-gpu
 FROM build AS code
 COPY README.md LICENSE ./
 COPY app app
+COPY classmark classmark
 RUN pip install --no-deps .
 
 FROM ${PYTHON_IMAGE} AS service

@@ -16,7 +16,8 @@ bundles = $(1:%=$(STORE)/%/1/manifest.json)
 BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
-.PHONY: help install models models-zh serve demo test test-fast test-slow test-clients check format bench bench-quick screenshots clean
+.PHONY: help install models models-zh serve demo test test-fast test-slow test-clients check format \
+    bench bench-quick bench-score screenshots clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +27,7 @@ install: $(INSTALLED) ## Install everything into .venv, at the versions of const
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    -e '.[serve,export,train,demo,dev]'
+	    -e '.[serve,export,train,score,demo,dev]'
 	touch $@
 
 models: $(BUNDLES) ## Fine-tune, export and verify the three demo models
@@ -79,6 +80,9 @@ bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure be
 
 bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes
 	$(BIN)/python -m benchmarks --quick --out docs/benchmarks
+
+bench-score: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Score a million rows: memory, the limit's share, kills (half an hour)
+	$(BIN)/python -m benchmarks.measures.score --out docs/benchmarks
 
 screenshots: $(INSTALLED) $(BUNDLES) ## Take the pictures of the playground anew, in the system's chromium
 	$(BIN)/python -m docs.screenshots --store $(STORE) --out docs/playground

@@ -70,4 +70,5 @@ def several_processes(settings: "Settings") -> "Callable[[], int]":
 
 
 if __name__ == "__main__":
+    sys.argv[0] = "python -m app"  # as its usage calls it
     main()

@@ -3,6 +3,7 @@
 <store>/<name>/<version>/manifest.json  model.<precision>.onnx ...  tokenizer.json  report.md
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import BundleError, IncompleteBundle
-from app.files import GraphData, map_verified, read_plain, read_verified
+from app.files import FileRecord, GraphData, check_size, map_verified, read_plain, read_verified
 
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
@@ -254,6 +255,16 @@ class Manifest(Record):
         """The divisor of logits before they become scores; 1 without a calibration."""
         return self.calibration.temperature if self.calibration else 1.0
 
+    @property
+    def label_thresholds(self) -> float | list[float]:
+        """What labels must reach where nobody asks for a threshold: one for all, or one a label."""
+        if self.problem_type == "regression":
+            return -math.inf
+        tuned = self.defaults.label_thresholds
+        if tuned is None:
+            return self.defaults.threshold
+        return [tuned[label] for label in self.labels]
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -271,6 +282,23 @@ class Bundle:
             read_verified(self.path, graph),
             {one.file: map_verified(self.path, one) for one in files},
         )
+
+    def check_files(self, *, checksums: bool) -> None:
+        """Raise BundleError for a file that is not as the manifest says.
+
+        Args:
+            checksums: read them whole; else only their sizes are compared.
+        """
+        packed = [self.manifest.packed] if self.manifest.packed else []
+        graphs = [*self.manifest.graphs.values(), *packed]
+        weights = [graph.weights for graph in graphs if graph.weights]
+        records: list[FileRecord] = [self.manifest.tokenizer, *graphs, *weights]
+        for record in records:
+            check_size(self.path, record)
+        if checksums:
+            self.read_tokenizer()
+            for graph in graphs:
+                self.read_graph(graph)
 
 
 def open_bundle(path: Path) -> Bundle:

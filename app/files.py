@@ -46,11 +46,18 @@ def read_verified(folder: Path, record: FileRecord) -> bytes:
     return data
 
 
-def map_verified(folder: Path, record: FileRecord) -> mmap.mmap:
-    """Map a file into memory if size and checksum match; pages are read as they are needed."""
+def check_size(folder: Path, record: FileRecord) -> None:
+    """Raise BundleError for a file that is missing or has another size than its record."""
     path = folder / record.file
     with _explain(path):
         _check_size(path, record, _size_of_plain(path, record.bytes))
+
+
+def map_verified(folder: Path, record: FileRecord) -> mmap.mmap:
+    """Map a file into memory if size and checksum match; pages are read as they are needed."""
+    path = folder / record.file
+    check_size(folder, record)
+    with _explain(path):
         data = map_file(path)
     _check_digest(path, record, data)
     return data

@@ -165,7 +165,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
 
 def main() -> None:
     """Print a new key for its user, and the line for the operator's file."""
-    parser = argparse.ArgumentParser(prog="python -m app.security", description=main.__doc__)
+    parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("name", type=_key_name)
     parser.add_argument("--scope", action="append", choices=SCOPES, help="default: predict")
     options = parser.parse_args()
@@ -183,4 +183,5 @@ def _key_name(value: str) -> str:
 
 
 if __name__ == "__main__":
+    sys.argv[0] = "python -m app.security"  # as its usage calls it
     main()

@@ -28,8 +28,9 @@ _VERTEX = {
     "predict_route": "AIP_PREDICT_ROUTE",
 }
 
-# What compose files read from the same .env, and what Kubernetes sets for a Service of this name.
-_NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
+# The key of a client, what compose files read from the same .env, and what Kubernetes sets for a
+# Service of this name.
+_NOT_OURS = re.compile(r"CLASSMARK_(API_KEY|GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
 
 
 def check_environment(environment: Mapping[str, str]) -> None:

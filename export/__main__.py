@@ -74,7 +74,7 @@ def _export(arguments: Sequence[str]) -> int:
 
 
 def _list(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m export list", description="List a store.")
+    parser = argparse.ArgumentParser(prog=f"{sys.argv[0]} list", description="List a store.")
     parser.add_argument("store", type=Path, nargs="?", default=STORE)
     from export.bundle.inspect import list_store
 
@@ -83,7 +83,7 @@ def _list(arguments: Sequence[str]) -> int:
 
 def _inspect(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m export inspect", description="Show the manifest of a bundle."
+        prog=f"{sys.argv[0]} inspect", description="Show the manifest of a bundle."
     )
     parser.add_argument("bundle", type=Path, help="STORE/NAME/VERSION")
     from export.bundle.inspect import inspect_bundle
@@ -93,7 +93,7 @@ def _inspect(arguments: Sequence[str]) -> int:
 
 def _verify(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m export verify",
+        prog=f"{sys.argv[0]} verify",
         description="Check manifest, checksums, loading, golden cases and batch invariance.",
     )
     parser.add_argument("bundle", type=Path, help="STORE/NAME/VERSION")
@@ -142,4 +142,5 @@ def _work_offline() -> None:
 
 
 if __name__ == "__main__":
+    sys.argv[0] = "python -m export"  # as its usage calls it
     sys.exit(main())

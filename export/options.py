@@ -1,6 +1,7 @@
 """Define the options of `export` and `compare`, which are read before anything slow is imported."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -22,7 +23,6 @@ PRECISIONS_FOR: dict[Machines, tuple[Precision, ...]] = {
 def export_parser() -> argparse.ArgumentParser:
     """Return the parser of an export."""
     parser = argparse.ArgumentParser(
-        prog="python -m export",
         description="Export a fine-tuned checkpoint as a verified bundle.",
         epilog="Other commands: list [STORE], inspect BUNDLE, verify BUNDLE, compare A B. "
         "Give a checkpoint folder with such a name as ./list.",
@@ -122,7 +122,7 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
 def compare_parser() -> argparse.ArgumentParser:
     """Return the parser of a comparison."""
     parser = argparse.ArgumentParser(
-        prog="python -m export compare",
+        prog=f"{sys.argv[0]} compare",
         description="Compare the answers of B with those of A on the same texts. Each is a bundle "
         "(STORE/NAME/VERSION) or a checkpoint folder.",
         epilog="Exit code: 0 if B is what is expected, 1 if not, 2 if the two cannot be compared.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("app", "offline", "export", "training", "demo", "benchmarks")
+PACKAGES = ("app", "offline", "export", "training", "demo", "benchmarks", "classmark", "score")
 MOST_MODULES = 12
 
 

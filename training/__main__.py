@@ -29,7 +29,6 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     defaults = Settings()
     cli = argparse.ArgumentParser(
-        prog="python -m training",
         description="Fine-tune a base encoder to a Hugging Face checkpoint.",
         epilog=_DATA_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -98,4 +97,5 @@ def _train(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    sys.argv[0] = "python -m training"  # as its usage calls it
     sys.exit(main())

@@ -2,10 +2,10 @@
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from app.engine.batching.executors import available_cpus
+from classmark.machine import read_cpuinfo
 
 FLAGS = {"avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX-VNNI", "avx512_bf16": "BF16",
          "amx_int8": "AMX int8"}  # fmt: skip
@@ -14,7 +14,7 @@ PACKAGES = ("onnxruntime", "tokenizers", "numpy", "fastapi", "uvicorn", "uvloop"
 
 def describe_machine() -> dict[str, Any]:
     """Return CPU, cores, the flags that matter for inference, and versions."""
-    cpu, flags = _read_cpuinfo()
+    cpu, flags = read_cpuinfo()
     return {
         "cpu": cpu,
         "cpus": available_cpus(),
@@ -31,13 +31,6 @@ def machine_line(machine: dict[str, Any]) -> str:
     words = [f"{name} {version}" for name, version in machine["packages"].items()]
     python = ", ".join([f"Python {machine['python']}", *words])
     return f"{machine['cpus']} CPUs of {machine['cpu']}{flags}; {python}"
-
-
-def _read_cpuinfo() -> tuple[str, set[str]]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    found = {key.strip(): value.strip() for key, value in fields.items()}
-    return found.get("model name", platform.machine()), set(found.get("flags", "").split())
 
 
 def version_of(package: str) -> str | None:

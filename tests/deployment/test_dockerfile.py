@@ -41,14 +41,14 @@ def test_no_image_installs_what_only_export_and_training_need(extra: str) -> Non
     assert not installed & OFFLINE
 
 
-def test_only_the_app_package_is_copied() -> None:
+def test_only_the_service_and_its_command_are_copied() -> None:
     copied = {
         source
         for line in re.findall(r"^COPY (?!--from)(.+)$", TEXT, re.MULTILINE)
         for source in line.split()[:-1]
     }
     assert copied == {
-        *("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "app"),
+        *("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "app", "classmark"),
         str(INSTALL_SCRIPT.relative_to(ROOT)),
     }
     ignored, *kept = [

@@ -22,7 +22,8 @@ def test_the_service_runs_from_an_environment_with_the_serve_extra_alone(
     install += ["--quiet", "--disable-pip-version-check", "--no-compile"]
     # Installed from a copy, because a build leaves its files beside the sources.
     source = tmp_path / "source"
-    shutil.copytree(ROOT / "app", source / "app")
+    for package in ("app", "classmark"):
+        shutil.copytree(ROOT / package, source / package)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     constraints = ROOT / "constraints.txt"
@@ -30,6 +31,9 @@ def test_the_service_runs_from_an_environment_with_the_serve_extra_alone(
     absent = "import importlib.util as u; assert not any(map(u.find_spec, {names!r}))"
     names = ("torch", "transformers", "optimum", "onnx", "sklearn")
     subprocess.run([python, "-c", absent.format(names=names)], check=True)
+    (tmp_path / "app.py").write_text("raise SystemExit('of the user')")
+    command = [python.with_name("classmark"), "doctor", "--store", tiny_store]
+    subprocess.run(command, cwd=tmp_path, check=True)
     with serving(tiny_store, python=python) as server, server.client() as client:
         answer = client.post("/v1/classify", json={"model": "mood", "inputs": "a good film"})
         assert answer.status_code == 200

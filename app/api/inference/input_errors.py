@@ -6,8 +6,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.validation import JSON, places, validation_error
-from app.bundle import InputKind
-from app.engine.text.encoding import EncodedInput, TextInput
 from app.errors import ClassmarkError, InvalidRequest
 from app.schemas.requests import Input
 
@@ -24,28 +22,6 @@ def check_count(count: int, limit: int) -> None:
         raise InvalidRequest(
             f"inputs: {count} inputs, the limit is {limit}; send them in several requests, or "
             "raise CLASSMARK_MAX_INPUTS"
-        )
-
-
-def check_kind(source: TextInput, reads: InputKind) -> None:
-    """Raise InvalidRequest for a pair where the model reads single texts, or the other way."""
-    if reads == "any" or (reads == "pair") == (source.text_pair is not None):
-        return
-    raise InvalidRequest(
-        'the model reads pairs and this is a single text; send {"text": …, "text_pair": …}, or '
-        "export the bundle again with single texts in --eval too"
-        if reads == "pair"
-        else "the model reads single texts and this is a pair; send one text, or export the bundle "
-        "again with pairs in --eval too"
-    )
-
-
-def check_tokens(encoded: EncodedInput) -> None:
-    """Raise InvalidRequest for a text of which the model would read nothing."""
-    if not encoded.windows[0].tokens:
-        raise InvalidRequest(
-            "the text has no token that the model knows, such as one of blanks alone; leave it "
-            "out, or send another"
         )
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from app.api.inference.input_errors import check_count, check_kind, check_tokens, name_input
+from app.api.inference.input_errors import check_count, name_input
 from app.api.inference.question import Question
 from app.api.inference.tasks import DecodeTask
 from app.api.inference.writer import Written
@@ -10,6 +10,7 @@ from app.bundle import LongText
 from app.engine.answer_cache import AnswerKey, InputAnswer
 from app.engine.interface import RunResult
 from app.engine.models.servable import Servable
+from app.engine.text.checks import check_kind, check_tokens
 from app.engine.text.encoding import EncodedInput, Encoding, TextInput
 from app.engine.text.tokenization import SHORT_CHARACTERS
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest

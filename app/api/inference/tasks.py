@@ -81,16 +81,11 @@ def _ner_task(models: Catalog, body: NerRequest, writer: Writer) -> DecodeTask:
 
 
 def _label_thresholds(manifest: Manifest, body: ClassifyRequest) -> float | list[float]:
-    """Return what labels must reach where the request does not say: one for all, or one a label.
+    """Return what labels must reach where the request does not say.
 
     The bundle's own are for the scores that its own activation gives.
     """
-    if manifest.problem_type == "regression" or body.activation != "default":
-        return -math.inf
-    tuned = manifest.defaults.label_thresholds
-    if tuned is None:
-        return manifest.defaults.threshold
-    return [tuned[label] for label in manifest.labels]
+    return manifest.label_thresholds if body.activation == "default" else -math.inf
 
 
 def _check_groups(asked: Sequence[str], known: Sequence[str]) -> None:

@@ -6,13 +6,6 @@ from collections.abc import Sequence
 def cheapest_batch(lengths: Sequence[int], at: int, overhead: int, budget: int) -> range:
     """Return the batch that holds `lengths[at]` in the cheapest partition of all entries.
 
-    A batch costs a fixed overhead and its entries, each padded to the longest. So in some cheapest
-    partition no two batches overlap in length. Dynamic programming over the sorted lengths finds
-    it, in len(lengths) x (entries of a full batch) steps.
-
-    A greedy choice takes each entry that saves more overhead than it adds padding, and leaves
-    worse neighbours to the others.
-
     Args:
         lengths: in tokens, sorted.
         overhead: cost of a batch besides its padded tokens, in tokens.
@@ -21,8 +14,38 @@ def cheapest_batch(lengths: Sequence[int], at: int, overhead: int, budget: int) 
     Returns:
         Indices into `lengths`, `at` among them.
     """
+    starts = _cheapest_starts(lengths, overhead, budget)
+    end = len(lengths)
+    while (start := starts[end]) > at:
+        end = start
+    return range(start, end)
+
+
+def cheapest_partition(lengths: Sequence[int], overhead: int, budget: int) -> list[range]:
+    """Return all batches of the cheapest partition, the shortest entries first.
+
+    Args as for `cheapest_batch`.
+    """
+    starts = _cheapest_starts(lengths, overhead, budget)
+    batches, end = [], len(lengths)
+    while end:
+        batches.append(range(starts[end], end))
+        end = starts[end]
+    return batches[::-1]
+
+
+def _cheapest_starts(lengths: Sequence[int], overhead: int, budget: int) -> list[int]:
+    """Return where the last batch begins in the cheapest way to run the n shortest, for each n.
+
+    A batch costs a fixed overhead and its entries, each padded to the longest. So in some cheapest
+    partition no two batches overlap in length. Dynamic programming over the sorted lengths finds
+    it, in len(lengths) x (entries of a full batch) steps.
+
+    A greedy choice takes each entry that saves more overhead than it adds padding, and leaves
+    worse neighbours to the others.
+    """
     costs = [0]  # costs[n]: of the cheapest way to run the n shortest
-    starts = [0]  # starts[n]: where the last batch of that way begins
+    starts = [0]
     for end, longest in enumerate(lengths, start=1):
         start, padded = end - 1, longest
         best = costs[start] + padded
@@ -33,7 +56,4 @@ def cheapest_batch(lengths: Sequence[int], at: int, overhead: int, budget: int) 
                 best, best_start = cost, start
         costs.append(best + overhead)
         starts.append(best_start)
-    end = len(lengths)
-    while (start := starts[end]) > at:
-        end = start
-    return range(start, end)
+    return starts

@@ -1,0 +1,1 @@
+"""The command `classmark`: one verb for each program, found from any folder."""
