@@ -56,6 +56,8 @@ def train(run: Run, split: Split) -> Scores:
         len(held_out),
         "bf16" if use_bf16(settings.precision) else "fp32",
     )
+    for rows in split.left_out():
+        logger.info("left out: %s", rows)
     _warn_of_cut_texts(features, settings.max_length)
     metric = "f1" if run.task == "token-classification" else "macro_f1"
     finetune(model, features, task.collator, settings, lambda: score().metrics, metric)
@@ -65,8 +67,18 @@ def train(run: Run, split: Split) -> Scores:
     evaluation |= scores.as_dict() | {"facts": facts, "settings": asdict(settings)}
     report = render_report(f"Evaluation of {run.out.name}", scores, task.classes, facts)
     write_checkpoint(run.out, model, tokenizer, evaluation, report, split.evaluation, run.base)
-    logger.info("%s %.4f on held-out data; wrote %s", scores.headline, scores.value, run.out)
+    _tell(scores)
+    logger.info("wrote %s", run.out)
     return scores
+
+
+def _tell(scores: Scores) -> None:
+    beside = ""
+    if scores.baseline is not None:
+        beside = f", always answering {scores.baseline.answer} {scores.baseline.value:.4f}"
+    logger.info("%s %.4f on held-out data%s", scores.headline, scores.value, beside)
+    for warning in scores.warnings():
+        logger.warning("%s", warning)
 
 
 def _warn_of_cut_texts(features: Features, max_length: int) -> None:
@@ -92,6 +104,7 @@ def _facts(
         "held-out examples": len(split.evaluation),
         "duplicates dropped": split.duplicates,
         "contradicting rows dropped": split.contradictions,
+        "rows beyond the limit": split.beyond_limit,
         "greatest length in tokens": run.settings.max_length,
         "texts longer than that": f"{training.cut_share:.1%}, held out {held_out.cut_share:.1%}",
         "seed": run.settings.seed,

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from offline.errors import DataError
-from training.data import check_classes, check_labels_known, find_sources, read_corpus
+from training.data import check_classes, check_labels_known, read_corpus
+from training.sources import find_sources
 
 SEQUENCE, TOKEN = "sequence-classification", "token-classification"
 
@@ -38,7 +39,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_an_unknown_extension_lists_the_known_ones(write):
-    with refuses("unknown extension '.xlsx'; sequence-classification reads .csv, .tsv, .jsonl"):
+    with refuses("unknown extension '.xlsx'; sequence-classification reads .csv, .tsv, .json"):
         read_corpus(write("d.xlsx", "x"), SEQUENCE)
     with refuses("unknown extension '.csv'; token-classification reads .conll"):
         read_corpus(write("d.csv", "x"), TOKEN)
@@ -96,8 +97,9 @@ def test_rows_without_text_or_label_are_all_named_in_one_line(write):
         read_corpus(path, SEQUENCE)
 
 
-def test_where_the_labels_are_in_another_column_that_column_is_named(write):
-    with refuses("no label here; fill it in or drop the row; columns that are not read: sentiment"):
+def test_where_the_labels_are_in_another_column_the_columns_and_the_option_are_named(write):
+    problem = "no column 'label'; say with --label-column NAME which it is; the columns are 'text',"
+    with refuses(problem):
         read_corpus(write("d.csv", "text,sentiment\none,a\n"), SEQUENCE)
 
 

@@ -14,7 +14,7 @@ from transformers import (
 from offline.metrics import Counts, count_labels, label_metrics
 from offline.readers.examples import Example, TextExample
 from training.tasks.features import Features, count_cut, pad_to
-from training.tasks.scores import Scores, row_of
+from training.tasks.scores import Baseline, Scores, row_of
 
 MULTI_LABEL_THRESHOLD = 0.5
 
@@ -103,8 +103,32 @@ class TextTask:
             table = confusion_matrix(truth, predicted, labels=range(len(self.classes)))
             confusion = tuple(tuple(int(cell) for cell in row) for row in table)
         return Scores(
-            headline="macro_f1" if self.multi_label else "accuracy",
-            metrics=label_metrics(self._counts(truth, predicted).sum(axis=0)),
+            headline=self.headline,
+            metrics=self._metrics(truth, predicted),
             per_label={label: row_of(report[label]) for label in self.classes},
             confusion=confusion,
+            baseline=self._baseline(truth),
+            never_predicted=tuple(
+                label for i, label in enumerate(self.classes) if not self._given(predicted, i)
+            ),
         )
+
+    @property
+    def headline(self) -> str:
+        return "macro_f1" if self.multi_label else "accuracy"
+
+    def _metrics(self, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+        return label_metrics(self._counts(truth, predicted).sum(axis=0))
+
+    def _baseline(self, truth: np.ndarray) -> Baseline:
+        """Score the commonest answer, or set of labels, given to every text."""
+        rows, counts = np.unique(truth, axis=0, return_counts=True)
+        commonest = rows[counts.argmax()]
+        constant = np.broadcast_to(commonest, truth.shape)
+        names = [label for i, label in enumerate(self.classes) if self._given(commonest[None], i)]
+        value = self._metrics(truth, constant)[self.headline]
+        return Baseline(" and ".join(names) or "no label", value)
+
+    def _given(self, answers: np.ndarray, label: int) -> bool:
+        """Tell whether any answer has a label, by its id."""
+        return bool((answers[:, label] if self.multi_label else answers == label).any())
