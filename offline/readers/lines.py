@@ -75,7 +75,7 @@ def read_text(
 def _undecodable(path: Path, raw: bytes, exc: UnicodeDecodeError, lines: list[int]) -> DataError:
     before = raw[: exc.start]
     line = before.count(b"\n") + 1
-    more = f" (so are {show_lines(lines)}, {len(lines)} in all)" if len(lines) > 1 else ""
+    more = f"; {len(lines)} lines have such bytes ({show_lines(lines)})" if len(lines) > 1 else ""
     remedy = "name the file's encoding (--encoding cp1252, gb18030, ...), or, if only some bytes "
     remedy += "are broken, put U+FFFD in their place (--on-bad-bytes replace)"
     return DataError(
