@@ -29,6 +29,7 @@ GraphKind = Literal["padded", "packed"]
 TagScheme = Literal["IO", "BIO", "BIOES", "BILOU", "BMES"]
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 LongText = Literal["truncate", "window", "error"]
+Activation = Literal["default", "softmax", "sigmoid", "none"]
 # What a model reads as one input: a text, a text with its pair, or either.
 InputKind = Literal["text", "pair", "any"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

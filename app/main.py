@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Lifespan
 from app import __version__, python_tuning
 from app.api import operations
 from app.api.body_limit import BodyLimit
+from app.api.dialects.registry import spoken
 from app.api.inference import openapi
 from app.api.problems import install_handlers
 from app.api.request_log import RequestLogMiddleware
@@ -103,6 +104,8 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
     install_handlers(app)
     for router in (openapi.router, operations.models, operations.health, operations.metrics):
         app.include_router(router)
+    for dialect in spoken(service.settings):
+        app.include_router(dialect.router)
     return app
 
 

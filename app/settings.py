@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.bundle import Precision
 
+# The APIs of others that the service speaks, by the setting's words.
+DIALECTS = ("huggingface",)
+
 # What compose files read from the same .env, and what Kubernetes sets for a Service of this name.
 _NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
 
@@ -37,6 +40,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _words(joined: str) -> list[str]:
+    return [word.strip() for word in joined.split(",") if word.strip()]
 
 
 class Settings(BaseSettings):
@@ -155,6 +162,16 @@ class Settings(BaseSettings):
         description="How long new requests are still answered after SIGTERM, while readiness "
         "already says no. Raise it to the time that a load balancer needs to notice.",
     )
+    dialects: str = Field(
+        "all",
+        description="APIs of others to answer too: all, none, or some joined by commas: "
+        f"{', '.join(DIALECTS)}.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins, joined by commas, whose web pages may ask for predictions, such as "
+        "https://app.example.com; * for all. Empty: none.",
+    )
     api_keys_file: Path | None = Field(
         None,
         description="File of hashed API keys, one per line, made by `python -m app.security`. "
@@ -175,6 +192,26 @@ class Settings(BaseSettings):
     def _plain_host(cls, host: str) -> str:
         return host.strip("[]").lower()
 
+    @field_validator("dialects")
+    @classmethod
+    def _known_dialects(cls, dialects: str) -> str:
+        if unknown := set(_words(dialects)) - {"all", "none", *DIALECTS}:
+            raise ValueError(
+                f"there is no {', '.join(sorted(unknown))}; there are all, none, and "
+                f"{', '.join(DIALECTS)}"
+            )
+        return dialects
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _plain_origins(cls, origins: str) -> str:
+        for origin in _words(origins):
+            if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
+                raise ValueError(
+                    f"{origin} is no origin; write it as https://app.example.com, without a path"
+                )
+        return origins
+
     @model_validator(mode="after")
     def _anonymous_only_on_loopback(self) -> Self:
         if not self.on_loopback and self.api_keys_file is None and not self.allow_anonymous:
@@ -184,6 +221,15 @@ class Settings(BaseSettings):
                 "front of the service guards it, or listen on 127.0.0.1"
             )
         return self
+
+    @property
+    def spoken_dialects(self) -> frozenset[str]:
+        named = frozenset(_words(self.dialects))
+        return frozenset(DIALECTS) if "all" in named else named - {"none"}
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        return _words(self.cors_origins)
 
     @property
     def on_loopback(self) -> bool:

@@ -21,6 +21,12 @@ REASONS = {
     503: "not_ready", 504: "deadline",
 }  # fmt: skip
 
+# As text-embeddings-inference names them; its clients read no status.
+ERROR_TYPES = {
+    400: "Validation", 404: "Validation", 413: "Validation", 422: "Validation",
+    401: "Unauthorized", 403: "Unauthorized", 429: "Overloaded", 503: "Unhealthy",
+}  # fmt: skip
+
 
 class ProblemAnswer(NamedTuple):
     """A problem as it goes over the wire."""
@@ -41,41 +47,56 @@ def problem(
     detail: str,
     fields: Sequence[tuple[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    media_type: str = MEDIA_TYPE,
 ) -> ProblemAnswer:
-    """Build the answer, of the schema `Problem`, and count it as a rejection."""
+    """Build the answer, of the schema `Problem`, and count it as a rejection.
+
+    Clients of other APIs find in it what they look for: `error`, and TEI's its `error_type`.
+    """
     metrics.count_rejection(REASONS.get(status, "invalid" if status < 500 else "failed"))
     # Made without the schema: a service that is overloaded has no time for it.
     content: dict[str, Any] = {"title": title, "status": status, "detail": detail}
+    content["error"] = detail
+    if media_type != MEDIA_TYPE:
+        content["error_type"] = ERROR_TYPES.get(status, "Backend")
     if request_id is not None:
         content["request_id"] = request_id
     if fields:
         content["errors"] = [{"field": field, "problem": found} for field, found in fields]
-    return ProblemAnswer(status, {"content-type": MEDIA_TYPE, **(headers or {})}, to_json(content))
+    return ProblemAnswer(status, {"content-type": media_type, **(headers or {})}, to_json(content))
 
 
-def error_problem(metrics: Metrics, request_id: str | None, error: Exception) -> ProblemAnswer:
+def error_problem(
+    metrics: Metrics, request_id: str | None, error: Exception, media_type: str = MEDIA_TYPE
+) -> ProblemAnswer:
     """Build the answer to a request that ended with an error.
 
     For one that nobody foresaw the log has the traceback, and the caller its id.
     """
     if not isinstance(error, ClassmarkError):
         detail = "this is a bug in the service; report the request id, the log has more"
-        return problem(metrics, request_id, 500, "Internal error", detail)
+        return problem(metrics, request_id, 500, "Internal error", detail, media_type=media_type)
     headers = {}
     if error.retry_after_seconds is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
     fields = error.fields if isinstance(error, InvalidRequest) else ()
-    return problem(metrics, request_id, error.status, error.title, str(error), fields, headers)
+    what = error.status, error.title, str(error)
+    return problem(metrics, request_id, *what, fields, headers, media_type)
 
 
 def _of(request: Request) -> tuple[Metrics, str | None]:
     return request.app.state.service.metrics, request.scope.get("state", {}).get("request_id")
 
 
+def _media_type(request: Request) -> str:
+    """Return the type of errors where the request was routed to; other APIs have their own."""
+    return getattr(request.scope.get("route"), "error_media_type", MEDIA_TYPE)
+
+
 async def on_error(request: Request, exc: Exception) -> Response:
-    return error_problem(*_of(request), exc).response()
+    return error_problem(*_of(request), exc, _media_type(request)).response()
 
 
 async def on_http_error(request: Request, exc: Exception) -> Response:
@@ -88,13 +109,15 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
         413: str(BodyTooLarge(request.app.state.service.settings.max_body_bytes)),
     }.get(exc.status_code, str(exc.detail))
     headers = dict(exc.headers) if exc.headers else None
-    return problem(*_of(request), exc.status_code, title, detail, headers=headers).response()
+    media_type = _media_type(request)
+    answer = problem(*_of(request), exc.status_code, title, detail, (), headers, media_type)
+    return answer.response()
 
 
 async def on_invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     error = validation_error(exc.errors(), request.headers.get("content-type", ""))
-    return error_problem(*_of(request), error).response()
+    return error_problem(*_of(request), error, _media_type(request)).response()
 
 
 def install_handlers(app: FastAPI) -> None:

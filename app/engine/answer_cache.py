@@ -12,17 +12,25 @@ from prometheus_client import Counter
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
 
-# Memory of an answer besides its text and its JSON: the key and the objects that hold it.
+# Memory of an answer besides its text and its parts: the key and the objects that hold it.
 OVERHEAD_BYTES = 600
 
 Version = weakref.ref[Servable]
 
 
-class InputAnswer(NamedTuple):
-    """One input's result as JSON, and what it counts as: a text's label, or a text's entities."""
+# What an API writes of an input, to be joined with that of others: JSON, or bytes of tensors.
+Parts = tuple[str, ...] | tuple[bytes, ...]
 
-    content: str
+
+class InputAnswer(NamedTuple):
+    """One input's result, and what it counts as: a text's label, or a text's entities."""
+
+    parts: Parts
     labels: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.parts)) + 8 * len(self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class AnswerKey:
 
 
 class AnswerCache:
-    """The most recently used answers as JSON, up to a number of bytes; event loop only.
+    """The most recently used answers, up to a number of bytes; event loop only.
 
     Answers are kept under a weak reference to their servable, so a version that was swapped out is
     not kept alive and gives no more answers. It may be freed on any thread; that thread only queues
@@ -82,7 +90,7 @@ class AnswerCache:
     def put(self, servable: Servable, key: AnswerKey, answer: InputAnswer) -> None:
         """Keep an answer, unless it alone exceeds the limit; evict the least recently used."""
         self._drop_dead()
-        size = key.bytes + len(answer.content) + 8 * len(answer.labels) + OVERHEAD_BYTES
+        size = key.bytes + answer.bytes + OVERHEAD_BYTES
         if size > self._max_bytes:
             return
         version = weakref.ref(servable)

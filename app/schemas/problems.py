@@ -17,5 +17,6 @@ class Problem(Schema):
     title: str
     status: int
     detail: str = Field(description="Names the value, the limit and the remedy.")
+    error: str = Field(description="The same, where clients of other APIs look for it.")
     request_id: str | None = None
     errors: list[FieldError] = []

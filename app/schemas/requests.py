@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.bundle import AggregationStrategy, LongText, Share
+from app.bundle import Activation, AggregationStrategy, LongText, Share
 from app.schemas.base import Schema
 
 
@@ -105,6 +105,11 @@ class InferenceRequest(Schema):
 class ClassifyRequest(InferenceRequest):
     top_k: int | None = Field(
         None, ge=1, strict=True, description="At most this many labels; all if left out."
+    )
+    activation: Activation = Field(
+        "default",
+        description="What turns logits into scores: the checkpoint's own, another, or none, which "
+        "gives the logits. With any but the default, the bundle's thresholds do not apply.",
     )
 
 

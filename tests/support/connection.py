@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from app.api.connection.protocol import Protocol
 from app.api.connection.server import max_connections
 from app.api.connection.turns import Turns
+from app.api.dialects.registry import make_routes
 from app.engine.batching.scheduler import Clock
 from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
@@ -140,7 +141,7 @@ async def connected(store: Path, **settings: Any) -> AsyncIterator[Side]:
     await service.registry.scan()
     state = ServerState()
     config = uvicorn.Config(app, timeout_keep_alive=1000)  # only what a test does closes
-    own = max_connections(service.settings), Turns(5.0)
+    own = max_connections(service.settings), Turns(5.0), make_routes(service.settings)
     make = partial(Protocol, service, *own, config=config, server_state=state, app_state={})
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
     try:

@@ -11,7 +11,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.connection.upgrade import without_offer
-from app.api.inference.direct import ResponseHeaders
+from app.api.inference.writer import Headers
 from app.api.problems import error_problem
 from app.api.request_log import RequestLog
 from app.errors import (
@@ -187,9 +187,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._body_since = None
             super().on_message_complete()
 
-    def write(
-        self, status: int, headers: ResponseHeaders, body: bytes, *, keep_alive: bool
-    ) -> None:
+    def write(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
         """Write an answer, unless the client has gone."""
         if self.transport.is_closing() or self._lingering_since is not None:
             return

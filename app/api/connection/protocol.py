@@ -1,16 +1,15 @@
 """Hands every inference request to a DirectRequest, in its turn; uvicorn runs the rest."""
 
 from typing import Any, cast
-from urllib.parse import unquote_to_bytes
 
-import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.api.connection.life import LimitedProtocol
 from app.api.connection.turns import Turns
-from app.api.inference.direct import DirectRequest, ResponseHeaders
-from app.api.inference.routes import ROUTES, InferenceRoute
+from app.api.inference.direct import DirectRequest
+from app.api.inference.routes import RouteTable
+from app.api.inference.writer import Headers
 from app.errors import ClassmarkError
 from app.service import Service
 
@@ -21,9 +20,15 @@ class Protocol(LimitedProtocol):
     """One connection; its `cycle` is a DirectRequest for an inference, else uvicorn's own."""
 
     def __init__(
-        self, service: Service, max_connections: int, turns: Turns, **uvicorn: Any
+        self,
+        service: Service,
+        max_connections: int,
+        turns: Turns,
+        routes: RouteTable,
+        **uvicorn: Any,
     ) -> None:
         super().__init__(service, max_connections, **uvicorn)
+        self._routes = routes
         self._turns = turns
         self._current: DirectRequest | None = None  # whose turn it is; others are pipelined
         self._running: RequestResponseCycle | None = None  # the latest that uvicorn started
@@ -48,14 +53,15 @@ class Protocol(LimitedProtocol):
     def on_headers_complete(self) -> None:
         if not self.take_head():
             return
-        route = self._find_route()
-        if route is None:
+        is_posted = self.parser.get_method() == b"POST"
+        target = self._routes.find(self.url) if is_posted else None
+        if target is None:
             super().on_headers_complete()
             return
         request = DirectRequest(
             self._service,
             self,
-            route,
+            target,
             dict(reversed(self.headers)),  # the first of a name counts
             keep_alive=self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive(),
             expects_continue=self.expect_100_continue,
@@ -66,16 +72,6 @@ class Protocol(LimitedProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
-
-    def _find_route(self) -> InferenceRoute | None:
-        """Return the route that the request line names, whatever query follows it."""
-        if self.parser.get_method() != b"POST":
-            return None
-        route = ROUTES.get(self.url)
-        if route is None and (b"?" in self.url or b"%" in self.url or self.url[:1] != b"/"):
-            path = httptools.parse_url(self.url).path
-            route = ROUTES.get(unquote_to_bytes(path or b""))
-        return route
 
     def on_body(self, body: bytes) -> None:
         if not self.reads:
@@ -133,9 +129,7 @@ class Protocol(LimitedProtocol):
         if not self.transport.is_closing():
             self.transport.write(CONTINUE)
 
-    def respond(
-        self, status: int, headers: ResponseHeaders, body: bytes, *, keep_alive: bool
-    ) -> None:
+    def respond(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
         """Write a request's answer at once, and go on to the next request."""
         self._current = None
         self.write(status, headers, body, keep_alive=keep_alive)

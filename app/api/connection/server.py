@@ -18,6 +18,7 @@ from uvicorn.config import STARTUP_FAILURE
 from app.api.connection.listener import Listener
 from app.api.connection.protocol import Protocol
 from app.api.connection.turns import Turns
+from app.api.dialects.registry import make_routes
 from app.background import start_task
 from app.ports import listen
 from app.service import Service
@@ -124,7 +125,8 @@ def make_config(app: ASGIApp, service: Service) -> uvicorn.Config:
     """
     settings = service.settings
     turns = Turns(settings.max_queue_seconds)
-    protocol = partial(Protocol, service, max_connections(settings), turns)
+    own = max_connections(settings), turns, make_routes(settings)
+    protocol = partial(Protocol, service, *own)
     return uvicorn.Config(
         app,
         http=cast(type[asyncio.Protocol], protocol),

@@ -16,18 +16,21 @@ from typing import Protocol
 
 from app.api.inference.job import InferenceJob
 from app.api.inference.reader import RequestReader
-from app.api.inference.routes import InferenceRoute
-from app.api.problems import error_problem
+from app.api.inference.routes import Target
+from app.api.inference.tasks import make_task
+from app.api.inference.writer import Headers
+from app.api.problems import ProblemAnswer, error_problem
 from app.api.request_log import RequestLog
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
-from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, NotAuthorized
+from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, NotAuthorized, NotReady
 from app.service import Service
 
 logger = logging.getLogger(__name__)
 
-ResponseHeaders = list[tuple[bytes, bytes]]
+# Clients that ask again as soon as they are told "not ready" ask this often.
+HOLD_SECONDS = 1.0
 
 
 class Connection(Protocol):
@@ -37,9 +40,7 @@ class Connection(Protocol):
         """Tell the client to send the body."""
         ...
 
-    def respond(
-        self, status: int, headers: ResponseHeaders, body: bytes, *, keep_alive: bool
-    ) -> None:
+    def respond(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
         """Write the answer; the request is then over."""
         ...
 
@@ -60,8 +61,8 @@ class DirectRequest:
     """
 
     __slots__ = (
-        "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending", "_route",
-        "_service", "_text_work", "_timer", "awaits_turn", "disconnected", "keep_alive", "reader",
+        "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending", "_service",
+        "_target", "_text_work", "_timer", "awaits_turn", "disconnected", "keep_alive", "reader",
         "response_complete", "timeout_seconds",
     )  # fmt: skip
 
@@ -69,7 +70,7 @@ class DirectRequest:
         self,
         service: Service,
         connection: Connection,
-        route: InferenceRoute,
+        target: Target,
         headers: Mapping[bytes, bytes],
         *,
         keep_alive: bool,
@@ -77,11 +78,13 @@ class DirectRequest:
     ) -> None:
         self._service = service
         self._connection = connection
-        self._route = route
-        self.reader = RequestReader(headers, service.settings.max_body_bytes)
+        self._target = target
+        route, settings = target.route, service.settings
+        most_bytes = max(settings.max_body_bytes, route.least_body_bytes)
+        self.reader = RequestReader(headers, most_bytes)
         self._expects_continue = expects_continue
         self.awaits_turn = False
-        self.timeout_seconds = service.settings.request_timeout_seconds
+        self.timeout_seconds = max(settings.request_timeout_seconds, route.least_seconds)
         self._deadline = service.engine.clock() + self.timeout_seconds
         self._job: InferenceJob | None = None
         self._pending: PendingRun | None = None
@@ -129,11 +132,15 @@ class DirectRequest:
         key = self.reader.header(b"authorization")
         self._log.key = self._service.authorizer.check(key, "predict")
         self.reader.check_promised()
-        limit = self.timeout_seconds
-        self.timeout_seconds = self.reader.timeout_seconds(limit)
-        self._deadline -= limit - self.timeout_seconds
+        self._shorten(self.reader.timeout_seconds(self.timeout_seconds))
         if self._expects_continue and not self.reader.is_whole:
             self._connection.send_continue()
+
+    def _shorten(self, timeout_seconds: float) -> None:
+        """Allow the request this much time from its head on, or what it had if that is less."""
+        less = max(self.timeout_seconds - timeout_seconds, 0.0)
+        self.timeout_seconds -= less
+        self._deadline -= less
 
     def _admit(self) -> None:
         service = self._service
@@ -144,14 +151,16 @@ class DirectRequest:
 
     def _validate(self) -> None:
         service = self._service
-        body, errors = self.reader.parse(self._route.schema, service.settings.max_inputs)
+        question = self._target.route.read(self.reader, self._target, service)
+        if question.timeout_seconds is not None:
+            self._shorten(question.timeout_seconds)
         try:
-            task = self._route.make_task(service.registry, body)
+            task = make_task(service.registry, question)
         except ClassmarkError:
-            self._log.model = service.registry.label(body.model, self._route.task)
+            self._log.model = self._model_label(question.body.model)
             raise
         self._log.model = task.servable.name
-        self._job = job = InferenceJob(service, task, body, errors)
+        self._job = job = InferenceJob(service, task, question)
         job.look_up()
         if job.is_answered:
             self._respond()
@@ -175,7 +184,7 @@ class DirectRequest:
     def _submit(self) -> None:
         assert self._job is not None  # it was encoded
         if self._job.is_answered:  # by errors alone
-            self._respond()
+            self._decoded()
             return
         self._pending = self._service.engine.submit(
             self._job.servable, self._job.encodings, self._deadline, self._run_ended
@@ -190,17 +199,25 @@ class DirectRequest:
         job, run = self._job, self._pending.result()
         if job.decodes_quickly:
             job.decode(run)
-            self._respond()
+            self._decoded()
         else:
-            self._work_aside("decode", job.tokens, partial(job.decode, run), self._respond)
+            self._work_aside("decode", job.tokens, partial(job.decode, run), self._decoded)
+
+    def _decoded(self) -> None:
+        job = self._job
+        assert job is not None  # it was decoded
+        if job.go_on():
+            self._encode(job)
+        else:
+            self._respond()
 
     def _respond(self) -> None:
         job = self._job
         assert job is not None  # it is answered
-        job.remember()
+        written = job.write()
         timing = (b"server-timing", job.timing.encode())
-        self._end(200, [timing, (b"content-type", b"application/json")], job.content)
-        job.observe()
+        self._end(200, [timing, *written.headers], written.body)
+        job.end()
         if job.cost_seconds:  # what the cache answers has cost nothing and says nothing
             self._service.request_cost.learn(self.reader.body_bytes, job.cost_seconds)
 
@@ -246,12 +263,25 @@ class DirectRequest:
         if isinstance(error, NotAuthorized):
             self._log.key = error.key
         if self._log.model is None:  # it ended before its body was read
-            self._log.model = self._service.registry.label(None, self._route.task)
-        problem = error_problem(self._service.metrics, self._log.request_id, error)
+            self._log.model = self._model_label(self._target.model)
+        route, lifecycle = self._target.route, self._service.lifecycle
+        problem = error_problem(
+            self._service.metrics, self._log.request_id, error, route.error_media_type
+        )
+        if route.holds_not_ready and isinstance(error, NotReady) and not lifecycle.draining:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(HOLD_SECONDS, self._end_with, problem)
+        else:
+            self._end_with(problem)
+
+    def _model_label(self, name: str | None) -> str:
+        return self._service.registry.label(name, self._target.route.task)
+
+    def _end_with(self, problem: ProblemAnswer) -> None:
         headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         self._end(problem.status, headers, problem.body)
 
-    def _end(self, status: int, headers: ResponseHeaders, body: bytes) -> None:
+    def _end(self, status: int, headers: Headers, body: bytes) -> None:
         self.response_complete = True
         self._let_go()
         if self._service.lifecycle.draining:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 
 from app.api.validation import JSON, places, validation_error
 from app.bundle import InputKind
@@ -77,14 +76,3 @@ def name_input(index: int, error: ClassmarkError) -> ClassmarkError:
     if isinstance(named, InvalidRequest):
         named.fields = ((f"inputs.{index}", str(error)),)
     return named
-
-
-def report(error: ClassmarkError) -> str:
-    """Return an error as it stands among the results: JSON of the schema `FailedInput`."""
-    problem = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": int(error.status),
-        "detail": str(error),
-    }
-    return to_json({"error": problem}).decode()

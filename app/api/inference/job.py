@@ -1,17 +1,11 @@
 """The inputs of one request on their way to an answer, whatever API they came by."""
 
 import time
-from types import MappingProxyType
 
-from app.api.inference.decode_task import DecodeTask
-from app.api.inference.input_errors import (
-    InputErrors,
-    check_count,
-    check_kind,
-    check_tokens,
-    name_input,
-    report,
-)
+from app.api.inference.input_errors import check_count, check_kind, check_tokens, name_input
+from app.api.inference.question import Question
+from app.api.inference.tasks import DecodeTask
+from app.api.inference.writer import Written
 from app.bundle import LongText
 from app.engine.answer_cache import AnswerKey, InputAnswer
 from app.engine.interface import RunResult
@@ -19,7 +13,6 @@ from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput, Encoding, TextInput
 from app.engine.text.tokenization import SHORT_CHARACTERS
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest
-from app.schemas.requests import InferenceRequest
 from app.service import Service
 
 # Decoding this many tokens of tagged texts takes some ten milliseconds, and holds the event loop.
@@ -30,18 +23,15 @@ class InferenceJob:
     """A request's inputs on their way to an answer; inputs share batches with all others.
 
     Its steps in their order: `look_up`, then, if anything is missing, `encode`, a run of
-    `encodings` and `decode`; then `content` and `timing`; last `remember` and `observe`. `encode`
-    and `decode` may run on any thread, one at a time; all else on the event loop.
+    `encodings` and `decode`, again as long as `go_on` finds another slice of the inputs; then
+    `write` and `timing`; last `end`. `encode` and `decode` may run on any thread, one at a time;
+    all else on the event loop.
     """
 
-    def __init__(
-        self,
-        service: Service,
-        task: DecodeTask,
-        body: InferenceRequest,
-        errors: InputErrors = MappingProxyType({}),
-    ) -> None:
-        check_count(len(body.inputs), service.settings.max_inputs)
+    def __init__(self, service: Service, task: DecodeTask, question: Question) -> None:
+        body, limit = question.body, service.settings.max_inputs
+        if not question.in_slices:
+            check_count(len(body.inputs), limit)
         self.abandoned = False
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
@@ -54,9 +44,12 @@ class InferenceJob:
         ]
         self._long_text: LongText = body.long_text or task.servable.manifest.defaults.long_text
         self._reports_errors = body.on_error == "report"
-        self._errors = dict(errors)
+        self._writer = question.writer
+        self._errors = dict(question.errors)
         self._results: list[InputAnswer | None] = [None] * len(self._sources)
-        self._missing = [i for i in range(len(self._sources)) if i not in self._errors]
+        self._slice_inputs = limit
+        self._later = [i for i in range(len(self._sources)) if i not in self._errors]
+        self._missing: list[int] = []
         self._encoded: list[EncodedInput] = []
         self._stages: dict[str, float] = {}
         self.cost_seconds = 0.0
@@ -67,12 +60,12 @@ class InferenceJob:
 
     @property
     def is_answered(self) -> bool:
-        """Whether every input has its result, or its error."""
+        """Whether every input of this slice has its result, or its error."""
         return not self._missing
 
     @property
     def characters(self) -> int:
-        """What is to be encoded."""
+        """What is to be encoded now."""
         return sum(self._sources[i].characters for i in self._missing)
 
     @property
@@ -95,12 +88,17 @@ class InferenceJob:
         return [window for one in self._encoded for window in one.windows]
 
     def look_up(self) -> None:
-        """Take the results that the cache has."""
+        """Take the results that the cache has, and begin with the first slice of the others."""
         if self._cache.enabled:
-            for i in self._missing:
+            for i in self._later:
                 key = self._key(self._sources[i])
                 self._results[i] = self._cache.get(self._task.servable, key)
-            self._missing = [i for i in self._missing if self._results[i] is None]
+            self._later = [i for i in self._later if self._results[i] is None]
+        self._take_slice()
+
+    def _take_slice(self) -> None:
+        self._missing = self._later[: self._slice_inputs]
+        self._later = self._later[self._slice_inputs :]
 
     def encode(self) -> None:
         """Encode the inputs that have no result; stop early once the job is abandoned.
@@ -119,7 +117,7 @@ class InferenceJob:
                 self._fail(i, exc)
             else:
                 self._missing.append(i)
-        self._stages["encode"] = time.perf_counter() - started
+        self._spend("encode", time.perf_counter() - started)
 
     def decode(self, run: RunResult) -> None:
         """Read the logits of what was encoded.
@@ -128,8 +126,9 @@ class InferenceJob:
             InferenceFailed: the model failed on an input, unless errors are reported apart.
         """
         started = time.perf_counter()
-        self._stages["queue"], self._stages["run"] = run.queue_seconds, run.run_seconds
-        self.cost_seconds = run.cost_seconds
+        self._spend("queue", run.queue_seconds)
+        self._spend("run", run.run_seconds)
+        self.cost_seconds += run.cost_seconds
         failed = self._failed_inputs(run) if run.failures else {}
         logits = iter(run.logits)
         for i, one in zip(self._missing, self._encoded, strict=True):
@@ -138,22 +137,37 @@ class InferenceJob:
                 self._fail(i, failed[i])
             else:
                 self._results[i] = self._task.decode(one, own)
-        self._stages["decode"] = time.perf_counter() - started
+        self._spend("decode", time.perf_counter() - started)
 
-    def remember(self) -> None:
-        """Keep the new results in the cache."""
+    def _spend(self, stage: str, seconds: float) -> None:
+        self._stages[stage] = self._stages.get(stage, 0.0) + seconds
+
+    def go_on(self) -> bool:
+        """Keep what was answered; return whether another slice is to be encoded."""
+        self._remember()
+        if not self._later:
+            return False
+        self._count_encoded()
+        self._take_slice()
+        return True
+
+    def _remember(self) -> None:
         if self._cache.enabled:
             for i in self._missing:
                 result = self._results[i]
                 if result is not None:  # it was decoded, and did not fail
                     self._cache.put(self._task.servable, self._key(self._sources[i]), result)
 
-    def observe(self) -> None:
-        """Count what was read and answered, time the stages; the answer need not wait for that."""
+    def _count_encoded(self) -> None:
         for one in self._encoded:
             self._series.input_tokens.observe(one.tokens)
             if one.truncated:
                 self._series.truncated_inputs.inc()
+        self._encoded = []
+
+    def end(self) -> None:
+        """Count what was read and answered, time the stages; the answer need not wait for that."""
+        self._count_encoded()
         for result in self._results:
             for label in result.labels if result is not None else ():
                 self._series.answers[label].inc()
@@ -162,19 +176,15 @@ class InferenceJob:
         for stage, seconds in self._stages.items():
             self._series.stage_seconds[stage].observe(seconds)
 
-    @property
-    def content(self) -> bytes:
-        """The body of the answer, of the schema `Answer`."""
-        servable = self._task.servable
-        joined = ",".join([result.content for result in self._results if result is not None])
+    def write(self) -> Written:
+        """Return the answer in the words of the API that was asked."""
+        answers = [result.parts for result in self._results if result is not None]
         if self._errors:
-            joined = ",".join(
-                report(self._errors[i]) if result is None else result.content
+            answers = [
+                self._writer.failure(self._errors[i]) if result is None else result.parts
                 for i, result in enumerate(self._results)
-            )
-        # A model's name needs no escaping: bundles with any other are refused.
-        head = f'{{"model":"{servable.name}","version":{servable.version},"results":['
-        return f"{head}{joined}]}}".encode()
+            ]
+        return self._writer.join(self._task.servable, answers, self._stages)
 
     @property
     def timing(self) -> str:

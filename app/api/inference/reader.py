@@ -7,8 +7,11 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from app.api.inference.input_errors import InputErrors, set_invalid_aside
+from app.api.inference.question import Question
 from app.api.validation import JSON, is_json, not_json, places, unsupported, validation_error
 from app.errors import BodyTooLarge, InvalidRequest, brief
+from app.schemas.requests import InferenceRequest
+from app.service import Service
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -74,28 +77,52 @@ class RequestReader:
         except ValidationError as exc:
             raise validation_error(places(exc, "header", TIMEOUT_HEADER), JSON) from None
 
-    def parse(self, schema: type[Schema], max_inputs: int) -> tuple[Schema, InputErrors]:
-        """Return the body by its schema, and the inputs that its answer will report as invalid.
-
-        Raises:
-            NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
-        """
-        content_type, raw = self.header(b"content-type"), b"".join(self._body)
-        if not is_json(content_type):
-            raise unsupported(content_type)
-        if not raw:
-            raise not_json("it is empty")
-        try:
-            return schema.model_validate_json(raw), {}
-        except ValidationError:
-            return _parse_slowly(schema, raw, max_inputs)
+    @property
+    def body(self) -> bytes:
+        """What has come of the body."""
+        return b"".join(self._body)
 
     def clear(self) -> None:
         """Forget the body."""
         self._body.clear()
 
 
-def _parse_slowly(schema: type[Schema], raw: bytes, max_inputs: int) -> tuple[Schema, InputErrors]:
+def read_own(
+    schema: type[InferenceRequest], reader: RequestReader, target: object, service: Service
+) -> Question:
+    """Return what a request to one of our own routes asks.
+
+    Raises:
+        NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
+    """
+    content_type = reader.header(b"content-type")
+    if not is_json(content_type):
+        raise unsupported(content_type)
+    return Question(*parse_json(schema, reader.body, service.settings.max_inputs))
+
+
+def parse_json(
+    schema: type[Schema], raw: bytes, max_inputs: int | None = None
+) -> tuple[Schema, InputErrors]:
+    """Return a body by its schema, and the inputs that its answer will report as invalid.
+
+    Args:
+        max_inputs: where a body may ask for such a report.
+
+    Raises:
+        NotJson, InvalidRequest: what is wrong with it, in a sentence.
+    """
+    if not raw:
+        raise not_json("it is empty")
+    try:
+        return schema.model_validate_json(raw), {}
+    except ValidationError:
+        return _parse_slowly(schema, raw, max_inputs)
+
+
+def _parse_slowly(
+    schema: type[Schema], raw: bytes, max_inputs: int | None
+) -> tuple[Schema, InputErrors]:
     """Parse with Python's own parser, which says where JSON ends to be JSON, and judges the same.
 
     Whatever it takes and the fast one does not, such as UTF-16, is a valid body too.
@@ -105,7 +132,7 @@ def _parse_slowly(schema: type[Schema], raw: bytes, max_inputs: int) -> tuple[Sc
         if isinstance(value, dict) and len(value) > MOST_FIELDS:
             raise InvalidRequest(f"the body has {len(value)} fields, the limit is {MOST_FIELDS}")
         errors: InputErrors = {}
-        if isinstance(value, dict) and value.get("on_error") == "report":
+        if max_inputs is not None and _wants_report(value):
             value, errors = set_invalid_aside(value, max_inputs)
         return schema.model_validate(value, from_attributes=True), errors
     except ValidationError as exc:
@@ -118,3 +145,7 @@ def _parse_slowly(schema: type[Schema], raw: bytes, max_inputs: int) -> tuple[Sc
         raise not_json("it is nested too deep") from None
     except ValueError as exc:  # such as a number of thousands of digits
         raise not_json(brief(str(exc), 200)) from None
+
+
+def _wants_report(body: object) -> bool:
+    return isinstance(body, dict) and body.get("on_error") == "report"

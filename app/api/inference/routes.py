@@ -1,105 +1,89 @@
-"""Declares the inference routes: path, schema, and how a result is read from logits."""
+"""Declares the inference routes, and finds the one that a request line means."""
 
-import dataclasses
-import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, partial
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
-from pydantic_core import to_json
+import httptools
 
-from app.api.inference.decode_task import DecodeTask
-from app.bundle import Manifest, Task
-from app.engine.answer_cache import InputAnswer
-from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
-from app.engine.answers.entities import decode_entities, keep_entities
-from app.engine.answers.tags import groups
-from app.engine.models.catalog import Catalog
-from app.engine.text.encoding import EncodedInput, Logits
-from app.errors import InvalidRequest, brief
-from app.schemas.requests import ClassifyRequest, InferenceRequest, NerRequest
+from app.api.inference.question import Question
+from app.api.inference.reader import RequestReader, read_own
+from app.api.problems import MEDIA_TYPE
+from app.bundle import Task
+from app.schemas.requests import ClassifyRequest, NerRequest
+from app.service import Service
+
+# Clients name the same few models; a longer target is looked up anew each time.
+MOST_TARGETS, LONGEST_TARGET = 1024, 256
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceRoute:
-    """A path, the schema of its body, and what a body wants of which servable."""
+    """A path, and how what is posted to it is read.
+
+    Attributes:
+        path: may have the variables {name} and {version}.
+        task: of the models that may be left unnamed; None where any will do.
+        read: gives what a request asks; raises what is wrong with it.
+        error_media_type: of the body of errors.
+        least_body_bytes: that a body may have, whatever the settings allow.
+        least_seconds: that a request may take, whatever the settings allow.
+        holds_not_ready: answer late that nothing serves yet, to clients who ask again at once.
+    """
 
     path: str
-    task: Task
-    schema: type[InferenceRequest]
-    make_task: Callable[[Catalog, Any], DecodeTask]
+    task: Task | None
+    read: Callable[[RequestReader, "Target", Service], Question]
+    error_media_type: str = MEDIA_TYPE
+    least_body_bytes: int = 0
+    least_seconds: float = 0.0
+    holds_not_ready: bool = False
 
 
-def classify_task(models: Catalog, body: ClassifyRequest) -> DecodeTask:
-    """Return what a request to /v1/classify wants of which servable."""
-    servable = models.resolve(body.model, "sequence-classification")
-    manifest = servable.manifest
-    threshold = _label_thresholds(manifest) if body.threshold is None else body.threshold
+class Target(NamedTuple):
+    """A route, and what its variables stand for in a request."""
 
-    def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> InputAnswer:
-        pooled = pool_windows(encoded, logits)
-        scores = row_scores(pooled, manifest.problem_type, manifest.temperature)
-        ranked = rank_labels(scores, manifest.labels, body.top_k, threshold)
-        labels = [{"label": item.label, "score": item.score} for item in ranked]
-        best = ranked[0].label if ranked else ""
-        return InputAnswer(_result(encoded, labels=labels), (best,))
-
-    return DecodeTask(servable, decode, ("classify", body.top_k, body.threshold))
+    route: InferenceRoute
+    model: str | None = None
+    version: str | None = None
 
 
-def ner_task(models: Catalog, body: NerRequest) -> DecodeTask:
-    """Return what a request to /v1/ner wants of which servable."""
-    servable = models.resolve(body.model, "token-classification")
-    manifest, tags = servable.manifest, servable.tags
-    _check_groups(body.labels or (), groups(tags))
-    strategy = body.aggregation_strategy or manifest.defaults.aggregation_strategy
-    threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
-
-    def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> InputAnswer:
-        tokens = stitch_windows(encoded, logits)
-        found = decode_entities(encoded.source.text, tokens, tags, strategy, manifest.temperature)
-        kept = keep_entities(found, body.labels, threshold)
-        result = _result(encoded, entities=[dataclasses.asdict(entity) for entity in kept])
-        return InputAnswer(result, tuple([entity.entity_group for entity in kept]))
-
-    options = ("ner", strategy, threshold, body.labels and tuple(body.labels))
-    return DecodeTask(servable, decode, options, per_token=True)
+OWN_ROUTES = (
+    InferenceRoute("/v1/classify", "sequence-classification", partial(read_own, ClassifyRequest)),
+    InferenceRoute("/v1/ner", "token-classification", partial(read_own, NerRequest)),
+)
 
 
-# By what stands in the request line.
-ROUTES = {
-    route.path.encode(): route
-    for route in (
-        InferenceRoute("/v1/classify", "sequence-classification", ClassifyRequest, classify_task),
-        InferenceRoute("/v1/ner", "token-classification", NerRequest, ner_task),
-    )
-}
+class RouteTable:
+    """The inference routes of a service."""
+
+    def __init__(self, routes: Sequence[InferenceRoute]) -> None:
+        self._exact = {
+            route.path.encode(): Target(route) for route in routes if "{" not in route.path
+        }
+        self._templates = [(_pattern(route.path), route) for route in routes if "{" in route.path]
+        self._known = lru_cache(MOST_TARGETS)(self._search)
+
+    def find(self, target: bytes) -> Target | None:
+        """Return what a request target names, whatever query follows it."""
+        if (found := self._exact.get(target)) is not None:
+            return found
+        return self._known(target) if len(target) <= LONGEST_TARGET else self._search(target)
+
+    def _search(self, target: bytes) -> Target | None:
+        path = unquote_to_bytes(httptools.parse_url(target).path or b"")
+        if path in self._exact:
+            return self._exact[path]
+        text = path.decode("utf-8", "replace")
+        for pattern, route in self._templates:
+            if match := pattern.fullmatch(text):
+                groups = match.groupdict()
+                return Target(route, groups["name"], groups.get("version"))
+        return None
 
 
-def _result(encoded: EncodedInput, **found: list[dict[str, Any]]) -> str:
-    """Return one input's result as JSON, of the schema `ClassifyResult` or `NerResult`.
-
-    Made without those: what is known to be right need not be validated for every text.
-    """
-    reading = {
-        "tokens": encoded.tokens,
-        "windows": len(encoded.windows),
-        "truncated": encoded.truncated,
-    }
-    return to_json(reading | found).decode()
-
-
-def _label_thresholds(manifest: Manifest) -> float | list[float]:
-    """Return what labels must reach where the request does not say: one for all, or one a label."""
-    if manifest.problem_type == "regression":
-        return -math.inf
-    tuned = manifest.defaults.label_thresholds
-    if tuned is None:
-        return manifest.defaults.threshold
-    return [tuned[label] for label in manifest.labels]
-
-
-def _check_groups(asked: Sequence[str], known: Sequence[str]) -> None:
-    if unknown := sorted(set(asked) - set(known)):
-        asked_for, there = brief(", ".join(unknown)), ", ".join(known)
-        raise InvalidRequest(f"labels: the model has no entity group {asked_for}; it has {there}")
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)) + "/?")

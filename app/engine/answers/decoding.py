@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.bundle import ProblemType
+from app.bundle import Activation, ProblemType
 from app.engine.text.encoding import EncodedInput, Encoding, Logits
 
 Scores = npt.NDArray[np.float64]
@@ -61,15 +61,28 @@ def label_scores(
     return softmax(values)
 
 
-def row_scores(logits: Logits, problem_type: ProblemType, temperature: float = 1.0) -> list[float]:
+def row_scores(
+    logits: Logits,
+    problem_type: ProblemType,
+    temperature: float = 1.0,
+    activation: Activation = "default",
+) -> list[float]:
     """Return what `label_scores` returns, for the logits of one text.
 
     It uses plain floats: for a text's few labels, a numpy call costs more than its arithmetic.
+
+    Args:
+        activation: what a caller wants instead; none gives the logits before the temperature.
     """
+    if activation == "none":
+        return list(logits.tolist())
     values = [value / temperature for value in logits.tolist()]
-    if problem_type == "regression":
-        return values
-    if problem_type == "multi_label" or len(values) == 1:
+    if activation == "default":
+        if problem_type == "regression":
+            return values
+        independent = problem_type == "multi_label" or len(values) == 1
+        activation = "sigmoid" if independent else "softmax"
+    if activation == "sigmoid":
         return [_sigmoid(value) for value in values]
     largest = max(values)
     exponentials = [math.exp(value - largest) for value in values]

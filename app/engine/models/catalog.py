@@ -46,7 +46,7 @@ class Catalog(ABC):
                 f"there is no model {brief(name)!r}; the store has: {there}"
             ) from None
 
-    def label(self, name: str | None, task: Task) -> str:
+    def label(self, name: str | None, task: Task | None) -> str:
         """Return the model that a request is about, for its label; nothing if that is not known.
 
         Args:
@@ -57,8 +57,11 @@ class Catalog(ABC):
         fitting = self._fitting(task) or self.models
         return fitting[0].name if len(fitting) == 1 else ""
 
-    def resolve(self, name: str | None, task: Task) -> Servable:
-        """Return the servable a request means; without a name, the one that fits the task.
+    def resolve(self, name: str | None, task: Task | None = None) -> Servable:
+        """Return the servable a request means; without a name, the one that fits.
+
+        Args:
+            task: that it must do; None for any.
 
         Raises:
             UnknownModel, AmbiguousModel, InvalidRequest: there is none.
@@ -72,14 +75,15 @@ class Catalog(ABC):
         if len(fitting) != 1:
             names = ", ".join(servable.name for servable in fitting) or "none"
             raise AmbiguousModel(
-                f"`model` may be left out where exactly one model does {task}; here do: {names}"
+                f"`model` may be left out where exactly one model does {task or 'any task'}; "
+                f"here do: {names}"
             )
         return fitting[0]
 
-    def _fitting(self, task: Task) -> list[Servable]:
-        return [servable for servable in self.serving if servable.manifest.task == task]
+    def _fitting(self, task: Task | None) -> list[Servable]:
+        return [one for one in self.serving if task is None or one.manifest.task == task]
 
-    def _named(self, name: str, task: Task) -> Servable:
+    def _named(self, name: str, task: Task | None) -> Servable:
         model = self._models.get(name)
         servable = None if model is None else model.servable
         if servable is None:
@@ -87,7 +91,7 @@ class Catalog(ABC):
                 raise ModelUnavailable(_unavailable(name))
             names = ", ".join(servable.name for servable in self.serving) or "none"
             raise UnknownModel(f"no model {brief(name)!r} serves; these do: {names}")
-        if servable.manifest.task != task:
+        if task is not None and servable.manifest.task != task:
             route = (
                 "/v1/ner" if servable.manifest.task == "token-classification" else "/v1/classify"
             )

@@ -56,7 +56,7 @@ class RemoteRegistry(Catalog):
         """Return the engine's number of a servable, or None if it does not know it (any more)."""
         return self._numbers.get(servable)
 
-    def resolve(self, name: str | None, task: Task) -> Servable:
+    def resolve(self, name: str | None, task: Task | None = None) -> Servable:
         try:
             return super().resolve(name, task)
         except (UnknownModel, AmbiguousModel):

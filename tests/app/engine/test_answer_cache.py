@@ -33,7 +33,7 @@ def make(metrics: Metrics, max_bytes: int = 100_000) -> AnswerCache:
 
 
 def answer(content: str) -> InputAnswer:
-    return InputAnswer(content, ())
+    return InputAnswer((content,), ())
 
 
 def ask(text: str, *options: object) -> AnswerKey:

@@ -1,7 +1,6 @@
 """How an inference request ends when its client leaves, something breaks, or the service stops."""
 
 import asyncio
-import dataclasses
 import gc
 import hashlib
 import json
@@ -15,7 +14,6 @@ from typing import Any
 import pytest
 
 from app.api.inference.job import InferenceJob
-from app.api.inference.routes import ROUTES
 from app.engine.interface import RunResult
 from app.engine.models.servable import Servable
 from app.schemas.problems import Problem
@@ -220,8 +218,7 @@ async def test_what_nobody_foresaw_is_answered_as_a_bug_with_its_request_id(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    route = dataclasses.replace(ROUTES[b"/v1/classify"], make_task=broken)
-    monkeypatch.setitem(ROUTES, b"/v1/classify", route)
+    monkeypatch.setattr("app.api.inference.direct.make_task", broken)
     async with connected(tiny_store) as side:
         side.send()
         head, answer = await side.read()

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from app.api.connection.protocol import Protocol
 from app.api.connection.server import max_connections
 from app.api.connection.turns import Turns
+from app.api.dialects.registry import make_routes
 from app.main import create_app
 from app.settings import Settings
 
@@ -61,7 +62,8 @@ async def test_a_short_text_is_handed_through_the_modules_that_the_architecture_
         async with app.router.lifespan_context(app):
             await service.registry.scan()  # waits for the one that the start began
             config = uvicorn.Config(app)
-            own, state = (max_connections(service.settings), Turns(5.0)), ServerState()
+            own = max_connections(service.settings), Turns(5.0), make_routes(service.settings)
+            state = ServerState()
             make = partial(Protocol, service, *own, config=config, server_state=state, app_state={})
             server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())

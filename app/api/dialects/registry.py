@@ -1,0 +1,19 @@
+"""Lists the APIs of others that the service speaks; each is one module, or one folder."""
+
+from app.api.dialects.dialect import Dialect
+from app.api.dialects.huggingface import routes as huggingface
+from app.api.inference.routes import OWN_ROUTES, RouteTable
+from app.settings import Settings
+
+DIALECTS = (huggingface.DIALECT,)
+
+
+def spoken(settings: Settings) -> list[Dialect]:
+    """Return those that are switched on."""
+    return [dialect for dialect in DIALECTS if dialect.name in settings.spoken_dialects]
+
+
+def make_routes(settings: Settings) -> RouteTable:
+    """Return all routes that answer inferences: ours first, then those of others."""
+    foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
+    return RouteTable([*OWN_ROUTES, *foreign])
