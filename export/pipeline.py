@@ -22,6 +22,7 @@ from export.report.report import write_report
 from export.scores.aggregation import choose_strategy, measure_strategies, usual_strategy
 from export.scores.scoring import Scoring, check_tunable, fit_scoring
 from export.search.precisions import PrecisionSearch, explain_missed
+from offline.readers.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Request:
     """The options of an export.
 
     Attributes:
+        layout: how the evaluation file is read.
         machines: where the bundle is going to run; the packed graph is for CUDA alone.
         max_length: the most tokens to serve, if fewer than the checkpoint reads.
         problem_type: replaces the one in config.json.
@@ -51,6 +53,7 @@ class Request:
     calibrate: bool = True
     tune_thresholds: bool = False
     machines: Machines = "both"
+    layout: Layout = Layout()
 
 
 def export_bundle(request: Request, progress: Progress) -> Path:
@@ -110,7 +113,7 @@ def _warn(
 def _read_evaluation(request: Request, checkpoint: Checkpoint, progress: Progress) -> list[Example]:
     if request.evaluation is None:
         return []
-    return read_examples(request.evaluation, checkpoint.config, progress.line)
+    return read_examples(request.evaluation, checkpoint.config, progress.line, request.layout)
 
 
 def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -> Workload:
