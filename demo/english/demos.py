@@ -1,13 +1,13 @@
-"""The English demos: sentiment of short texts, topic of news, entities of tweets."""
+"""The English demos: sentiment of short texts, topic of news, intent of orders, names in tweets."""
 
 import logging
 from dataclasses import replace
 from pathlib import Path
 
 from demo.demo import QUICK, Demo, Encoder, Facts
-from demo.english import ner, news, sentiment, silver, topic
+from demo.english import intent, ner, news, sentiment, silver, topic
 from demo.errors import DemoError
-from demo.packages import BBC_NEWS, ENCODER, SNIPPETS, TEACHER, TWEETS, minilm_encoder
+from demo.packages import BBC_NEWS, COMMANDS, ENCODER, SNIPPETS, TEACHER, TWEETS, minilm_encoder
 from training.run import Run, train
 from training.split import Split, drop_shared
 
@@ -68,6 +68,16 @@ ENGLISH = (
         encoder=MINILM,
         settings=replace(QUICK, batch_size=16, max_length=96, eval_fraction=0.2),
         least={"accuracy": 0.96},
+    ),
+    Demo(
+        name="intent",
+        task="sequence-classification",
+        load=intent.load_train,
+        held_out=intent.load_held_out,
+        package=COMMANDS,
+        encoder=MINILM,
+        settings=replace(QUICK, batch_size=16, max_length=48),
+        least={"accuracy": 0.85},
     ),
     Demo(
         name="ner",

@@ -1,12 +1,14 @@
 """Preparation of the demo data, on small fixtures."""
 
+import random
+import re
 from pathlib import Path
 
 import pytest
 
 from demo.__main__ import NAMES, main
 from demo.demo import check_score
-from demo.english import ner, news, sentiment, silver, topic
+from demo.english import intent, ner, news, sentiment, silver, topic
 from demo.errors import DemoError
 from demo.registry import DEMOS
 from offline.readers.examples import Span, TaggedExample
@@ -136,5 +138,57 @@ def test_the_command_knows_every_demo_and_refuses_others(capsys):
     assert tuple(DEMOS) == NAMES
     with pytest.raises(SystemExit, match="2"):
         main(["weather"])
-    known = "there are sentiment, topic, ner, sentiment-zh, ner-zh"
+    known = "there are sentiment, topic, intent, ner, sentiment-zh, ner-zh"
     assert f"unknown demo weather; {known}" in capsys.readouterr().err
+
+
+HOME = {
+    "expansion_rules": {"turn": "(turn|switch)"},
+    "lists": {
+        "color": {"values": [{"in": "red"}, {"in": "(deep|dark) blue"}]},
+        "brightness": {"range": {"from": 7, "to": 7}},
+        "message": {"wildcard": True},
+    },
+    "intents": {
+        "HassTurnOn": {
+            "data": [
+                {"sentences": [f"<turn> [the] {{name}} on {i}" for i in range(8)]},
+                {"sentences": ["say {message}"]},
+                {
+                    "sentences": [f"open [the] {{name}} {i}" for i in range(4)],
+                    "requires_context": {"domain": ["cover"]},
+                },
+                {"sentences": ["lock {name}"], "slots": {"domain": "lock"}},
+            ]
+        },
+    },
+}
+
+
+def test_a_template_becomes_a_sentence_of_its_alternatives_rules_and_slots():
+    draw = random.Random(0)
+    template = "<turn> [<the>] ([in] {room:area};{color}) [{brightness}]"
+    data = HOME | {"expansion_rules": HOME["expansion_rules"] | {"the": "(the|my)"}}
+    found = {intent.expand(template, data, {"room": "hall|attic"}, draw) for _ in range(900)}
+    order = r"(in )?(hall|attic) (red|deep blue|dark blue)"
+    turned = r"(red|deep blue|dark blue) (in )?(hall|attic)"
+    for text in found:
+        assert re.fullmatch(rf"(turn|switch) ((the|my) )?({order}|{turned})( 7)?", text)
+    assert len(found) > 100
+
+
+def test_intents_are_named_by_what_is_turned_on_and_locks_and_open_slots_are_left_out():
+    examples = list(intent.sentences(HOME, 30, held_out=False))
+    assert {e.label for e in examples} == {"turn_on", "open"}
+    assert not any("say" in e.text or "lock" in e.text for e in examples)
+    assert len({e.key for e in examples}) == len(examples) == 60
+
+
+def test_the_templates_of_held_out_sentences_are_never_trained_on():
+    for held_out, numbers in ((True, {"3", "7"}), (False, {"0", "1", "2", "4", "5", "6"})):
+        found = {
+            re.findall(r"\d", e.text)[0]
+            for e in intent.sentences(HOME, 30, held_out)
+            if e.label == "turn_on"
+        }
+        assert found == numbers
