@@ -94,3 +94,12 @@ def test_rows_that_cannot_be_used_are_left_out_if_asked_and_said_with_their_line
 def test_a_file_whose_rows_are_all_left_out_is_refused(write, reading):
     with pytest.raises(DataError, match="the file holds no rows that can be used"):
         reading.texts(write("d.csv", "text,label\n,a\n"), on_bad_row="skip")
+
+
+@pytest.mark.parametrize(
+    ("column", "flag"), [("label", "--label-column"), ("text_pair", "--text-pair-column")]
+)
+def test_a_column_that_may_be_missing_must_be_there_once_it_was_named(write, reading, column, flag):
+    message = f"there is no column 'other'; say with {flag} NAME which it is"
+    with pytest.raises(DataError, match=message):
+        reading.texts(write("d.csv", "text\none\n"), **{column: "other"})
