@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Lifespan
 from app import __version__, python_tuning
 from app.api import operations
 from app.api.body_limit import BodyLimit
+from app.api.cors import allow_origins
 from app.api.dialects.registry import spoken
 from app.api.inference import openapi
 from app.api.problems import install_handlers
@@ -115,7 +116,8 @@ def with_middleware(app: FastAPI) -> ASGIApp:
     These stand before the framework, not among its middleware: what it answers itself counts too.
     """
     service: Service = app.state.service
-    return RequestLogMiddleware(BodyLimit(app, service.settings.max_body_bytes), service)
+    limited = BodyLimit(app, service.settings.max_body_bytes)
+    return RequestLogMiddleware(allow_origins(limited, service.authorizer), service)
 
 
 def make_backend(settings: Settings) -> Backend:
@@ -148,6 +150,7 @@ def read_authorizer(settings: Settings) -> Authorizer:
         settings.api_keys_file,
         on_loopback=settings.on_loopback,
         allow_anonymous=settings.allow_anonymous,
+        origins=settings.allowed_origins,
     )
 
 

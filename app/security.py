@@ -6,12 +6,14 @@ The file holds a line for each key: name, scopes joined by commas, SHA-256 of th
 """
 
 import argparse
+import base64
 import hashlib
 import hmac
 import ipaddress
 import re
 import secrets
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,11 +36,16 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Authorizer:
-    """Decides whether a request may pass: by key where there are keys, else by `anonymous`."""
+    """Decides whether a request may pass: by key where there are keys, else by `anonymous`.
+
+    Attributes:
+        origins: whose web pages may read predictions; * for all.
+    """
 
     keys: tuple[ApiKey, ...]
     anonymous: frozenset[str]
     loopback_only: bool = False
+    origins: tuple[str, ...] = ()
 
     def check(self, authorization: str | None, *scopes: Scope) -> str:
         """Return the name of the header's key; nothing for a caller who needs none and has none.
@@ -77,8 +84,16 @@ class Authorizer:
                 "CLASSMARK_API_KEYS_FILE or CLASSMARK_ALLOW_ANONYMOUS=true"
             )
 
+    def readable_from(self, origin: str) -> str | None:
+        """Return what a browser must be told for a page of this origin to read the answer."""
+        if "*" in self.origins:
+            return "*"
+        return origin if origin in self.origins else None
+
     def _find(self, authorization: str) -> ApiKey | None:
         kind, _, value = authorization.partition(" ")
+        if kind.lower() == "basic":  # clients that know no other kind send the key as a password
+            kind, value = "bearer", _password(value)
         digest = hashlib.sha256(value.strip().encode("utf-8", "surrogateescape")).hexdigest()
         # Every key is compared, in constant time, so timing tells nothing about any of them.
         found = [key for key in self.keys if hmac.compare_digest(key.sha256, digest)]
@@ -86,13 +101,22 @@ class Authorizer:
 
 
 def make_authorizer(
-    keys_file: Path | None, *, on_loopback: bool, allow_anonymous: bool
+    keys_file: Path | None, *, on_loopback: bool, allow_anonymous: bool, origins: Sequence[str] = ()
 ) -> Authorizer:
     """Read the keys; without any, loopback may do everything, others may only predict."""
+    allowed = tuple(origins)
     if keys_file is not None:
-        return Authorizer(read_keys(keys_file), frozenset(["predict"] if allow_anonymous else []))
+        anonymous = frozenset(["predict"] if allow_anonymous else [])
+        return Authorizer(read_keys(keys_file), anonymous, origins=allowed)
     anonymous = frozenset(SCOPES if on_loopback else ["predict"])
-    return Authorizer((), anonymous, loopback_only=on_loopback and not allow_anonymous)
+    return Authorizer((), anonymous, on_loopback and not allow_anonymous, allowed)
+
+
+def _password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except ValueError:  # no base64, or no UTF-8: no key either
+        return ""
 
 
 def check_origin(origin: str, host: str, fetch_site: str) -> None:

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.bundle import Precision
 
 # The APIs of others that the service speaks, by the setting's words.
-DIALECTS = ("huggingface",)
+DIALECTS = ("huggingface", "tei")
 
 # What compose files read from the same .env, and what Kubernetes sets for a Service of this name.
 _NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
@@ -42,8 +42,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _words(joined: str) -> list[str]:
-    return [word.strip() for word in joined.split(",") if word.strip()]
+def _words(joined: str | None) -> list[str]:
+    return [word.strip() for word in (joined or "").split(",") if word.strip()]
 
 
 class Settings(BaseSettings):
@@ -167,10 +167,10 @@ class Settings(BaseSettings):
         description="APIs of others to answer too: all, none, or some joined by commas: "
         f"{', '.join(DIALECTS)}.",
     )
-    cors_origins: str = Field(
-        "",
+    cors_origins: str | None = Field(
+        None,
         description="Origins, joined by commas, whose web pages may ask for predictions, such as "
-        "https://app.example.com; * for all. Empty: none.",
+        "https://app.example.com; * for all.",
     )
     api_keys_file: Path | None = Field(
         None,
@@ -204,7 +204,7 @@ class Settings(BaseSettings):
 
     @field_validator("cors_origins")
     @classmethod
-    def _plain_origins(cls, origins: str) -> str:
+    def _plain_origins(cls, origins: str | None) -> str | None:
         for origin in _words(origins):
             if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
                 raise ValueError(

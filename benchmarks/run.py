@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.measures.capacity import measure_capacity, tune
 from benchmarks.measures.latency import measure_latency
 from benchmarks.plan import AGREEMENT, Plan
-from benchmarks.report.plots import draw_capacity, draw_latency
+from benchmarks.report.plots import draw_capacity
 from benchmarks.report.report import render_results
 from benchmarks.servers import contenders
 from benchmarks.servers.contenders import CLASSMARK, PLAIN, PLAIN_ONE_THREAD, Contender
@@ -47,9 +47,6 @@ def write_results(results: dict[str, Any], out: Path, suffix: str) -> None:
     (out / f"results{suffix}.md").write_text(render_results(results))
     for subject in results["subjects"]:
         draw_capacity(subject, out / f"capacity-{subject['name']}{suffix}.svg")
-        if subject["latency"]:
-            path = out / f"latency-{subject['name']}{suffix}.svg"
-            draw_latency(subject, results["objective_seconds"], path)
     say(f"wrote {out / f'results{suffix}.md'}")
 
 

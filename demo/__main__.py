@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def command(names: Sequence[str], out: Path, cache: Path) -> None:
-    """Make the named checkpoints in their order; raise TrainingError if one fails."""
+    """Make the named checkpoints in their order; raise OfflineError if one fails."""
     from demo.demo import make
     from demo.registry import DEMOS
 

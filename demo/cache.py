@@ -2,16 +2,20 @@
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 
 def make_once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """Return the folder; if it is missing, write it under another name, then rename it."""
+    """Return the folder; if it is missing, write it under another name, then rename it.
+
+    Other processes that want the same folder wait meanwhile.
+    """
     if folder.is_dir():
         return folder
-    with one_at_a_time(folder):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             partial = folder.with_name(f"{folder.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
@@ -19,12 +23,3 @@ def make_once(folder: Path, write: Callable[[Path], None]) -> Path:
             write(partial)
             partial.rename(folder)
     return folder
-
-
-@contextmanager
-def one_at_a_time(place: Path) -> Iterator[None]:
-    """Hold a lock, so that other processes wait to make the same thing."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.with_name(f"{place.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

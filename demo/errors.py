@@ -1,7 +1,7 @@
 """The error that the demos raise."""
 
-from training.errors import TrainingError
+from offline.errors import OfflineError
 
 
-class DemoError(TrainingError):
+class DemoError(OfflineError):
     """A demo package, score or check that is not what it must be."""

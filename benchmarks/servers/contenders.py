@@ -45,14 +45,12 @@ class Contender:
 
     Attributes:
         peer: folder under peers/ with its program; None for Classmark itself.
-        own_environment: whether it runs in build/bench/venvs/<peer>.
         others: further settings to try; the best is measured in the rounds.
     """
 
     name: str
     peer: str | None
     tuning: Tuning = Tuning()
-    own_environment: bool = False
     others: tuple[Tuning, ...] = field(default=(), repr=False)
 
     def tuned(self, tuning: Tuning, suffix: str = "") -> "Contender":
@@ -132,7 +130,7 @@ PLAIN_ONE_THREAD = Contender(
     "FastAPI, one-thread sessions", "plain", Tuning(), others=(Tuning(callers=CPUS),)
 )
 LITSERVE, BENTOML, MLSERVER, RAY = (
-    Contender(name, name.split()[0].lower(), WINDOW, own_environment=True, others=GRID)
+    Contender(name, name.split()[0].lower(), WINDOW, others=GRID)
     for name in ("LitServe", "BentoML", "MLServer", "Ray Serve")
 )
 QUICK = (CLASSMARK, PLAIN, PLAIN_ONE_THREAD, LITSERVE)

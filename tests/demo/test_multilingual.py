@@ -14,7 +14,6 @@ from transformers import AutoModel, AutoTokenizer
 from demo.chinese import multilingual
 from demo.chinese.e5_4bit import BLOCK, FourBitFile
 from demo.chinese.pieces import cut_at_borders, keep, prune, seen
-from demo.errors import DemoError
 from offline.readers.examples import Span, TaggedExample
 
 HIDDEN, LAYERS, HEADS, WIDE, POSITIONS, TYPES = 32, 2, 2, 64, 24, 2
@@ -216,28 +215,3 @@ def test_prepared_for_entities_only_the_tokenizer_differs(weights, tmp_path):
     assert (prepared / "model.safetensors").read_bytes() == same
     assert "大学" in AutoTokenizer.from_pretrained(base).tokenize("大学")
     assert "大学" not in AutoTokenizer.from_pretrained(prepared).tokenize("大学")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda raw: b"GGUF" + raw[4:], r"damaged: it begins with b'GGUF', not with b'E5S1'"),
-        (lambda raw: raw[:-100], r"has \d+ bytes and its weights end at \d+; delete it"),
-        (lambda raw: raw[:90], "is damaged: .*; delete it to fetch it again"),
-        (lambda raw: raw.replace(b"emb.pos", b"emb.abs"), "has no tensor 'emb.pos'"),
-    ],
-)
-def test_a_file_of_another_form_is_refused_with_what_is_wrong(weights, tmp_path, change, message):
-    (tmp_path / "bad.bin").write_bytes(change(weights.read_bytes()))
-    with pytest.raises(DemoError, match=message):
-        multilingual.rebuild(tmp_path / "bad.bin", document(), TEXTS, tmp_path / "out")
-
-
-def test_a_tensor_of_another_size_is_refused(weights):
-    with pytest.raises(DemoError, match=r"'emb.pos' has 768 numbers, expected \(99, 32\)"):
-        FourBitFile(weights).tensor("emb.pos", 99, HIDDEN)
-
-
-def test_a_tokenizer_of_another_kind_is_refused():
-    with pytest.raises(DemoError, match="of type 'BPE', expected 'Unigram'"):
-        keep(document() | {"model": {"type": "BPE", "vocab": {}}}, ())

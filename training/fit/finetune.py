@@ -12,12 +12,11 @@ from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
     Trainer,
-    TrainerCallback,
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback
 
-from training.fit.progress import ProgressLog, is_interactive
+from training.fit.progress import ProgressLog
 from training.settings import Precision, Settings
 from training.tasks.features import Collator, Features
 
@@ -60,7 +59,10 @@ def finetune(
             eval_dataset=features if early else None,  # only its presence counts: see evaluate
             data_collator=collator,
             optimizers=(_optimizer(model, settings), None),
-            callbacks=_callbacks(settings),
+            callbacks=[
+                ProgressLog(),
+                *([EarlyStoppingCallback(settings.patience)] if early else []),
+            ],
             scores=evaluate,
         )
         # It prints dictionaries; our own callbacks replace it.
@@ -72,13 +74,6 @@ def finetune(
         # In bf16 the Trainer leaves the forward pass wrapped; scores must not be computed in bf16.
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     model.requires_grad_(True)
-
-
-def _callbacks(settings: Settings) -> list[TrainerCallback]:
-    callbacks: list[TrainerCallback] = [] if is_interactive() else [ProgressLog()]
-    if settings.patience > 0:
-        callbacks.append(EarlyStoppingCallback(settings.patience))
-    return callbacks
 
 
 def _arguments(settings: Settings, folder: Path, metric: str | None) -> TrainingArguments:
@@ -103,7 +98,7 @@ def _arguments(settings: Settings, folder: Path, metric: str | None) -> Training
         logging_strategy="steps",
         logging_steps=0.1,
         report_to=[],
-        disable_tqdm=not is_interactive(),
+        disable_tqdm=True,
         dataloader_pin_memory=on_gpu,
     )
 

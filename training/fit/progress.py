@@ -1,7 +1,6 @@
-"""Progress of a run: a bar on a terminal, lines in a log."""
+"""Progress of a run as lines of the log."""
 
 import logging
-import sys
 import time
 from typing import Any
 
@@ -10,13 +9,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 logger = logging.getLogger(__name__)
 
 
-def is_interactive() -> bool:
-    """Tell whether standard error is a terminal."""
-    return sys.stderr.isatty()
-
-
 class ProgressLog(TrainerCallback):
-    """Writes steps, loss and time as log lines, where a bar would be unreadable."""
+    """Writes steps, loss and time as log lines."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()

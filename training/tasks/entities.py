@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from seqeval.metrics.sequence_labeling import get_entities
 
 from offline.readers.examples import Span
-from training.tasks.scores import Row
+from training.tasks.scores import Row, score_label
 
 
 def find_spans(text: str, tags: Sequence[str], ranges: Sequence[tuple[int, int]]) -> set[Span]:
@@ -31,7 +31,7 @@ def score_entities(truth: Sequence[set[Span]], found: Sequence[set[Span]]) -> di
         named.update(span.label for span in other)
         right.update(span.label for span in one & other)
     return {
-        label: _row(right[label], named[label], marked[label])
+        label: score_label(right[label], named[label], marked[label])
         for label in sorted(marked.keys() | named.keys())
     }
 
@@ -39,12 +39,3 @@ def score_entities(truth: Sequence[set[Span]], found: Sequence[set[Span]]) -> di
 def macro_f1(by_label: Mapping[str, Row]) -> float:
     """Return the mean F1 of the labels, each counted alike; 0 without any."""
     return sum(row["f1"] for row in by_label.values()) / max(1, len(by_label))
-
-
-def _row(right: int, named: int, marked: int) -> Row:
-    return {
-        "precision": right / named if named else 0.0,
-        "recall": right / marked if marked else 0.0,
-        "f1": 2 * right / (named + marked) if right else 0.0,
-        "support": marked,
-    }

@@ -1,7 +1,7 @@
 """Tokenized examples as a torch data set."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset
@@ -10,11 +10,8 @@ from transformers import BatchEncoding
 # Steps of 8 keep the number of different shapes small: each new one costs a kernel.
 PAD_TO = 8
 
-
-class Collator(Protocol):
-    """Pads a list of features to one batch."""
-
-    def __call__(self, features: list[dict[str, Any]]) -> Mapping[str, torch.Tensor]: ...
+# Pads a list of features to one batch.
+Collator = Callable[[list[dict[str, Any]]], Mapping[str, torch.Tensor]]
 
 
 def pad_to(max_length: int) -> int | None:

@@ -1,7 +1,7 @@
 """Scores of a checkpoint on held-out examples."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 Row = Mapping[str, float]
@@ -25,7 +25,6 @@ class Scores:
     metrics: Mapping[str, float]
     per_label: Mapping[str, Row]
     confusion: tuple[tuple[int, ...], ...] | None = None  # rows: true, columns: predicted
-    notes: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
     never_predicted: tuple[str, ...] = ()
 
@@ -42,7 +41,6 @@ class Scores:
             "confusion_matrix": self.confusion,
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "never_predicted": list(self.never_predicted),
-            **self.notes,
         }
 
     def warnings(self) -> list[str]:
@@ -65,11 +63,11 @@ class Scores:
         return found
 
 
-def row_of(report: Mapping[str, Any]) -> dict[str, float]:
-    """Turn one row of scikit-learn's or seqeval's report into plain numbers."""
+def score_label(right: int, given: int, true: int) -> Row:
+    """Return a label's row of the table; a share of nothing is 0."""
     return {
-        "precision": float(report["precision"]),
-        "recall": float(report["recall"]),
-        "f1": float(report["f1-score"]),
-        "support": int(report["support"]),
+        "precision": right / given if given else 0.0,
+        "recall": right / true if true else 0.0,
+        "f1": 2 * right / (given + true) if right else 0.0,
+        "support": true,
     }

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import classification_report, confusion_matrix
+from sklearn.metrics import confusion_matrix
 from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorWithPadding,
     PreTrainedTokenizerBase,
 )
 
-from offline.metrics import Counts, count_labels, label_metrics
+from offline.metrics import Flags, count_labels, label_metrics
 from offline.readers.examples import Example, TextExample
 from training.tasks.features import Features, count_cut, pad_to
-from training.tasks.scores import Baseline, Scores, row_of
+from training.tasks.scores import Baseline, Scores, score_label
 
 MULTI_LABEL_THRESHOLD = 0.5
 
@@ -83,52 +83,40 @@ class TextTask:
             return [ids[row.labels[0]] for row in rows]
         return [[float(label in row.labels) for label in self.classes] for row in rows]
 
-    def _counts(self, truth: np.ndarray, predicted: np.ndarray) -> Counts:
+    @property
+    def headline(self) -> str:
+        return "macro_f1" if self.multi_label else "accuracy"
+
+    def _flags(self, answers: np.ndarray) -> Flags:
+        """Return whether each text has each label, [texts, labels]."""
         if self.multi_label:
-            return count_labels(truth > 0, predicted > 0)
-        ids = np.arange(len(self.classes))
-        return count_labels(truth[:, None] == ids, predicted[:, None] == ids)
+            return np.asarray(answers > 0)
+        return np.asarray(answers[:, None] == np.arange(len(self.classes)))
 
     def _report(self, truth: np.ndarray, predicted: np.ndarray) -> Scores:
-        report = classification_report(
-            truth,
-            predicted,
-            labels=range(len(self.classes)),
-            target_names=list(self.classes),
-            output_dict=True,
-            zero_division=0.0,
-        )
+        true, given = self._flags(truth), self._flags(predicted)
+        sums = count_labels(true, given).sum(axis=0)
+        by_label = zip(self.classes, sums[2:].reshape(3, -1).T.tolist(), strict=True)
         confusion = None
         if not self.multi_label:
             table = confusion_matrix(truth, predicted, labels=range(len(self.classes)))
             confusion = tuple(tuple(int(cell) for cell in row) for row in table)
         return Scores(
             headline=self.headline,
-            metrics=self._metrics(truth, predicted),
-            per_label={label: row_of(report[label]) for label in self.classes},
+            metrics=label_metrics(sums),
+            per_label={label: score_label(*counts) for label, counts in by_label},
             confusion=confusion,
-            baseline=self._baseline(truth),
-            never_predicted=tuple(
-                label for i, label in enumerate(self.classes) if not self._given(predicted, i)
-            ),
+            baseline=self._baseline(true),
+            never_predicted=self._named(~given.any(axis=0)),
         )
 
-    @property
-    def headline(self) -> str:
-        return "macro_f1" if self.multi_label else "accuracy"
+    def _baseline(self, true: Flags) -> Baseline:
+        """Score the commonest label, or set of labels, given to every text."""
+        answers, counts = np.unique(true, axis=0, return_counts=True)
+        commonest = np.asarray(answers[counts.argmax()])
+        sums = count_labels(true, np.broadcast_to(commonest, true.shape)).sum(axis=0)
+        answer = " and ".join(self._named(commonest)) or "no label"
+        return Baseline(answer, label_metrics(sums)[self.headline])
 
-    def _metrics(self, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-        return label_metrics(self._counts(truth, predicted).sum(axis=0))
-
-    def _baseline(self, truth: np.ndarray) -> Baseline:
-        """Score the commonest answer, or set of labels, given to every text."""
-        rows, counts = np.unique(truth, axis=0, return_counts=True)
-        commonest = rows[counts.argmax()]
-        constant = np.broadcast_to(commonest, truth.shape)
-        names = [label for i, label in enumerate(self.classes) if self._given(commonest[None], i)]
-        value = self._metrics(truth, constant)[self.headline]
-        return Baseline(" and ".join(names) or "no label", value)
-
-    def _given(self, answers: np.ndarray, label: int) -> bool:
-        """Tell whether any answer has a label, by its id."""
-        return bool((answers[:, label] if self.multi_label else answers == label).any())
+    def _named(self, flags: Flags) -> tuple[str, ...]:
+        return tuple(label for label, flag in zip(self.classes, flags, strict=True) if flag)

@@ -4,13 +4,11 @@ Entities cover whole words. Every piece of a word carries the word's label (B- o
 piece), so the checkpoint serves the aggregation strategies `first` and `simple` alike.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score
 from transformers import (
     AutoModelForTokenClassification,
     DataCollatorForTokenClassification,
@@ -29,12 +27,11 @@ OUTSIDE = "O"
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The words of a text: positions of their first pieces, characters, and BIO tags."""
+    """The words of a text: positions of their first pieces, and their characters."""
 
     starts: tuple[int, ...]
     ranges: tuple[tuple[int, int], ...]
-    tags: tuple[str, ...]
-    piece_tags: tuple[str | None, ...]  # of each piece; None for special ones
+    piece_tags: tuple[str | None, ...]  # the BIO tag of each piece; None for special ones
 
 
 class TokenTask:
@@ -49,7 +46,9 @@ class TokenTask:
         self.labels = tuple(labels)
         self.classes = (OUTSIDE, *(f"{p}-{label}" for label in labels for p in "BI"))
         self.max_length = max_length
-        self.strategy = "first" if _marks_pieces(tokenizer) else "simple"
+        # As WordPiece marks the inner pieces of a word with ##.
+        model = tokenizer.backend_tokenizer.model
+        self._marks_pieces = bool(getattr(model, "continuing_subword_prefix", None))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -80,26 +79,20 @@ class TokenTask:
     def score(self, examples: Sequence[Example], logits: Sequence[np.ndarray]) -> Scores:
         """Compare entities by their spans; those beyond `max_length` count as missed."""
         truth, found = [], []
-        tags: list[str] = []
-        predicted: list[str] = []
         for example, words, values in zip(examples, self._words(examples), logits, strict=True):
             best = values.argmax(axis=1)
             seen = len(values) - 1  # the closing special piece stands for no word
             given = [self.classes[best[p]] if p < seen else OUTSIDE for p in words.starts]
             truth.append(set(_spans(example)))
             found.append(find_spans(example.text, given, words.ranges))
-            tags += words.tags
-            predicted += given
         by_label = score_entities(truth, found)
         return Scores(
             headline="f1",
             metrics={
                 **entity_metrics(count_entities(truth, found).sum(axis=0)),
                 "macro_f1": macro_f1(by_label),
-                "word_accuracy": float(accuracy_score(tags, predicted)),
             },
             per_label=by_label,
-            notes={"aggregation_strategy": self.strategy},
             never_predicted=self._unfound(found),
         )
 
@@ -120,7 +113,7 @@ class TokenTask:
 
     def _word_ids(self, word_ids: list[int | None]) -> list[int | None]:
         """Group pieces into words if the tokenizer marks inner pieces; else keep them apart."""
-        if self.strategy == "first":
+        if self._marks_pieces:
             return word_ids
         return [None if word is None else i for i, word in enumerate(word_ids)]
 
@@ -143,9 +136,7 @@ def _tag_words(
             piece_tags.append(tags[word])
         else:
             piece_tags.append(tags[word].replace("B-", "I-", 1))
-    return _Words(
-        tuple(starts.values()), tuple(ranges.values()), tuple(tags.values()), tuple(piece_tags)
-    )
+    return _Words(tuple(starts.values()), tuple(ranges.values()), tuple(piece_tags))
 
 
 def _spans(example: Example) -> tuple[Span, ...]:
@@ -164,9 +155,3 @@ def tag_ranges(ranges: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list
             tags.append(f"{'I' if span is opened else 'B'}-{span.label}")
         opened = span
     return tags
-
-
-def _marks_pieces(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Tell whether inner pieces are marked, as WordPiece does with ##."""
-    model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
-    return bool(model.get("continuing_subword_prefix"))

@@ -2,10 +2,11 @@
 
 from app.api.dialects.dialect import Dialect
 from app.api.dialects.huggingface import routes as huggingface
+from app.api.dialects.tei import routes as tei
 from app.api.inference.routes import OWN_ROUTES, RouteTable
 from app.settings import Settings
 
-DIALECTS = (huggingface.DIALECT,)
+DIALECTS = (huggingface.DIALECT, tei.DIALECT)
 
 
 def spoken(settings: Settings) -> list[Dialect]:

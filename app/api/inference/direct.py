@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
+from app.api.cors import cors_headers
 from app.api.inference.job import InferenceJob
 from app.api.inference.reader import RequestReader
 from app.api.inference.routes import Target
@@ -287,6 +288,8 @@ class DirectRequest:
         if self._service.lifecycle.draining:
             self.keep_alive = False
         id_header = (b"x-request-id", self._log.request_id.encode())
+        if origin := self.reader.header(b"origin"):
+            headers = [*headers, *cors_headers(origin, self._service.authorizer)]
         connection = self._connection
         del self._connection  # it knows the request too: no cycle is left to the collector
         connection.respond(status, [*headers, id_header], body, keep_alive=self.keep_alive)

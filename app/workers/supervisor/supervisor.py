@@ -55,6 +55,7 @@ class Supervisor:
             settings.api_keys_file,
             on_loopback=settings.on_loopback,
             allow_anonymous=settings.allow_anonymous,
+            origins=settings.allowed_origins,
         )
         self._settings = settings
         self._command = command

@@ -77,7 +77,6 @@ def test_an_entity_that_ends_within_a_piece_is_missed_however_right_the_tags(pro
     examples = [TaggedExample(TEXT, (*SPANS[:2], Span(12, 16, "LOC")))]  # rome of romeston
     metrics = problem.score(examples, logits(problem, problem.encode(examples))).metrics
     assert metrics["recall"] == metrics["precision"] == pytest.approx(2 / 3)
-    assert metrics["word_accuracy"] == 1.0
 
 
 def test_entities_beyond_the_greatest_length_count_as_missed(encoder):
@@ -87,10 +86,3 @@ def test_entities_beyond_the_greatest_length_count_as_missed(encoder):
     features = problem.encode(examples)
     assert features.lengths() == [8]
     assert problem.score(examples, logits(problem, features)).metrics["recall"] == 0.5
-
-
-def test_the_strategy_that_the_scores_stand_for_is_noted(problem):
-    examples = [TaggedExample(TEXT, SPANS)]
-    scores = problem.score(examples, logits(problem, problem.encode(examples)))
-    assert scores.as_dict()["aggregation_strategy"] == "first"
-    assert scores.per_label["LOC"]["support"] == 2
