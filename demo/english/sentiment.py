@@ -28,10 +28,10 @@ class Kind:
 
 
 KINDS = {
-    "films": Kind("movieReviewSnippets", 5500),
-    "tweets": Kind("tweets", 2000),
-    "products": Kind("amazonReviewSnippets", 1500, is_cut=True),
-    "editorials": Kind("nytEditorialSnippets", 1000, is_cut=True),
+    "films": Kind("movieReviewSnippets", 6500),
+    "tweets": Kind("tweets", 1500),
+    "products": Kind("amazonReviewSnippets", 1200, is_cut=True),
+    "editorials": Kind("nytEditorialSnippets", 800, is_cut=True),
 }
 
 

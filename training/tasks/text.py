@@ -113,7 +113,7 @@ class TextTask:
     def _baseline(self, true: Flags) -> Baseline:
         """Score the commonest label, or set of labels, given to every text."""
         answers, counts = np.unique(true, axis=0, return_counts=True)
-        commonest = np.asarray(answers[counts.argmax()])
+        commonest: Flags = np.array(answers[counts.argmax()], dtype=np.bool_)
         sums = count_labels(true, np.broadcast_to(commonest, true.shape)).sum(axis=0)
         answer = " and ".join(self._named(commonest)) or "no label"
         return Baseline(answer, label_metrics(sums)[self.headline])
