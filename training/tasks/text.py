@@ -107,13 +107,13 @@ class TextTask:
             per_label={label: score_label(*counts) for label, counts in by_label},
             confusion=confusion,
             baseline=self._baseline(true),
-            never_predicted=self._named(~given.any(axis=0)),
+            never_predicted=self._named(given.sum(axis=0) == 0),
         )
 
     def _baseline(self, true: Flags) -> Baseline:
         """Score the commonest label, or set of labels, given to every text."""
         answers, counts = np.unique(true, axis=0, return_counts=True)
-        commonest: Flags = np.array(answers[counts.argmax()], dtype=np.bool_)
+        commonest: Flags = answers[int(counts.argmax())]
         sums = count_labels(true, np.broadcast_to(commonest, true.shape)).sum(axis=0)
         answer = " and ".join(self._named(commonest)) or "no label"
         return Baseline(answer, label_metrics(sums)[self.headline])
