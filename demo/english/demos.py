@@ -56,7 +56,7 @@ ENGLISH = (
         package=SNIPPETS,
         encoder=MINILM,
         settings=replace(QUICK, max_length=64),
-        least={"accuracy on films": 0.84},
+        least={"accuracy on films": 0.84, "accuracy on tweets": 0.9, "accuracy on products": 0.83},
         held_out=sentiment.load_held_out,
         kinds=sentiment.kinds,
     ),

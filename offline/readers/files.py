@@ -11,7 +11,7 @@ from offline.readers.conll import read_conll
 from offline.readers.datasets import read_dataset
 from offline.readers.examples import Example, RawRow, TaskName, Unlabelled
 from offline.readers.json_lines import read_json, read_json_lines
-from offline.readers.layout import DataFile, Layout
+from offline.readers.layout import DataFile, Layout, show_names
 from offline.readers.lines import Place
 from offline.readers.tables import read_table
 
@@ -58,14 +58,10 @@ def read_file(
         DataError: no row can be read, or one error that names all rows that cannot be used.
     """
     layout = layout or Layout()
-    needed = frozenset(required) | layout.named(task)
-    file = DataFile(path, layout, layout.columns(task), needed, notice)
+    columns = {ours: n for ours, n in layout.columns(task).items() if ours not in unread}
+    file = DataFile(path, layout, columns, frozenset(required) | layout.named(task), notice)
     raw = list(_format(path, task)(file))
-    header = list(dict.fromkeys(name for one in raw if isinstance(one, tuple) for name in one[1]))
-    if header:
-        file.check_header(header)
-    ours = {theirs: name for name, theirs in file.columns.items() if name not in unread}
-    ignored = [name for name in header if name not in file.columns.values()]
+    ignored = _check_columns(file, raw)
     read_row = _row_reader(file, task, raw)
     found: list[Read] = []
     wrong: list[DataError] = []
@@ -74,9 +70,7 @@ def read_file(
             if isinstance(one, DataError):
                 raise one
             at, row = one
-            found.append(
-                accept(at, read_row(at, {ours[n]: value for n, value in row.items() if n in ours}))
-            )
+            found.append(accept(at, read_row(at, file.in_our_names(row))))
         except DataError as exc:
             wrong.append(exc)
     _tell(file, wrong, ignored)
@@ -94,6 +88,14 @@ def _format(path: Path, task: TaskName) -> Format:
         known = ", ".join(filter(None, formats))
         raise DataError(f"unknown extension {path.suffix!r}; {task} reads {known}", file=path)
     return chosen
+
+
+def _check_columns(file: DataFile, raw: list[RawRow]) -> list[str]:
+    """Check the columns of all rows together; return those that nothing reads."""
+    names = list(dict.fromkeys(name for one in raw if isinstance(one, tuple) for name in one[1]))
+    if names:
+        file.check_header(names)
+    return [name for name in names if name and name not in file.columns.values()]
 
 
 def _row_reader(file: DataFile, task: TaskName, raw: list[RawRow]) -> ReadRow:
@@ -117,6 +119,6 @@ def _tell(file: DataFile, wrong: list[DataError], ignored: list[str]) -> None:
     if refused:
         raise join_errors(refused, tuple(ignored))
     if ignored:
-        file.notice(f"{file.path}: columns that are not read: {', '.join(ignored)}")
+        file.notice(f"{file.path}: columns that are not read: {show_names(ignored)}")
     if wrong:
         file.notice(f"{file.path}: {len(wrong)} rows left out: {describe_rows(wrong)}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from offline.errors import DataError, SpanError
 from offline.readers.examples import TaskName
@@ -80,6 +80,10 @@ class DataFile:
         """Return a line, or the row of a data set."""
         return Place(self.path, line, self.columns)
 
+    def in_our_names(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a row has in the columns that are read, by our names."""
+        return {ours: row[name] for ours, name in self.columns.items() if name in row}
+
     def check_header(self, found: Sequence[str], line: int | None = None) -> None:
         """Raise one DataError for everything that is wrong with the names of the columns.
 
@@ -96,11 +100,12 @@ class DataFile:
             return
         flags = " and ".join(f"{_FLAGS.get(ours, '--label-column')} NAME" for ours in lacking)
         remedy = f"; say with {flags} which it is" if flags else ""
-        problem = f"{', '.join(problems)}{remedy}; the columns are {_show(found)}"
+        problem = f"{', '.join(problems)}{remedy}; the columns are {show_names(found)}"
         raise DataError(problem, file=self.path, line=line)
 
 
-def _show(names: Sequence[str]) -> str:
+def show_names(names: Sequence[str]) -> str:
+    """Name columns, and count those beyond a few."""
     more = len(names) - SHOWN_COLUMNS
-    shown = ", ".join(map(repr, names[:SHOWN_COLUMNS]))
+    shown = ", ".join(names[:SHOWN_COLUMNS])
     return f"{shown} and {more} more" if more > 0 else shown

@@ -101,8 +101,8 @@ def test_rows_without_text_or_label_are_all_named_in_one_line(write):
 
 
 def test_where_the_labels_are_in_another_column_the_columns_and_the_option_are_named(write):
-    problem = "no column 'label'; say with --label-column NAME which it is; the columns are 'text',"
-    with refuses(problem):
+    problem = "no column 'label'; say with --label-column NAME which it is; "
+    with refuses(f"{problem}the columns are text, sentiment"):
         read_corpus(write("d.csv", "text,sentiment\none,a\n"), SEQUENCE)
 
 

@@ -60,7 +60,7 @@ def test_a_folder_of_splits_is_known_and_asks_for_one_of_them(reading):
 
 def test_columns_that_are_missing_are_named_with_those_that_are_there(reading):
     message = "there is no column 'text'; say with --text-column NAME which it is; the columns are "
-    with pytest.raises(DataError, match=f"{message}'id', 'sentence', 'label'"):
+    with pytest.raises(DataError, match=f"{message}id, sentence, label"):
         reading.texts(SAVED / "films/train")
 
 

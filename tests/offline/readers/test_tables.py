@@ -58,7 +58,7 @@ def test_all_faults_of_a_header_are_said_at_once_with_the_options_that_mend_them
         f"{path}, line 1: there is no column 'text', there is no column 'label', "
         "the column 'other' occurs 2 times; keep one; "
         "say with --text-column NAME and --label-column NAME which it is; "
-        "the columns are 'sentence', 'sentiment', 'other', 'other'"
+        "the columns are sentence, sentiment, other, other"
     )
 
 
@@ -72,7 +72,7 @@ def test_a_column_that_was_named_must_be_there(write, reading, name):
 
 def test_of_many_columns_the_first_are_named_and_the_rest_counted(write, reading):
     header = ",".join(f"c{i}" for i in range(500))
-    with pytest.raises(DataError, match=r"'c18', 'c19' and 480 more$"):
+    with pytest.raises(DataError, match=r"c18, c19 and 480 more$"):
         reading.texts(write("d.csv", f"{header}\n{header}\n"))
 
 

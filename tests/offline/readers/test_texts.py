@@ -66,7 +66,7 @@ def test_columns_that_nothing_reads_are_named_once(write, write_rows):
 
 def test_a_table_without_texts_is_refused_with_the_columns_that_it_has(write):
     message = ", line 1: there is no column 'text'; say with --text-column NAME which it is; "
-    message += "the columns are 'words', 'sentiment'"
+    message += "the columns are words, sentiment"
     fail(write("d.tsv", "words\tsentiment\none\ta\n"), message)
 
 
