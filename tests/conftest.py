@@ -1,5 +1,6 @@
 """Bundles made once a session through the product's own export, and what every test may use."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Server, serving
+from tests.support.server import KEY, Server, serving
 from tests.support.tiny import SEQUENCE_LABELS, TOKEN_LABELS, export_bundles, make_checkpoint
 
 
@@ -87,6 +88,35 @@ def store(tiny_store: Path, tmp_path: Path) -> Path:
 def server(tiny_store: Path) -> Iterator[Server]:
     """One running service for all tests that only ask."""
     with serving(tiny_store, log_level="debug") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def dialect_store(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold what the tiny store has, and `rank` (one logit) and `nli` (entailment)."""
+    folder = tmp_path_factory.mktemp("dialects")
+    store = folder / "store"
+    rank = make_checkpoint(folder / "rank", ("relevant",), seed=3)
+    nli = make_checkpoint(folder / "nli", ("contradiction", "neutral", "entailment"), seed=4)
+    export_bundles(store, [(rank, "rank", 1), (nli, "nli", 1)])
+    for name in ("mood", "names"):
+        shutil.copytree(tiny_store / name, store / name)
+    return store
+
+
+@pytest.fixture(scope="session")
+def dialect_server(dialect_store: Path) -> Iterator[Server]:
+    with serving(dialect_store, log_level="debug") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded_server(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Wants a key, lets pages of one origin read, and refuses texts that are long."""
+    keys = tmp_path_factory.mktemp("keys") / "keys"
+    keys.write_text(f"app predict {hashlib.sha256(KEY.encode()).hexdigest()}\n")
+    settings = {"api_keys_file": keys, "cors_origins": "https://app.example.com"}
+    with serving(tiny_store, **settings) as running:
         yield running
 
 

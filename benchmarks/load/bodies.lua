@@ -1,15 +1,24 @@
--- Posts the lines of a file, one after the other, over and over; ends with one line of JSON.
-local bodies, at = {}, 0
+-- Posts the requests of a file, one after the other, over and over; ends with one line of JSON.
+-- A line is a request: its headers as "Name: value" with tabs between, then its body in hexadecimal.
+local requests, at = {}, 0
+
+local function read(line)
+  local headers, body = { ["Content-Type"] = "application/json" }, nil
+  for field in line:gmatch("[^\t]+") do
+    local name, value = field:match("^([^:]+): (.*)$")
+    if name then headers[name] = value else body = field end
+  end
+  body = body:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end)
+  return wrk.format("POST", nil, headers, body)
+end
 
 function init(arguments)
-  for line in io.lines(arguments[1]) do bodies[#bodies + 1] = line end
-  local headers = { ["Content-Type"] = "application/json" }
-  for i, body in ipairs(bodies) do bodies[i] = wrk.format("POST", nil, headers, body) end
+  for line in io.lines(arguments[1]) do requests[#requests + 1] = read(line) end
 end
 
 function request()
-  at = at % #bodies + 1
-  return bodies[at]
+  at = at % #requests + 1
+  return requests[at]
 end
 
 function done(summary, latency)

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,23 @@ def check_installed() -> None:
 
 
 def closed_loop(
-    port: int, path: str, bodies: Sequence[bytes], connections: int, seconds: int
+    port: int,
+    path: str,
+    bodies: Sequence[bytes],
+    connections: int,
+    seconds: int,
+    headers: Sequence[Mapping[str, str]] = (),
 ) -> ClosedLoopResult:
-    """Post the bodies in turn, over and over."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(b"\n".join(bodies))
+    """Post the bodies in turn, over and over.
+
+    Args:
+        headers: of each body, besides the usual ones; may be left out for all.
+    """
+    added = headers or [{}] * len(bodies)
+    fields = [[f"{name}: {value}" for name, value in one.items()] for one in added]
+    with tempfile.NamedTemporaryFile("w") as file:
+        rows = zip(fields, bodies, strict=True)
+        file.write("\n".join("\t".join([*row, body.hex()]) for row, body in rows))
         file.flush()
         done = subprocess.run(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",

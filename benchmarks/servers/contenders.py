@@ -46,19 +46,21 @@ class Contender:
     Attributes:
         peer: folder under peers/ with its program; None for Classmark itself.
         others: further settings to try; the best is measured in the rounds.
+        module: that runs Classmark.
     """
 
     name: str
     peer: str | None
     tuning: Tuning = Tuning()
     others: tuple[Tuning, ...] = field(default=(), repr=False)
+    module: str = "app"
 
     def tuned(self, tuning: Tuning, suffix: str = "") -> "Contender":
         return replace(self, name=self.name + suffix, tuning=tuning, others=())
 
     def command(self, python: Path, port: int) -> list[str]:
         if self.peer is None:
-            return [sys.executable, "-m", "app"]
+            return [sys.executable, "-m", self.module]
         folder = PEERS / self.peer
         if self.peer == "bentoml":
             return [str(python), "-m", "bentoml", "serve", "app:BentoMLClassifier", "--host",

@@ -59,7 +59,7 @@ class FakeEngine(Engine):
 
     def __init__(self) -> None:
         self.taken: asyncio.Queue[FakePending] = asyncio.Queue()
-        self.full = False
+        self.full = self.ends_at_once = False
         self.costs: list[float] = []
 
     @property
@@ -90,6 +90,8 @@ class FakeEngine(Engine):
         shapes = [(one.tokens, labels) if per_token else (labels,) for one in encodings]
         pending = FakePending([np.zeros(shape, dtype=np.float32) for shape in shapes], on_done)
         self.taken.put_nowait(pending)
+        if self.ends_at_once:
+            asyncio.get_running_loop().call_soon(pending.end)
         return pending
 
 
@@ -102,6 +104,11 @@ class Side:
     state: ServerState
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+    @property
+    def url(self) -> str:
+        host, port = self.writer.get_extra_info("peername")
+        return f"http://{host}:{port}"
 
     def send(
         self,

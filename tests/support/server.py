@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 
 START_SECONDS = 120
+# Opens the service of the fixture `guarded_server`.
+KEY = "a-key-for-predictions"
 
 
 class Server:

@@ -14,9 +14,9 @@ from huggingface_hub.errors import HfHubHTTPError
 from app.api.inference.direct import HOLD_SECONDS
 from app.engine.answers.decoding import softmax
 from app.errors import NotReady
-from tests.app.api.dialects.conftest import KEY, Own
+from tests.app.api.dialects.conftest import Own
 from tests.support.connection import connected
-from tests.support.server import Server
+from tests.support.server import KEY, Server
 
 ENTITY = ("entity_group", "score", "word", "start", "end")
 TEXTS = ["a great movie", "paris is good 👩‍👩‍👧 你好 london", "x " * 300]
