@@ -36,7 +36,6 @@ MERGED = {
     "HassMediaSearchAndPlay": "play",
     "HassMediaNext": "next_track",
     "HassMediaPrevious": "previous_track",
-    "HassMediaPause": "pause",
     "HassSetVolume": "set_volume",
     "HassSetVolumeRelative": "set_volume",
     "HassListAddItem": "add_to_list",
