@@ -10,13 +10,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from app.errors import BundleError
+from app.errors import BundleError, IncompleteBundle
 from app.files import GraphData, map_verified, read_plain, read_verified
 
 SCHEMA_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+# What transformers and PEFT write beside weights, and no bundle has.
+CHECKPOINT_CONFIGS = ("config.json", "adapter_config.json")
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -273,7 +275,11 @@ class Bundle:
 
 def open_bundle(path: Path) -> Bundle:
     """Read and check a bundle's manifest; raise BundleError naming what is wrong."""
-    raw = read_plain(path / MANIFEST, MAX_MANIFEST_BYTES)
+    try:
+        raw = read_plain(path / MANIFEST, MAX_MANIFEST_BYTES)
+    except IncompleteBundle:
+        refuse_checkpoint(path, path.parent.name)
+        raise
     try:
         manifest = Manifest.model_validate_json(raw)
     except ValidationError as exc:
@@ -289,3 +295,13 @@ def open_bundle(path: Path) -> Bundle:
             "<store>/<name>/<version>; move it there"
         )
     return Bundle(path, manifest)
+
+
+def refuse_checkpoint(folder: Path, name: str) -> None:
+    """Raise BundleError if a model's folder, or a version's without manifest, is a checkpoint."""
+    found = [one for one in CHECKPOINT_CONFIGS if (folder / one).is_file()]
+    if found:
+        raise BundleError(
+            f"{folder} is a Hugging Face checkpoint ({found[0]}), which is not served as it is; "
+            f"move it out of the store and run `python -m export CHECKPOINT --name {name}` on it"
+        )

@@ -9,7 +9,7 @@ import re
 import stat
 from pathlib import Path
 
-from app.bundle import MANIFEST, NAME_PATTERN
+from app.bundle import MANIFEST, NAME_PATTERN, refuse_checkpoint
 from app.errors import BundleError
 
 DESIRED_VERSION = "desired-version"
@@ -59,6 +59,11 @@ def list_versions(store: Path, name: str) -> list[int]:
             f"{folder} cannot be listed ({exc.strerror}); let this user read it"
         ) from exc
     return sorted((int(n) for n in found if VERSION_PATTERN.fullmatch(n)), reverse=True)
+
+
+def check_model(store: Path, name: str) -> None:
+    """Raise BundleError if a model's folder, where versions should be, is a checkpoint."""
+    refuse_checkpoint(store / name, name)
 
 
 def read_desired_version(store: Path, name: str) -> int | None:

@@ -39,6 +39,7 @@ def _export(arguments: Sequence[str]) -> int:
     options = export_parser().parse_args(arguments)
     _work_offline()
     # Imported here: torch and transformers take seconds, and a wrong option is told at once.
+    from export.checkpoint.load import CheckpointOptions
     from export.parity.tolerances import change_tolerances
     from export.pipeline import Request, export_bundle
     from export.progress import Progress
@@ -54,7 +55,9 @@ def _export(arguments: Sequence[str]) -> int:
         version=options.version,
         max_length=options.max_length,
         opset=options.opset,
-        problem_type=options.problem_type,
+        options=CheckpointOptions(
+            options.adapter, options.tokenizer, options.problem_type, options.labels
+        ),
         aggregation=options.aggregation,
         calibrate=not options.no_calibration,
         tune_thresholds=options.tune_thresholds,

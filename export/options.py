@@ -37,10 +37,41 @@ def export_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", type=int, metavar="N", help="default: the next free one")
     parser.add_argument("--opset", type=int, metavar="N", help="default: the exporter's choice")
     parser.add_argument(DEBUG, action="store_true", help="show an error's traceback")
+    _add_checkpoint_options(parser)
     _add_graph_options(parser)
     _add_answer_options(parser)
     add_layout_options(parser)
     return parser
+
+
+def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--adapter", type=Path, metavar="DIR", help="PEFT adapter to merge into the checkpoint"
+    )
+    parser.add_argument(
+        "--tokenizer", type=Path, metavar="DIR", help="its tokenizer, if that lies elsewhere"
+    )
+    parser.add_argument(
+        "--labels",
+        type=_names,
+        metavar="A,B,C",
+        help="names of the labels in id order; default: those in config.json",
+    )
+    parser.add_argument(
+        "--problem-type",
+        choices=get_args(ProblemType),
+        help="default: what config.json says, else single_label",
+    )
+
+
+def _names(given: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(","))
+    if not all(names) or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError(
+            f"{given!r} has an empty name or one twice; give each label a name of its own, "
+            "e.g. negative,positive"
+        )
+    return names
 
 
 def _add_graph_options(parser: argparse.ArgumentParser) -> None:
@@ -73,11 +104,6 @@ def _add_answer_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="TOKENS",
         help="longest text to serve; default: the longest that the checkpoint reads",
-    )
-    parser.add_argument(
-        "--problem-type",
-        choices=get_args(ProblemType),
-        help="default: what config.json says, else single_label",
     )
     parser.add_argument(
         "--aggregation",

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.bundle import AggregationStrategy, Precision, ProblemType
+from app.bundle import AggregationStrategy, Precision
 from export.bundle.manifest import describe_bundle
 from export.bundle.package import choose_version, staging, write_bundle
-from export.checkpoint.load import Checkpoint, limit_length, load_checkpoint
+from export.checkpoint.load import (
+    AS_IT_LIES,
+    Checkpoint,
+    CheckpointOptions,
+    limit_length,
+    load_checkpoint,
+)
 from export.errors import GateFailed
 from export.options import Machines
 from export.parity.tolerances import Tolerances, warn_coarse
@@ -33,7 +39,7 @@ class Request:
         layout: how the evaluation file is read.
         machines: where the bundle is going to run; the packed graph is for CUDA alone.
         max_length: the most tokens to serve, if fewer than the checkpoint reads.
-        problem_type: replaces the one in config.json.
+        options: what is said of the checkpoint beside its folder.
         aggregation: the default strategy for entities; None for the one with the best F1.
         calibrate: fit a temperature if there are labelled examples.
         tune_thresholds: fit a threshold for each label of a multi-label model.
@@ -48,7 +54,7 @@ class Request:
     version: int | None = None
     max_length: int | None = None
     opset: int | None = None
-    problem_type: ProblemType | None = None
+    options: CheckpointOptions = AS_IT_LIES
     aggregation: AggregationStrategy | None = None
     calibrate: bool = True
     tune_thresholds: bool = False
@@ -67,7 +73,7 @@ def export_bundle(request: Request, progress: Progress) -> Path:
     version = choose_version(request.store, request.name, request.version)
     with progress.step("load the checkpoint"):
         checkpoint = limit_length(
-            load_checkpoint(request.checkpoint, request.problem_type), request.max_length
+            load_checkpoint(request.checkpoint, request.options), request.max_length
         )
         if request.tune_thresholds:
             check_tunable(checkpoint.config, evaluated=request.evaluation is not None)
@@ -143,10 +149,12 @@ def _fit_scoring(
 
 
 def _describe(checkpoint: Checkpoint) -> str:
-    config = checkpoint.config
+    config, tokenizer = checkpoint.config, Path(checkpoint.tokenizer.name_or_path)
+    elsewhere = f", tokenizer of {tokenizer}" if tokenizer != checkpoint.path else ""
+    merged = f", merged into {checkpoint.base}" if checkpoint.base else ""
     return (
-        f"{config.architecture}, {checkpoint.parameters / 1e6:.1f} M parameters, "
-        f"{len(config.labels)} labels, {checkpoint.max_length} tokens"
+        f"{config.architecture}{merged}, {checkpoint.parameters / 1e6:.1f} M parameters, "
+        f"{len(config.labels)} labels, {checkpoint.max_length} tokens{elsewhere}"
     )
 
 

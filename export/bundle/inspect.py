@@ -1,12 +1,13 @@
 """List the bundles of a store, and show the manifest of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from app.bundle import Manifest, open_bundle
 from app.errors import BundleError
-from app.store import list_models, list_versions
+from app.store import check_model, list_models, list_versions
 from export.errors import StoreError
 
 
@@ -16,13 +17,14 @@ def list_store(store: Path, console: Console) -> int:
         raise StoreError(f"{store} is not a folder; give the model store, e.g. models")
     broken = 0
     for name in list_models(store):
-        for version in list_versions(store, name):
+        versions: Sequence[int | None] = list_versions(store, name)
+        for version in versions or [None]:
             try:
-                found = _summary(open_bundle(store / name / str(version)).manifest)
+                found = _look(store, name, version)
             except BundleError as exc:
                 broken += 1
                 found = f"broken: {exc}"
-            _line(console, f"{name}/{version}  {found}")
+            _line(console, f"{name if version is None else f'{name}/{version}'}  {found}")
     return 1 if broken else 0
 
 
@@ -35,6 +37,13 @@ def inspect_bundle(path: Path, console: Console) -> int:
     for name, value in rows:
         _line(console, f"{name:<{width}}  {value}")
     return 0
+
+
+def _look(store: Path, name: str, version: int | None) -> str:
+    if version is None:
+        check_model(store, name)
+        return "no version"
+    return _summary(open_bundle(store / name / str(version)).manifest)
 
 
 def _summary(manifest: Manifest) -> str:

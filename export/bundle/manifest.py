@@ -90,8 +90,9 @@ def input_kind(examples: Sequence[Example]) -> InputKind:
 
 
 def _source(checkpoint: Checkpoint) -> Source:
+    folders = filter(None, (checkpoint.base, checkpoint.path))
     return Source(
-        checkpoint=checkpoint.path.resolve().name,
+        checkpoint=" + ".join(folder.resolve().name for folder in folders),
         weights_sha256=checkpoint.weights_sha256,
         architecture=checkpoint.config.architecture,
         parameters=checkpoint.parameters,

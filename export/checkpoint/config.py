@@ -1,6 +1,7 @@
 """Read and check a checkpoint's config.json, before any weight is read."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from transformers.models.auto.modeling_auto import (
 
 from app.bundle import ProblemType, TagScheme, Task
 from app.engine.answers.tags import Tag, read_tags
-from export.checkpoint.files import refuse_adapter_alone, refuse_pointers
-from export.checkpoint.labels import read_labels, read_tag_scheme
+from export.checkpoint.files import refuse_pointers
+from export.checkpoint.folders import refuse_folder
+from export.checkpoint.labels import read_labels, read_tag_scheme, rename_labels
 from export.checkpoint.weights import QUANTIZED_REMEDY
 from export.errors import CheckpointRefused
 
@@ -55,11 +57,44 @@ class ModelConfig:
         return read_tags(self.labels, self.tag_scheme)
 
 
-def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelConfig:
-    """Read config.json of a checkpoint folder; raise CheckpointRefused saying what would work.
+def read_config(path: Path) -> ModelConfig:
+    """Read config.json of a checkpoint folder; raise CheckpointRefused saying what would work."""
+    return describe(path, read_raw(path))
+
+
+def describe(
+    path: Path,
+    raw: dict[str, Any],
+    problem_type: ProblemType | None = None,
+    labels: Sequence[str] | None = None,
+) -> ModelConfig:
+    """Return the task and labels of a classifier.
 
     Args:
+        raw: its config.json.
         problem_type: replaces the config's own, which some trainings leave out.
+        labels: replace the config's own names, in id order.
+
+    Raises:
+        CheckpointRefused: it is no classifier, or its labels cannot be read.
+    """
+    architecture, task = read_head(path, raw)
+    names = rename_labels(path, read_labels(path, raw), labels)
+    return ModelConfig(
+        architecture=architecture,
+        family=raw["model_type"],
+        task=task,
+        problem_type=_override(path, problem_type, task) or _problem_type(path, raw, task),
+        labels=names,
+        tag_scheme=read_tag_scheme(path, names) if task == "token-classification" else None,
+    )
+
+
+def read_raw(path: Path) -> dict[str, Any]:
+    """Return config.json of a model that transformers' own code loads.
+
+    Raises:
+        CheckpointRefused: there is none, or the model needs other code.
     """
     if not path.is_dir():
         raise CheckpointRefused(
@@ -67,30 +102,18 @@ def read_config(path: Path, problem_type: ProblemType | None = None) -> ModelCon
         )
     refuse_pointers(path)
     if not (path / "config.json").exists():
-        refuse_adapter_alone(path)
+        refuse_folder(path, "config.json")
     raw = read_json(path, "config.json")
-    _refuse_custom_code(path, raw)
+    refuse_custom_code(path, "config.json", raw)
     _refuse_quantized(path, raw)
-    family = _family(path, raw)
-    architecture, task = _head(path, raw)
-    labels = read_labels(path, raw)
-    return ModelConfig(
-        architecture=architecture,
-        family=family,
-        task=task,
-        problem_type=_override(path, problem_type, task) or _problem_type(path, raw, task),
-        labels=labels,
-        tag_scheme=read_tag_scheme(path, labels) if task == "token-classification" else None,
-    )
+    _refuse_unknown_family(path, raw)
+    return raw
 
 
 def read_json(path: Path, name: str) -> dict[str, Any]:
     """Return a JSON object of the checkpoint folder; raise CheckpointRefused if it is none."""
     try:
         raw = json.loads((path / name).read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        remedy = "give a folder that save_pretrained wrote"
-        raise CheckpointRefused(path, f"it has no {name}", remedy) from exc
     except (ValueError, OSError) as exc:
         remedy = "save the checkpoint again"
         raise CheckpointRefused(path, f"its {name} cannot be read ({exc})", remedy) from exc
@@ -100,20 +123,16 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     return raw
 
 
-def _refuse_custom_code(path: Path, raw: dict[str, Any]) -> None:
-    """Refuse a checkpoint that brings its own code: it would run with the exporter's rights."""
-    named = {"config.json": raw}
-    if (path / "tokenizer_config.json").exists():
-        named["tokenizer_config.json"] = read_json(path, "tokenizer_config.json")
-    for name, content in named.items():
-        if asked := content.get("auto_map"):
-            shown = ", ".join(map(str, asked)) if isinstance(asked, (dict, list)) else asked
-            raise CheckpointRefused(
-                path,
-                f"its {name} asks for custom code (auto_map: {shown})",
-                "only architectures built into transformers are exported; remove auto_map if the "
-                "weights fit one",
-            )
+def refuse_custom_code(path: Path, name: str, raw: dict[str, Any]) -> None:
+    """Refuse a file that asks for code of its own: it would run with the exporter's rights."""
+    if asked := raw.get("auto_map"):
+        shown = ", ".join(map(str, asked)) if isinstance(asked, (dict, list)) else asked
+        raise CheckpointRefused(
+            path,
+            f"its {name} asks for custom code (auto_map: {shown})",
+            "only architectures built into transformers are exported; remove auto_map if the "
+            "weights fit one",
+        )
 
 
 def _refuse_quantized(path: Path, raw: dict[str, Any]) -> None:
@@ -124,8 +143,8 @@ def _refuse_quantized(path: Path, raw: dict[str, Any]) -> None:
         raise CheckpointRefused(path, found, QUANTIZED_REMEDY)
 
 
-def _family(path: Path, raw: dict[str, Any]) -> str:
-    """Return `model_type`, which transformers must know: it decides which class is loaded."""
+def _refuse_unknown_family(path: Path, raw: dict[str, Any]) -> None:
+    """Refuse a `model_type` that transformers does not know: it decides which class is loaded."""
     name = raw.get("model_type")
     if not isinstance(name, str) or not name:
         remedy = 'add it to config.json, e.g. "model_type": "bert"'
@@ -138,10 +157,9 @@ def _family(path: Path, raw: dict[str, Any]) -> str:
             f"know (config.json names {written})",
             "install a version of transformers that has it, or correct model_type",
         )
-    return name
 
 
-def _head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
+def read_head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
     """Return the class that config.json names first, and its task; it must be transformers' own."""
     architectures = raw.get("architectures") or []
     for name in architectures[:1] if isinstance(architectures, list) else ():

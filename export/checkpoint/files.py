@@ -6,20 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from export.checkpoint.folders import refuse_folder
 from export.errors import CheckpointRefused
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
-ADAPTER_REMEDY = (
-    "merge it into its base with merge_and_unload(), save that with save_pretrained into a new "
-    "folder with config.json and the tokenizer, and export the new one"
-)
 LFS_HEAD = b"version https://git-lfs"
 # Suffixes of files that hold trained weights, whoever wrote them.
 SUFFIXES = {".safetensors", ".bin", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".npy", ".npz"}
 # The same model in another format or precision, and what a training keeps to go on.
 KNOWN = re.compile(
-    r"model\.(safetensors|\w+\.safetensors)|(pytorch|openvino)_model\S*\.bin"
+    r"model\.(safetensors|\w+\.safetensors)|(pytorch|openvino|adapter)_model\S*\.bin"
     r"|(training_args|tokenizer|vocab)\.bin|(optimizer|scheduler|scaler)\S*\.(pt|bin)"
     r"|rng_state\S*\.pth|label_?encoder\S*"
 )
@@ -36,22 +33,26 @@ def find_weights(path: Path) -> list[Path]:
     files = _named_files(path)
     _refuse_adapter(path)
     if not files:
-        raise CheckpointRefused(
-            path,
-            f"weights in safetensors are needed, found {_other_formats(path)}",
-            "save them with model.save_pretrained(folder, safe_serialization=True)",
-        )
+        refuse_folder(path, "weights in safetensors")
     for file in files:
         if not file.is_file():
             remedy = "copy or download the whole checkpoint again"
             raise CheckpointRefused(path, f"{INDEX} names {file.name}, which is missing", remedy)
-    _refuse_strays(path, files)
+    refuse_strays(path, files)
     return files
 
 
-def refuse_adapter_alone(path: Path) -> None:
-    """Raise CheckpointRefused if the folder without config.json holds an adapter."""
-    _refuse_adapter(path, beside="alone")
+def refuse_strays(path: Path, read: Sequence[Path]) -> None:
+    """Raise CheckpointRefused if trained weights lie beside those that are read."""
+    strays = sorted(str(one.relative_to(path)) for one in _weight_files(path) if one not in read)
+    if strays:
+        shown = ", ".join(strays[:3]) + (", ..." if len(strays) > 3 else "")
+        raise CheckpointRefused(
+            path,
+            f"nothing reads the weights beside the classifier's in {len(strays)} files ({shown})",
+            "if they belong to the model, another class is needed, which cannot be exported; if "
+            "not, move them away",
+        )
 
 
 def refuse_pointers(path: Path) -> None:
@@ -87,23 +88,14 @@ def _named_files(path: Path) -> list[Path]:
     return [path / name for name in sorted(names)]
 
 
-def _refuse_adapter(path: Path, beside: str = "beside the weights, and export reads none") -> None:
+def _refuse_adapter(path: Path) -> None:
     found = [name for name in ADAPTERS if (path / name).exists()]
     if found:
         raise CheckpointRefused(
-            path, f"an adapter (PEFT: {', '.join(found)}) lies there {beside}", ADAPTER_REMEDY
-        )
-
-
-def _refuse_strays(path: Path, read: Sequence[Path]) -> None:
-    strays = sorted(str(one.relative_to(path)) for one in _weight_files(path) if one not in read)
-    if strays:
-        shown = ", ".join(strays[:3]) + (", ..." if len(strays) > 3 else "")
-        raise CheckpointRefused(
             path,
-            f"nothing reads the weights beside the classifier's in {len(strays)} files ({shown})",
-            "if they belong to the model, another class is needed, which cannot be exported; if "
-            "not, move them away",
+            f"an adapter (PEFT: {', '.join(found)}) lies beside the weights",
+            "move it into a folder of its own, and give that as --adapter unless it is merged "
+            "into the weights already",
         )
 
 
@@ -113,14 +105,6 @@ def _weight_files(path: Path) -> Iterator[Path]:
             yield from (one for one in sorted(item.iterdir()) if one.suffix in SUFFIXES)
         elif item.is_file() and item.suffix in SUFFIXES and not KNOWN.fullmatch(item.name):
             yield item
-
-
-def _other_formats(path: Path) -> str:
-    pickles = sorted(one.name for one in path.glob("*.bin"))
-    if pickles:
-        return f"only pickle ({', '.join(pickles)})"
-    others = [name for name in ("flax_model.msgpack", "tf_model.h5") if (path / name).exists()]
-    return f"only {others[0]}" if others else "none"
 
 
 def _head(file: Path) -> bytes:

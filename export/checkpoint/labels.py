@@ -53,6 +53,23 @@ def read_labels(path: Path, raw: dict[str, Any]) -> tuple[str, ...]:
     return labels
 
 
+def rename_labels(
+    path: Path, labels: tuple[str, ...], names: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the names of --labels where they are given; raise CheckpointRefused if others fit."""
+    if names is None:
+        return labels
+    if len(names) != len(labels):
+        found = f"--labels has {len(names)} names and the checkpoint {len(labels)} labels"
+        raise CheckpointRefused(path, found, f"give {len(labels)}, in id order")
+    return tuple(names)
+
+
+def lack_names(labels: Sequence[str]) -> bool:
+    """Tell whether the labels have the names that transformers gives by default."""
+    return all(re.fullmatch(r"LABEL_\d+", label) for label in labels)
+
+
 def _count_labels(path: Path, raw: dict[str, Any]) -> int:
     """Return the number of labels, which is 2 where config.json has nothing, as in transformers."""
     given = raw.get("num_labels")
@@ -73,7 +90,7 @@ def read_tag_scheme(path: Path, labels: Sequence[str]) -> TagScheme:
     unnamed = [tag for tag in tags if re.fullmatch(r"LABEL_\d+", tag)]
     if unnamed:
         found = f"the tags have no names ({', '.join(unnamed[:3])}, ...)"
-        raise CheckpointRefused(path, found, f"set id2label in config.json; {SCHEMES_REMEDY}")
+        raise CheckpointRefused(path, found, f"give --labels, or set id2label; {SCHEMES_REMEDY}")
     markers = [one for one in _markers(MARKED, tags).values() if len(one) > 1]
     used = set().union(*markers)
     fitting = [scheme for known, scheme in SCHEMES.items() if used <= set(known)]

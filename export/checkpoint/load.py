@@ -1,37 +1,47 @@
 """Load a fine-tuned Hugging Face checkpoint, and refuse one that cannot be served."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import torch
-import transformers
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from app.bundle import ProblemType, Task, TokenizerSettings
-from export.checkpoint.config import ModelConfig, read_config
+from app.bundle import ProblemType, TokenizerSettings
+from export.checkpoint.adapter import find_adapter, merge
+from export.checkpoint.config import ModelConfig, describe, read_raw
 from export.checkpoint.files import find_weights, hash_files
-from export.checkpoint.tokenizer import can_read_pairs, check_rows, load_tokenizer, read_settings
-from export.checkpoint.weights import (
-    check_names,
-    first_line,
-    read_header,
-    refuse_not_finite,
+from export.checkpoint.folders import list_parents
+from export.checkpoint.model import load_model
+from export.checkpoint.tokenizer import (
+    can_read_pairs,
+    check_rows,
+    find_tokenizer,
+    load_tokenizer,
+    read_settings,
 )
 from export.errors import CheckpointRefused
 from offline.positions import usable_positions
 
-LOADERS: dict[Task, Any] = {
-    "sequence-classification": AutoModelForSequenceClassification,
-    "token-classification": AutoModelForTokenClassification,
-}
 MIN_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointOptions:
+    """What is said of a checkpoint beside its folder.
+
+    Attributes:
+        adapter: the folder of a PEFT adapter that is merged into it.
+        tokenizer: the folder of its tokenizer; None looks where trainings leave it.
+        problem_type: replaces the one in config.json, which some trainings leave out.
+        labels: replace the names in config.json, in id order.
+    """
+
+    adapter: Path | None = None
+    tokenizer: Path | None = None
+    problem_type: ProblemType | None = None
+    labels: tuple[str, ...] | None = None
+
+
+AS_IT_LIES = CheckpointOptions()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +49,16 @@ class Checkpoint:
     """A classifier in PyTorch with its own fast tokenizer.
 
     Attributes:
+        path: its folder, or that of the adapter.
+        base: the folder of the model that an adapter was merged into.
         max_length: the most tokens that the model reads, special tokens included.
         reads_pairs: the model has a row for each type of a pair's tokens.
-        weights_sha256: of the safetensors file, or of all shards in the order of their names.
+        weights_sha256: of the safetensors file, or of all shards in the order of their names; the
+            adapter's is the last.
     """
 
     path: Path
+    base: Path | None
     config: ModelConfig
     model: PreTrainedModel = field(repr=False)
     tokenizer: PreTrainedTokenizerFast = field(repr=False)
@@ -65,19 +79,24 @@ class Checkpoint:
         return text.encode()
 
 
-def load_checkpoint(path: Path, problem_type: ProblemType | None = None) -> Checkpoint:
-    """Load a checkpoint folder; raise CheckpointRefused with what was found and what would work.
-
-    Args:
-        problem_type: replaces the config's own.
-    """
-    config = read_config(path, problem_type)
-    files = find_weights(path)
-    tokenizer = load_tokenizer(path)
-    model = _load_model(path, config, files)
+def load_checkpoint(path: Path, options: CheckpointOptions = AS_IT_LIES) -> Checkpoint:
+    """Load a checkpoint folder; raise CheckpointRefused with what was found and what would work."""
+    adapter = find_adapter(path, options.adapter)
+    if adapter is not None:
+        path = adapter.path
+        merged = merge(adapter)
+        config = describe(path, merged.raw, options.problem_type, options.labels)
+        files, model = merged.files, merged.model
+        tokenizer = _load_tokenizer(options, [path, *list_parents(path), adapter.base])
+    else:
+        config = describe(path, read_raw(path), options.problem_type, options.labels)
+        files = find_weights(path)
+        tokenizer = _load_tokenizer(options, [path, *list_parents(path)])
+        model = load_model(path, config.task, files)
     check_rows(path, tokenizer, model)
     return Checkpoint(
         path=path,
+        base=adapter.base if adapter else None,
         config=config,
         model=model,
         tokenizer=tokenizer,
@@ -106,47 +125,8 @@ def limit_length(checkpoint: Checkpoint, tokens: int | None) -> Checkpoint:
     return replace(checkpoint, max_length=tokens)
 
 
-def _load_model(path: Path, config: ModelConfig, files: Sequence[Path]) -> PreTrainedModel:
-    stored = read_header(path, files)
-    try:
-        model, info = LOADERS[config.task].from_pretrained(
-            path,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=True,  # they are refused below, by their names
-            output_loading_info=True,
-        )
-    except Exception as exc:  # configurations, models and loaders raise types of their own
-        found = f"its {config.architecture} does not load ({type(exc).__name__}: {first_line(exc)})"
-        raise CheckpointRefused(path, found, "correct config.json or save the model again") from exc
-    check_names(path, model, info, stored)
-    refuse_not_finite(path, model)
-    _refuse_rotation(path, model)
-    ready: PreTrainedModel = model.eval()
-    return ready
-
-
-def _refuse_rotation(path: Path, model: PreTrainedModel) -> None:
-    """Refuse rotary positions as transformers 5 writes them, unless this version has the same.
-
-    This one takes `rope_parameters` for a key of somebody's own, and its defaults instead.
-    """
-    settings = model.config.to_dict()
-    given = settings.get("rope_parameters")
-    if not isinstance(given, dict) or "rope_parameters" in type(model.config)().to_dict():
-        return
-    parts = [part for part in (given, *given.values()) if isinstance(part, dict)]
-    bases = {part["rope_theta"] for part in parts if "rope_theta" in part}
-    known = {value for key, value in settings.items() if key.endswith("rope_theta")}
-    if not bases <= known or any(part.get("rope_type", "default") != "default" for part in parts):
-        raise CheckpointRefused(
-            path,
-            f"config.json gives rotary positions as transformers 5 writes them ({given}), which "
-            f"transformers {transformers.__version__} here does not read",
-            "give them under the names of this version (rope_theta, ...), or install that one",
-        )
+def _load_tokenizer(options: CheckpointOptions, places: list[Path]) -> PreTrainedTokenizerFast:
+    return load_tokenizer(find_tokenizer([options.tokenizer] if options.tokenizer else places))
 
 
 def _max_length(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> int:

@@ -1,5 +1,6 @@
 """Load a checkpoint's own fast tokenizer, and hold its ids against the model's embeddings."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,24 +9,38 @@ from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from app.bundle import TokenizerSettings
-from export.checkpoint.config import read_json
+from export.checkpoint.config import read_json, refuse_custom_code
+from export.checkpoint.files import refuse_pointers
 from export.checkpoint.weights import first_line
 from export.errors import CheckpointRefused
 
 SETTINGS = "tokenizer_config.json"
 # The class that transformers 5 names for whatever tokenizer.json describes in full.
 ANY_BACKEND = "TokenizersBackend"
-VOCABULARIES = ("vocab.*", "merges.txt", "*.model", "*.codes")
+VOCABULARIES = ("tokenizer.json", "vocab.*", "merges.txt", "*.model", "*.codes")
 SAVE_FAST = "save a fast tokenizer (tokenizer.json) beside the weights"
 
 
+def find_tokenizer(places: Sequence[Path]) -> Path:
+    """Return the first folder with a tokenizer; raise CheckpointRefused if there is none."""
+    for place in places:
+        if any(one for pattern in VOCABULARIES for one in place.glob(pattern)):
+            return place
+    raise CheckpointRefused(
+        places[0],
+        "it has no tokenizer.json and no vocabulary",
+        "export it with --tokenizer DIR, the folder of the tokenizer that it was trained with, or "
+        f"add tokenizer.save_pretrained({str(places[0])!r}) to the training script, or "
+        "processing_class=tokenizer to its Trainer",
+    )
+
+
 def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
-    """Load the tokenizer; raise CheckpointRefused if it is missing, slow or cannot pad."""
+    """Load the tokenizer; raise CheckpointRefused if it is slow or cannot pad."""
+    refuse_pointers(path)
     settings = read_json(path, SETTINGS) if (path / SETTINGS).exists() else {}
+    refuse_custom_code(path, SETTINGS, settings)
     whole = (path / "tokenizer.json").exists()
-    if not whole and not any(one for pattern in VOCABULARIES for one in path.glob(pattern)):
-        remedy = "save the tokenizer beside the weights: tokenizer.save_pretrained(folder)"
-        raise CheckpointRefused(path, "it has no tokenizer.json and no vocabulary", remedy)
     kind: Any = AutoTokenizer
     if whole and settings.get("tokenizer_class") == ANY_BACKEND:
         kind = PreTrainedTokenizerFast

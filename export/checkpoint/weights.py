@@ -9,9 +9,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
-from export.checkpoint.files import ADAPTER_REMEDY
 from export.errors import CheckpointRefused
 
+ADAPTER_REMEDY = (
+    "merge it with merge_and_unload() and save that with save_pretrained, or save the PeftModel "
+    "itself with save_pretrained and give that folder as --adapter"
+)
 QUANTIZED_REMEDY = (
     "give the fine-tuned weights as they were before, in fp32, fp16 or bf16; export makes int8 "
     "itself"
@@ -67,7 +70,7 @@ def read_header(path: Path, files: Iterable[Path]) -> dict[str, StoredWeight]:
                 "save_pretrained from PyTorch",
             )
     if strange := [name for name, weight in stored.items() if weight.format not in PLAIN]:
-        found = f"{len(strange)} weights are {stored[strange[0]].format} ({_some(strange)})"
+        found = f"{len(strange)} weights are {stored[strange[0]].format} ({some(strange)})"
         raise CheckpointRefused(path, found, QUANTIZED_REMEDY)
     return stored
 
@@ -95,7 +98,7 @@ def check_names(
         raise CheckpointRefused(
             path,
             f"{type(model).__name__} does not read {len(unread)} of its weights "
-            f"({_some(unread)}), so it would answer without them",
+            f"({some(unread)}), so it would answer without them",
             "correct architectures or the sizes in config.json, or export a model without them: "
             "only classes built into transformers are exported",
         )
@@ -152,18 +155,18 @@ def _refuse_missing(
     path: Path, model: PreTrainedModel, missing: Sequence[str], unread: Sequence[str]
 ) -> None:
     """Raise CheckpointRefused with the likely cause."""
-    found = f"it has no weights for {_some(missing)}"
+    found = f"it has no weights for {some(missing)}"
     of_head = all(not name.startswith(model.base_model_prefix + ".") for name in missing)
     wrapper = WRAPPERS.match(unread[0]) if unread else None
     if wrapper and unread[0].removeprefix(wrapper[0]) in missing:
-        found = f"its weights have names of a wrapper: {_some(unread)}"
+        found = f"its weights have names of a wrapper: {some(unread)}"
         remedy = f"take {wrapper[0]!r} off the names, or save the model inside with save_pretrained"
     elif any(".lora_" in name for name in unread):
         found, remedy = f"{len(unread)} of its weights are of an adapter (LoRA)", ADAPTER_REMEDY
     elif of_head and not unread:
         remedy = "fine-tune the classifier first: this is an encoder"
     else:
-        found += f" and {len(unread)} that it does not read ({_some(unread)})" if unread else ""
+        found += f" and {len(unread)} that it does not read ({some(unread)})" if unread else ""
         remedy = (
             f"config.json describes another model than was saved ({type(model).__name__}, "
             f"{getattr(model.config, 'num_hidden_layers', '?')} layers); correct it, or save again"
@@ -179,7 +182,8 @@ def refuse_not_finite(path: Path, model: PreTrainedModel) -> None:
             raise CheckpointRefused(path, found, "train again with a lower learning rate")
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and whether there are more."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 

@@ -7,7 +7,7 @@ from app.bundle import Precision
 from export.compare.comparison import compare_answers
 from export.compare.question import answer_question, choose_question
 from export.compare.report import show_changes, show_figures, show_verdict, write_figures
-from export.compare.subjects import answer, check_alike, read_subject
+from export.compare.subjects import answer, check_alike, read_subject, share_names
 from export.errors import ExportError
 from export.options import Expectation
 from export.parity.tolerances import Tolerance
@@ -47,7 +47,7 @@ def compare_versions(request: CompareRequest, progress: Progress) -> int:
     """
     if request.show < 0:
         raise ExportError(f"--show {request.show}: give 0 or more changed answers to list")
-    a, b = (read_subject(path, request.precision) for path in (request.a, request.b))
+    a, b = share_names(*(read_subject(path, request.precision) for path in (request.a, request.b)))
     check_alike(a, b)
     if request.precision and not (a.is_bundle or b.is_bundle):
         remedy = f"leave --precision {request.precision} out"

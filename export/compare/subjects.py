@@ -14,8 +14,10 @@ from app.engine.models.loader import load_servable
 from app.engine.text.encoding import TextInput
 from app.errors import BundleError
 from app.store import list_versions
+from export.checkpoint.adapter import find_adapter
 from export.checkpoint.config import ModelConfig, read_config
 from export.checkpoint.files import find_weights, hash_files
+from export.checkpoint.labels import lack_names
 from export.checkpoint.load import load_checkpoint
 from export.errors import ExportError, GateFailed, StoreError
 from export.parity.measure import run_alone
@@ -70,6 +72,9 @@ def _read_subject(path: Path, precision: Precision | None) -> Subject:
         return _read_bundle(path, precision)
     if (path / "config.json").exists():
         return Subject(path, read_config(path), False, hash_files(find_weights(path)))
+    if find_adapter(path, None):  # how many labels it has is known once it is merged
+        merged = load_checkpoint(path)
+        return Subject(path, merged.config, False, merged.weights_sha256)
     wanted = "give STORE/NAME/VERSION of a bundle or the folder of a checkpoint"
     if not path.is_dir():
         raise StoreError(f"{path} is not a folder; {wanted}")
@@ -77,6 +82,11 @@ def _read_subject(path: Path, precision: Precision | None) -> Subject:
         raise StoreError(f"{path} holds versions; give one of them, e.g. {path / str(versions[0])}")
     found = ", ".join(sorted(item.name for item in path.iterdir())[:5]) or "nothing"
     raise StoreError(f"{path} holds neither {MANIFEST} nor config.json but {found}; {wanted}")
+
+
+def share_names(a: Subject, b: Subject) -> tuple[Subject, Subject]:
+    """Give labels without names those of the other subject, if it has as many."""
+    return _named(a, b), _named(b, a)
 
 
 def check_alike(a: Subject, b: Subject) -> None:
@@ -126,6 +136,13 @@ def answer(
         config=dataclasses.replace(subject.config, labels=tuple(labels)),
         workload=dataclasses.replace(workload, logits=ordered, strategy=strategy),
     )
+
+
+def _named(one: Subject, other: Subject) -> Subject:
+    labels = other.config.labels
+    if not lack_names(one.config.labels) or len(labels) != len(one.config.labels):
+        return one
+    return dataclasses.replace(one, config=dataclasses.replace(one.config, labels=labels))
 
 
 def _read_bundle(path: Path, precision: Precision | None) -> Subject:

@@ -1,6 +1,7 @@
 """Say what is odd about a checkpoint's own answers, which no comparison with it can notice."""
 
 from export.checkpoint.config import ModelConfig
+from export.checkpoint.labels import lack_names
 from export.checkpoint.load import Checkpoint
 from export.reference.evaluation import choose, evaluate, find_spans, headline
 from export.reference.workload import Workload
@@ -11,13 +12,24 @@ UNTRAINED = "the graphs repeat that; see that the checkpoint is trained and its 
 
 
 def notices(checkpoint: Checkpoint, workload: Workload) -> tuple[str, ...]:
-    """Return a sentence for each odd thing: cut texts, one answer for all, a metric of 0."""
+    """Return a sentence for each odd thing: labels without names, cut texts, one answer for all."""
     found = (
+        _no_names(checkpoint.config),
         _cut_texts(checkpoint, workload),
         _one_answer(checkpoint.config, workload),
         _no_score(checkpoint.config, workload),
     )
     return tuple(filter(None, found))
+
+
+def _no_names(config: ModelConfig) -> str:
+    """Tell that answers will have LABEL_0, if that is so; a single value needs no name."""
+    if not lack_names(config.labels) or config.problem_type == "regression":
+        return ""
+    return (
+        f"the labels have no names, so answers say {', '.join(config.labels[:3])}; give some in id "
+        "order, as in --labels negative,positive, or set id2label where the model is trained"
+    )
 
 
 def _cut_texts(checkpoint: Checkpoint, workload: Workload) -> str:

@@ -53,8 +53,6 @@ def fit_scoring(
     config: ModelConfig, workload: Workload, *, calibrated: bool, tuned: bool
 ) -> Scoring:
     """Fit the temperature, then the thresholds on the scores at that temperature."""
-    if not workload.examples or not (calibrated or tuned):
-        return Scoring()
     labelled = label_logits(config, workload)
     fit = calibrate(labelled) if calibrated else None
     if not tuned:

@@ -8,6 +8,7 @@ from prometheus_client import Metric
 from app.main import create_app
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
+from export.options import compare_parser, export_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
@@ -65,3 +66,9 @@ def test_the_changelog_knows_the_version() -> None:
     from app import __version__
 
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_flag_of_export_and_compare_is_described() -> None:
+    for parser in (export_parser(), compare_parser()):
+        for flag in re.findall(r"--[a-z][a-z-]+", parser.format_usage()):
+            assert f"| `{flag}" in DOCS["export.md"], flag

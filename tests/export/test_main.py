@@ -1,12 +1,15 @@
 """The command line: exit codes, one-line errors, and what it prints at the end."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from app.bundle import open_bundle
 from app.errors import InvalidRequest
 from export.__main__ import COMMANDS, main
+from tests.support.adapters import make_adapter
 
 TABLE = "table.csv"
 
@@ -69,6 +72,35 @@ def test_a_checkpoint_that_is_not_there_exits_2(
     assert "no such folder" in capsys.readouterr().err
 
 
+def test_a_checkpoint_in_parts_is_exported_with_the_names_that_are_given(
+    sentiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter = make_adapter(tmp_path / "adapter", sentiment, labels=3)
+    parts = [
+        "--adapter",
+        str(adapter),
+        "--tokenizer",
+        str(sentiment),
+        "--labels",
+        "bad, so-so,good",
+    ]
+    options = ["--name", "m", "--store", str(tmp_path), "--precision", "fp32"]
+    assert main([str(sentiment), *parts, *options]) == 0
+    out = capsys.readouterr().out
+    assert f"merged into {sentiment}, " in out
+    assert f"3 labels, 40 tokens, tokenizer of {sentiment}" in out
+    assert open_bundle(tmp_path / "m" / "1").manifest.labels == ("bad", "so-so", "good")
+
+
+@pytest.mark.parametrize("given", ["a,a", "a,,b", "a,"])
+def test_names_that_are_empty_or_there_twice_are_refused_at_once(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["anywhere", "--name", "m", "--labels", given])
+    assert f"{given!r} has an empty name or one twice" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["schemes", "support"])
 def test_a_verb_that_is_gone_is_read_as_a_checkpoint_without_a_name(
     verb: str, capsys: pytest.CaptureFixture[str]
@@ -89,6 +121,19 @@ def test_list_and_inspect_show_what_a_store_holds(
     shown = capsys.readouterr().out
     assert "graphs.int8.batch_invariant" in shown
     assert "O, B-PER, I-PER, B-LOC, I-LOC" in shown
+
+
+def test_list_knows_a_checkpoint_that_was_put_into_the_store(
+    sentiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sentiment, tmp_path / "bare")
+    shutil.copytree(sentiment, tmp_path / "numbered" / "3")
+    (tmp_path / "empty").mkdir()
+    assert main(["list", str(tmp_path)]) == 1
+    bare, empty, numbered = capsys.readouterr().out.splitlines()
+    assert re.match(r"bare  broken: .*bare is a Hugging Face checkpoint .*--name bare", bare)
+    assert empty == "empty  no version"
+    assert re.match(r"numbered/3  broken: .*3 is a Hugging Face .*--name numbered", numbered)
 
 
 def test_verify_accepts_a_fresh_bundle(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

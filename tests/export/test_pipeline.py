@@ -21,11 +21,13 @@ from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput
+from export.checkpoint.load import CheckpointOptions
 from export.errors import CheckpointRefused, GateFailed, StoreError
 from export.parity.tolerances import TOLERANCES, change_tolerances
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
 
+SEVERAL = CheckpointOptions(problem_type="multi_label")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
@@ -119,14 +121,14 @@ def test_a_problem_type_can_be_given_where_the_config_has_none(
     make_checkpoint: Any, quiet: Progress, tmp_path: Path
 ) -> None:
     checkpoint = make_checkpoint(("a", "b", "c"))
-    request = Request(checkpoint, "m", tmp_path, ("fp32",), TOLERANCES, problem_type="multi_label")
+    request = Request(checkpoint, "m", tmp_path, ("fp32",), TOLERANCES, options=SEVERAL)
     assert open_bundle(export_bundle(request, quiet)).manifest.problem_type == "multi_label"
 
 
 def test_a_checkpoint_that_labels_tokens_takes_no_several_labels_a_text(
     ner: Path, quiet: Progress, tmp_path: Path
 ) -> None:
-    request = Request(ner, "m", tmp_path, ("fp32",), TOLERANCES, problem_type="multi_label")
+    request = Request(ner, "m", tmp_path, ("fp32",), TOLERANCES, options=SEVERAL)
     with pytest.raises(CheckpointRefused, match="labels tokens, each with one tag; leave out"):
         export_bundle(request, quiet)
 

@@ -10,7 +10,7 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 
 from app.bundle import Task
-from export.checkpoint.load import LOADERS
+from export.checkpoint.model import LOADERS
 from export.reference.sample_texts import SENTENCES
 from tests.support.families import Family
 from tests.support.vocabularies import train_tokenizer

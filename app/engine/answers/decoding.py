@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -121,12 +122,8 @@ def rank_labels(
     reached = [threshold] * len(labels) if isinstance(threshold, float) else threshold
     known = zip(scores, labels, reached, strict=True)
     kept = [(score, label) for score, label, least in known if score >= least]
-    kept.sort(key=_score, reverse=True)
+    kept.sort(key=itemgetter(0), reverse=True)
     return [LabelScore(label, round(score, 6)) for score, label in kept[:top_k]]
-
-
-def _score(item: tuple[float, str]) -> float:
-    return item[0]
 
 
 def pool_windows(encoded: EncodedInput, logits: Sequence[Logits]) -> Logits:

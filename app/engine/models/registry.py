@@ -24,6 +24,7 @@ from app.engine.models.store_reader import StoreReader
 from app.engine.models.version_loader import VersionLoader
 from app.errors import BundleError, ClassmarkError, ReloadFailed, UnknownModel
 from app.store import (
+    check_model,
     list_models,
     list_skipped,
     list_versions,
@@ -153,6 +154,8 @@ class LocalRegistry(Catalog):
 
     async def _reconcile(self, model: Model) -> None:
         model.versions = await self._store.ask(list_versions, model.name)
+        if not model.versions:
+            await self._store.ask(check_model, model.name)
         desired = await self._store.ask(read_desired_version, model.name)
         newest = model.versions[0] if model.versions else None
         model.wanted = desired if desired is not None else newest

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from benchmarks.errors import BenchmarkError
-from export.checkpoint.load import LOADERS, Checkpoint
+from export.checkpoint.load import Checkpoint
+from export.checkpoint.model import LOADERS
 from export.graphs.convert import Graph, fuse_graph, halve_graph
 
 OPSET = 17

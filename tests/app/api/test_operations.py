@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.server import Server, serving
+from tests.support.tiny import make_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,19 @@ def test_an_empty_store_is_live_but_not_ready_until_a_model_appears(
         shutil.copytree(tiny_store / "mood" / "1", tmp_path / "mood" / "1")
         server.wait_for_log("model swapped", seconds=30)
         assert client.get("/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize("place", ["foreign", "foreign/1"])
+def test_a_checkpoint_in_the_store_is_named_as_the_reason_why_its_model_is_down(
+    tmp_path: Path, place: str
+) -> None:
+    checkpoint = make_checkpoint(tmp_path / place)
+    with serving(tmp_path) as server, server.client() as client:
+        server.wait_for_log("version refused", seconds=30)
+        (model,) = client.get("/v1/models").json()["models"]
+        assert (model["name"], model["status"]) == ("foreign", "failed")
+        assert f"{checkpoint} is a Hugging Face checkpoint" in model["last_failure"]["reason"]
+        assert "python -m export CHECKPOINT --name foreign" in model["last_failure"]["reason"]
 
 
 def test_metrics_count_requests_by_route_model_and_status(client: httpx.Client) -> None:

@@ -12,6 +12,7 @@ from app.engine.answers.decoding import TokenLogits
 from app.engine.answers.entities import decode_entities
 from app.engine.answers.tags import groups, read_tags
 from export.checkpoint.labels import read_tag_scheme
+from export.checkpoint.load import CheckpointOptions, load_checkpoint
 from export.errors import CheckpointRefused
 from tests.support.texts import random_texts
 
@@ -114,6 +115,19 @@ def test_bmes_entities_are_whole_and_end_where_their_tags_say() -> None:
     assert [(one.start, one.end) for one in found] == [(0, 3), (3, 4), (4, 5), (6, 8)]
 
 
+def test_given_names_replace_those_of_the_config_in_id_order(sentiment: Path, ner: Path) -> None:
+    named = load_checkpoint(sentiment, CheckpointOptions(labels=("bad", "good")))
+    assert named.config.labels == ("bad", "good")
+    tags = ("O", "B-ORG", "I-ORG", "B-GPE", "I-GPE")
+    assert load_checkpoint(ner, CheckpointOptions(labels=tags)).config.tag_scheme == "BIO"
+
+
+def test_another_number_of_names_is_refused_with_both_numbers(sentiment: Path) -> None:
+    options = CheckpointOptions(labels=("a", "b", "c"))
+    with pytest.raises(CheckpointRefused, match="--labels has 3 names and the checkpoint 2 labels"):
+        load_checkpoint(sentiment, options)
+
+
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
@@ -124,7 +138,7 @@ def test_bmes_entities_are_whole_and_end_where_their_tags_say() -> None:
         (("O", "b-per", "I-per"), "no tag scheme"),
         (("O", "PER_B", "PER_M", "PER_E"), "no tag scheme"),
         (("O", "B-PER", "I-PER", "b-loc", "i-loc"), "no tag scheme"),
-        (("O", "LABEL_1"), "no names"),
+        (("O", "LABEL_1"), "no names.*give --labels"),
     ],
 )
 def test_labels_that_only_look_like_a_scheme_are_refused(

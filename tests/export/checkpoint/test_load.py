@@ -34,7 +34,7 @@ def behead(path: Path) -> None:
 
 
 REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no tokenizer": (drop_tokenizer, "no tokenizer.json and no vocabulary; save the tokenizer"),
+    "no tokenizer": (drop_tokenizer, "no tokenizer.json and no vocabulary; .*--tokenizer DIR"),
     "sentencepiece alone": (
         lambda p: [drop_tokenizer(p), (p / "spiece.model").write_bytes(b"x")],
         "spiece.model alone is there.*sentencepiece, tiktoken and protobuf",
@@ -62,7 +62,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no model type": (lambda p: edit(p, "config.json", model_type=None), "model_type is 'missing'"),
     "a size that is none": (
         lambda p: edit(p, "config.json", hidden_size="big"),
-        "BertForSequenceClassification does not load .TypeError.*correct config.json",
+        "does not load for sequence-classification .TypeError.*correct config.json",
     ),
     "id2label with a hole": (
         lambda p: edit(p, "config.json", id2label={"0": "a", "2": "b"}),
@@ -98,8 +98,11 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "NaN in the weights": (poison, "classifier.weight contain NaN or infinity"),
     "an encoder without head": (behead, "no weights for classifier.*fine-tune"),
-    "pickle only": (pickle_only, r"only pickle \(pytorch_model.bin\).*safe_serialization=True"),
-    "no weights": (lambda p: (p / "model.safetensors").unlink(), "safetensors.*found none"),
+    "pickle only": (pickle_only, r"another format \(pytorch_model.bin\).*safe_serialization=True"),
+    "no weights": (
+        lambda p: (p / "model.safetensors").unlink(),
+        "it has no weights in safetensors; give a folder",
+    ),
     "broken config": (lambda p: (p / "config.json").write_text("{"), "config.json cannot be read"),
     "no config": (lambda p: (p / "config.json").unlink(), "it has no config.json"),
     "no folder": (lambda p: shutil.rmtree(p), "no such folder"),

@@ -48,7 +48,10 @@ UNREAD: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda p: edit(p, "config.json", num_hidden_layers=1),
         r"16 of its weights \(bert.encoder.layer.1.*sizes in config.json",
     ),
-    "an adapter": (lambda p: put(p, "adapter_model.safetensors"), "adapter.*merge_and_unload"),
+    "an adapter": (
+        lambda p: put(p, "adapter_model.safetensors"),
+        "adapter_model.safetensors. lies beside.*--adapter",
+    ),
     "LoRA among the weights": (put_lora_in, "of an adapter.*merge_and_unload"),
     "a dense folder": (lambda p: put(p, "2_Dense/model.safetensors"), "1 files.*2_Dense/model"),
     "a file of weights": (lambda p: put(p, "crf.pt"), r"1 files \(crf.pt\)"),
@@ -143,10 +146,6 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
         "model.safetensors is damaged or cut short.*again",
     ),
     "a shard less": (shard_without_second, "names model-2.safetensors, which is missing"),
-    "an adapter alone": (
-        lambda p: [(p / "config.json").unlink(), (p / "adapter_config.json").write_text("{}")],
-        "adapter_config.json.*merge_and_unload",
-    ),
 }
 
 

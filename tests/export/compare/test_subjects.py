@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from export.__main__ import main
+from export.checkpoint.load import CheckpointOptions
 from export.compare.subjects import read_subject
 from export.errors import StoreError
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
 from export.progress import Progress
 from export.reference.workload import Workload, answer_inputs
+from tests.support.adapters import make_adapter
 
 Write = Callable[[Sequence[dict[str, Any]]], Path]
 Captured = pytest.CaptureFixture[str]
@@ -60,6 +62,33 @@ def test_what_cannot_be_compared_exits_2_with_what_was_found_and_what_would_work
         assert error.startswith("error: ")
         for part in reason.split(".*"):
             assert part in error
+
+
+def test_labels_without_names_are_those_of_the_bundle_that_was_given_names(
+    make_checkpoint: Callable[..., Path],
+    quiet: Progress,
+    unlabelled: Path,
+    tmp_path: Path,
+    capsys: Captured,
+) -> None:
+    nameless = make_checkpoint(("LABEL_0", "LABEL_1"))
+    options = CheckpointOptions(labels=("good", "bad"))
+    request = Request(nameless, "m", tmp_path, ("fp32",), TOLERANCES, options=options)
+    bundle = export_bundle(request, quiet)
+    for a, b in ((nameless, bundle), (bundle, nameless)):
+        assert compare(a, b, unlabelled) == 0
+        assert "label agreement        1.0000" in capsys.readouterr().out
+
+
+def test_an_adapter_is_compared_as_the_model_that_it_makes_of_its_base(
+    sentiment: Path, quiet: Progress, unlabelled: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    adapter = make_adapter(tmp_path / "adapter", sentiment, labels=2)
+    bundle = export_bundle(Request(adapter, "m", tmp_path, ("fp32",), TOLERANCES), quiet)
+    assert compare(adapter, bundle, unlabelled) == 0
+    assert "ok: B answers as A does" in capsys.readouterr().out
+    assert compare(sentiment, bundle, unlabelled) == 2
+    assert "other weights" in capsys.readouterr().err
 
 
 def test_a_folder_that_may_not_be_read_is_named(

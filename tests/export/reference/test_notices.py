@@ -83,5 +83,19 @@ def test_too_few_labelled_texts_for_int8_are_told_with_the_number_that_it_takes(
     assert "to hold int8 to its limit, 0.005, takes 1000." in report
 
 
+@pytest.mark.parametrize("labels", [("LABEL_0", "LABEL_1"), ("LABEL_0",)])
+def test_labels_without_names(
+    make_checkpoint: MakeCheckpoint, run: Callable[..., str], labels: tuple[str, ...]
+) -> None:
+    said = f"the labels have no names, so answers say {', '.join(labels)}; give some in id"
+    assert said in run(make_checkpoint(labels))
+
+
+def test_the_value_of_a_regressor_needs_no_name(
+    make_checkpoint: MakeCheckpoint, run: Callable[..., str]
+) -> None:
+    assert "names" not in run(make_checkpoint(("LABEL_0",), problem_type="regression"))
+
+
 def test_an_ordinary_checkpoint_is_not_warned_of(sentiment: Path, run: Callable[..., str]) -> None:
     assert run(sentiment) == ""

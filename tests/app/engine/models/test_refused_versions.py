@@ -10,6 +10,7 @@ import pytest
 
 from app.errors import ReloadFailed
 from tests.support.registries import add_version, behind, corrupt, make_registry, reloads
+from tests.support.tiny import make_checkpoint
 
 pytestmark = pytest.mark.anyio
 
@@ -153,3 +154,37 @@ async def test_a_copy_that_was_cut_short_stays_visible(tiny_store: Path, store: 
     for _ in range(2):
         await registry.scan()
         assert behind(metrics, "mood") == 1
+
+
+@pytest.mark.parametrize("name", ["config.json", "adapter_config.json"])
+async def test_a_checkpoint_in_place_of_a_version_is_refused_with_the_command_that_exports_it(
+    store: Path, name: str
+) -> None:
+    folder = store / "mood" / "2"
+    make_checkpoint(folder)
+    (folder / "config.json").rename(folder / name)
+    registry, metrics = make_registry(store)
+    await registry.scan()
+    assert registry.resolve("mood", "sequence-classification").version == 1
+    failure = registry.model("mood").failures[2]
+    assert f"{folder} is a Hugging Face checkpoint ({name})" in failure.reason
+    assert "python -m export CHECKPOINT --name mood" in failure.reason
+    assert not failure.incomplete
+    assert (reloads(metrics, "failed"), reloads(metrics, "incomplete")) == (1, 0)
+
+
+async def test_a_checkpoint_in_place_of_a_model_is_refused_until_a_version_is_exported(
+    tiny_store: Path, tmp_path: Path
+) -> None:
+    folder = make_checkpoint(tmp_path / "store" / "mood")
+    registry, metrics = make_registry(tmp_path / "store")
+    await registry.scan()
+    await registry.scan()
+    model = registry.model("mood")
+    assert (model.is_down, model.is_refused, behind(metrics, "mood")) == (True, True, 1)
+    assert model.last_failure is not None
+    assert f"{folder} is a Hugging Face checkpoint" in model.last_failure.reason
+    assert reloads(metrics, "failed") == 1
+    add_version(tiny_store, tmp_path / "store", 1)
+    await registry.scan()
+    assert (model.version, model.last_failure, behind(metrics, "mood")) == (1, None, 0)
