@@ -16,7 +16,7 @@ bundles = $(1:%=$(STORE)/%/1/manifest.json)
 BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
-.PHONY: help install models models-zh serve demo test test-fast test-slow test-clients check format bench bench-quick clean
+.PHONY: help install models models-zh serve demo test test-fast test-slow test-clients check format bench bench-quick screenshots clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,9 @@ bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure be
 
 bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes
 	$(BIN)/python -m benchmarks --quick --out docs/benchmarks
+
+screenshots: $(INSTALLED) $(BUNDLES) ## Take the pictures of the playground anew, in the system's chromium
+	$(BIN)/python -m docs.screenshots --store $(STORE) --out docs/playground
 
 clean: ## Remove what was built and installed, the demo models included
 	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) $(DEMO_ZH:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -32,6 +32,7 @@ from app.engine.models.catalog import Catalog
 from app.engine.models.registry import LocalRegistry
 from app.engine.models.watcher import watch
 from app.engine.text.text_pool import TextPool
+from app.playground.routes import add_playground
 from app.security import Authorizer, make_authorizer
 from app.service import Lifecycle, Service
 from app.settings import Settings
@@ -107,6 +108,8 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
         app.include_router(router)
     for dialect in spoken(service.settings):
         app.include_router(dialect.router)
+    if service.settings.playground:
+        add_playground(app)
     return app
 
 

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.bundle import Precision
 
 # The APIs of others that the service speaks, by the setting's words.
-DIALECTS = ("huggingface", "tei")
+DIALECTS = ("huggingface", "tei", "v2")
 
 # What compose files read from the same .env, and what Kubernetes sets for a Service of this name.
 _NOT_OURS = re.compile(r"CLASSMARK_(GPU_PORT|PUBLISH_ADDRESS|SERVICE_.*|PORT_\d+_.*)")
@@ -182,6 +182,7 @@ class Settings(BaseSettings):
         description="Serve predictions without keys on an address that is not loopback; "
         "administration still needs a key.",
     )
+    playground: bool = Field(True, description="Answer / with the playground, a page for browsers.")
     log_format: Literal["text", "json"] = Field("text", description="One line for each event.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug adds a line for each request, never with its text."

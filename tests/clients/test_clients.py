@@ -46,6 +46,7 @@ CLIENTS = [
     pytest.param(in_environment("everyday", "huggingface"), id="huggingface_hub 2", marks=EVERYDAY),
     pytest.param(in_node, id="@huggingface/inference", marks=EVERYDAY),
     pytest.param(in_environment("everyday", "tei"), id="tei-client", marks=EVERYDAY),
+    pytest.param(in_environment("everyday", "triton"), id="tritonclient", marks=EVERYDAY),
 ]
 each_client = pytest.mark.parametrize("command", CLIENTS)
 LABELS = ("single", "list", "pair", "async")

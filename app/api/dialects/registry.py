@@ -3,10 +3,11 @@
 from app.api.dialects.dialect import Dialect
 from app.api.dialects.huggingface import routes as huggingface
 from app.api.dialects.tei import routes as tei
+from app.api.dialects.v2 import routes as v2
 from app.api.inference.routes import OWN_ROUTES, RouteTable
 from app.settings import Settings
 
-DIALECTS = (huggingface.DIALECT, tei.DIALECT)
+DIALECTS = (huggingface.DIALECT, tei.DIALECT, v2.DIALECT)
 
 
 def spoken(settings: Settings) -> list[Dialect]:
