@@ -10,7 +10,7 @@ STORE ?= models
 BUILD ?= build
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-DEMO := sentiment topic ner
+DEMO := sentiment topic intent ner
 DEMO_ZH := sentiment-zh ner-zh
 bundles = $(1:%=$(STORE)/%/1/manifest.json)
 BUNDLES := $(call bundles,$(DEMO))
@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	    -e '.[serve,export,train,score,demo,dev]'
 	touch $@
 
-models: $(BUNDLES) ## Fine-tune, export and verify the three demo models
+models: $(BUNDLES) ## Fine-tune, export and verify the four demo models
 
 models-zh: $(BUNDLES_ZH) ## The same for two Chinese models, which join them in the store
 

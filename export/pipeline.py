@@ -28,6 +28,7 @@ from export.report.report import write_report
 from export.scores.aggregation import choose_strategy, measure_strategies, usual_strategy
 from export.scores.scoring import Scoring, check_tunable, fit_scoring
 from export.search.precisions import PrecisionSearch, explain_missed
+from offline.readers.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Request:
     """The options of an export.
 
     Attributes:
+        layout: how the evaluation file is read.
         machines: where the bundle is going to run; the packed graph is for CUDA alone.
         max_length: the most tokens to serve, if fewer than the checkpoint reads.
         options: what is said of the checkpoint beside its folder.
@@ -57,6 +59,7 @@ class Request:
     calibrate: bool = True
     tune_thresholds: bool = False
     machines: Machines = "both"
+    layout: Layout = Layout()
 
 
 def export_bundle(request: Request, progress: Progress) -> Path:
@@ -116,7 +119,7 @@ def _warn(
 def _read_evaluation(request: Request, checkpoint: Checkpoint, progress: Progress) -> list[Example]:
     if request.evaluation is None:
         return []
-    return read_examples(request.evaluation, checkpoint.config, progress.line)
+    return read_examples(request.evaluation, checkpoint.config, progress.line, request.layout)
 
 
 def _answer(request: Request, checkpoint: Checkpoint, examples: list[Example]) -> Workload:

@@ -2,6 +2,7 @@
 
 OfflineError   exit code 2
 └── DataError  a file, or rows of it, cannot be used
+    └── SpanError  an entity of a row is not where one can be
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,10 @@ class DataError(OfflineError):
         self.column = column
 
 
+class SpanError(DataError):
+    """An entity that lies outside its text, cuts a word, or overlaps another."""
+
+
 def join_errors(errors: Sequence[DataError], ignored: Sequence[str] = ()) -> DataError:
     """Return one error that names all rows of a file, column by column, each with its first fault.
 
@@ -48,17 +53,21 @@ def join_errors(errors: Sequence[DataError], ignored: Sequence[str] = ()) -> Dat
         return DataError(
             first.problem + unread, file=first.file, line=first.line, column=first.column
         )
+    return DataError(
+        f"{len(errors)} rows cannot be used: {describe_rows(errors)}{unread}", file=first.file
+    )
+
+
+def describe_rows(errors: Sequence[DataError]) -> str:
+    """Name the rows of a file by column, each column with its first fault."""
     by_column: dict[str, list[DataError]] = {}
     for error in errors:
         # A place inside a row, such as the byte of a fault in its JSON, differs from row to row.
         name = _name(error.column) if isinstance(error.column, str) else "the row"
         by_column.setdefault(name, []).append(error)
-    parts = [
-        f"{name} in {_show_lines(error.line for error in found)} ({found[0].problem})"
+    return "; ".join(
+        f"{name} in {show_lines(error.line for error in found)} ({found[0].problem})"
         for name, found in by_column.items()
-    ]
-    return DataError(
-        f"{len(errors)} rows cannot be used: {'; '.join(parts)}{unread}", file=first.file
     )
 
 
@@ -66,7 +75,8 @@ def _name(column: str | int) -> str:
     return f"column {column!r}" if isinstance(column, str) else f"column {column}"
 
 
-def _show_lines(lines: Iterable[int | None]) -> str:
+def show_lines(lines: Iterable[int | None]) -> str:
+    """Name lines by their numbers, and count those beyond a few."""
     numbers = [str(line) for line in lines if line is not None]
     word = "line" if len(numbers) == 1 else "lines"
     more = len(numbers) - SHOWN_LINES

@@ -47,7 +47,7 @@ def write_rows(write: Write) -> WriteRows:
 
 
 ROOT = Path(__file__).parents[1]
-DEMOS = ("sentiment", "topic", "ner", "sentiment-zh", "ner-zh")
+DEMOS = ("sentiment", "topic", "intent", "ner", "sentiment-zh", "ner-zh")
 MEASURED: dict[str, str] = {}
 
 

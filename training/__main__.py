@@ -9,18 +9,21 @@ from typing import Any
 
 from offline.command import DEBUG, run
 from offline.readers.examples import TASKS
+from offline.readers.options import add_layout_options, layout_of
 from training.runtime import prepare
 from training.settings import PRECISIONS, Settings
 
 _DATA_HELP = """\
 data of sequence-classification:
-  .csv .tsv        header with text, label and optionally text_pair; comma, semicolon or tab
+  .csv .tsv        a header with text, label and optionally text_pair; comma, semicolon or tab
   .jsonl .ndjson .json   the same names; a list of labels makes it multi-label
 data of token-classification:
   .conll .bio .iob .txt .tsv   one token a line, its BIO (or BIOES) tag last, blank line
                                between sentences
   .jsonl .ndjson .json   {"text", "spans": [{"start", "end", "label"}]}, end excluded, in characters
-A folder holds one train.* and optionally one eval.* or test.*.
+of both: .parquet .arrow, and folders that the library datasets saved (save_to_disk)
+Other names of columns: --text-column and so on. Columns that nothing reads do no harm.
+A folder holds one train.* and optionally one eval.*, validation.*, dev.* or test.*.
 Without evaluation data a stratified share of the training data is held out.
 """
 
@@ -58,9 +61,10 @@ def parser() -> argparse.ArgumentParser:
     option("--dropout", float, "dropout of the encoder; unset: as in the base")
     cli.add_argument("--precision", choices=PRECISIONS, default=defaults.precision)
     option("--eval-fraction", float, "share held out without --eval-data")
-    option("--limit", int, "training examples, at most; unset: all")
+    option("--limit", int, "rows to train on, and to evaluate on, at most; unset: all")
     option("--seed", int, "seed of the split and of training")
     cli.add_argument(DEBUG, action="store_true", help="show an error's traceback")
+    add_layout_options(cli, tags=True)
     return cli
 
 
@@ -68,17 +72,17 @@ def command(arguments: argparse.Namespace) -> None:
     """Train as the arguments say; raise OfflineError for bad input."""
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{k: v for k, v in vars(arguments).items() if k in names})
-    # The libraries take seconds to import; wrong options are refused before.
-    from training.data import find_sources
+    from training.data import read_data
+    from training.sources import find_sources
+
+    sources = find_sources(arguments.data, arguments.eval_data)
+    data = read_data(sources, arguments.task, layout_of(arguments))
+    # The libraries take seconds to import; wrong options and wrong data are refused before.
     from training.run import Run, train
     from training.split import make_split
 
     split = make_split(
-        find_sources(arguments.data, arguments.eval_data),
-        arguments.task,
-        eval_fraction=settings.eval_fraction,
-        seed=settings.seed,
-        limit=settings.limit,
+        data, eval_fraction=settings.eval_fraction, seed=settings.seed, limit=settings.limit
     )
     train(Run(arguments.task, arguments.base, arguments.out, settings), split)
     sys.stdout.write((arguments.out / "report.md").read_text(encoding="utf-8"))

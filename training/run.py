@@ -2,20 +2,21 @@
 
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from transformers import set_seed
 
-from offline.readers.examples import TaskName
+from offline.readers.examples import Example, TaskName
 from training.fit.finetune import finetune, use_bf16
 from training.fit.predict import predict
 from training.output.checkpoint import check_writable, load_model, load_tokenizer, write_checkpoint
 from training.output.report import render_report
 from training.settings import Settings
 from training.split import Split
-from training.tasks.base import make_task
+from training.tasks.base import ClassifierTask, make_task
 from training.tasks.features import Features
 from training.tasks.scores import Scores
 
@@ -31,6 +32,8 @@ class Run:
     out: Path
     settings: Settings
     facts: Mapping[str, object] = field(default_factory=dict)  # further lines of the report
+    # Held-out examples by kind of text; each kind has a score of its own.
+    kinds: Mapping[str, Sequence[Example]] = field(default_factory=dict)
 
 
 def train(run: Run, split: Split) -> Scores:
@@ -47,7 +50,7 @@ def train(run: Run, split: Split) -> Scores:
 
     def score() -> Scores:
         logits = predict(model, held_out, task.collator)
-        return task.score(split.evaluation, logits)
+        return _add_kinds(run, task, split.evaluation, logits)
 
     logger.info(
         "training on %d examples, %d tokens; %d held out; %s",
@@ -56,6 +59,8 @@ def train(run: Run, split: Split) -> Scores:
         len(held_out),
         "bf16" if use_bf16(settings.precision) else "fp32",
     )
+    for rows in split.left_out():
+        logger.info("left out: %s", rows)
     _warn_of_cut_texts(features, settings.max_length)
     metric = "f1" if run.task == "token-classification" else "macro_f1"
     finetune(model, features, task.collator, settings, lambda: score().metrics, metric)
@@ -65,8 +70,32 @@ def train(run: Run, split: Split) -> Scores:
     evaluation |= scores.as_dict() | {"facts": facts, "settings": asdict(settings)}
     report = render_report(f"Evaluation of {run.out.name}", scores, task.classes, facts)
     write_checkpoint(run.out, model, tokenizer, evaluation, report, split.evaluation, run.base)
-    logger.info("%s %.4f on held-out data; wrote %s", scores.headline, scores.value, run.out)
+    _tell(scores)
+    logger.info("wrote %s", run.out)
     return scores
+
+
+def _add_kinds(
+    run: Run, task: ClassifierTask, examples: Sequence[Example], logits: Sequence[np.ndarray]
+) -> Scores:
+    """Score all examples, and those of each kind by the headline's metric."""
+    scores = task.score(examples, logits)
+    metrics = dict(scores.metrics)
+    for kind, members in run.kinds.items():
+        wanted = set(members)
+        chosen = [i for i, example in enumerate(examples) if example in wanted]
+        part = task.score([examples[i] for i in chosen], [logits[i] for i in chosen])
+        metrics[f"{scores.headline} on {kind}"] = part.value
+    return replace(scores, metrics=metrics)
+
+
+def _tell(scores: Scores) -> None:
+    beside = ""
+    if scores.baseline is not None:
+        beside = f", always answering {scores.baseline.answer} {scores.baseline.value:.4f}"
+    logger.info("%s %.4f on held-out data%s", scores.headline, scores.value, beside)
+    for warning in scores.warnings():
+        logger.warning("%s", warning)
 
 
 def _warn_of_cut_texts(features: Features, max_length: int) -> None:
@@ -92,6 +121,7 @@ def _facts(
         "held-out examples": len(split.evaluation),
         "duplicates dropped": split.duplicates,
         "contradicting rows dropped": split.contradictions,
+        "rows beyond the limit": split.beyond_limit,
         "greatest length in tokens": run.settings.max_length,
         "texts longer than that": f"{training.cut_share:.1%}, held out {held_out.cut_share:.1%}",
         "seed": run.settings.seed,

@@ -27,7 +27,7 @@ class Settings:
     dropout: float | None = None  # None: as the base encoder was trained
     precision: Precision = "auto"  # auto: bf16 where the processor computes in it
     eval_fraction: float = 0.1
-    limit: int | None = None  # training rows
+    limit: int | None = None  # rows to train on, and to evaluate on
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -9,20 +9,30 @@ from pathlib import Path
 from sklearn.model_selection import train_test_split
 
 from offline.errors import DataError
-from offline.readers.examples import Corpus, Example, TaskName, TextExample
-from training.data import Sources, check_classes, check_labels_known, read_corpus
+from offline.readers.examples import Corpus, Example, TextExample
+from training.data import Data
 from training.errors import SettingError
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Training and evaluation examples without a common text; the number of rows left out."""
+    """Training and evaluation examples without a common text; the numbers of rows left out."""
 
     train: tuple[Example, ...]
     evaluation: tuple[Example, ...]
     labels: tuple[str, ...]
     duplicates: int
     contradictions: int
+    beyond_limit: int = 0
+
+    def left_out(self) -> list[str]:
+        """Say which rows were left out and why."""
+        why = {
+            "that repeat the text of another": self.duplicates,
+            "whose text stands under different labels": self.contradictions,
+            "beyond --limit": self.beyond_limit,
+        }
+        return [f"{count} rows {reason}" for reason, count in why.items() if count]
 
     @property
     def is_multi_label(self) -> bool:
@@ -30,23 +40,18 @@ class Split:
         return isinstance(first, TextExample) and not isinstance(first.label, str)
 
 
-def make_split(
-    sources: Sources, task: TaskName, *, eval_fraction: float, seed: int, limit: int | None = None
-) -> Split:
-    """Read the sources and divide them; `limit` bounds the training rows."""
-    corpus = read_corpus(sources.train, task)
-    check_classes(corpus, task)
-    given = None
-    if sources.evaluation is not None:
-        given = read_corpus(sources.evaluation, task)
-        check_labels_known(given, corpus)
-    return divide(corpus, given, eval_fraction=eval_fraction, seed=seed, limit=limit)
+def make_split(data: Data, *, eval_fraction: float, seed: int, limit: int | None = None) -> Split:
+    """Divide what was read; `limit` bounds the training rows, and the evaluation rows too."""
+    return divide(data.train, data.evaluation, eval_fraction=eval_fraction, seed=seed, limit=limit)
 
 
 def divide(
     corpus: Corpus, given: Corpus | None, *, eval_fraction: float, seed: int, limit: int | None
 ) -> Split:
-    """Drop duplicates, then divide a corpus, or take the given one as evaluation part."""
+    """Drop duplicates, then divide a corpus, or take the given one as evaluation part.
+
+    A limit bounds either part: a trial on few rows should not score all the others.
+    """
     unique, duplicates, contradictions = deduplicate(corpus.examples)
     if given is None:
         train, evaluation = stratify(unique, eval_fraction, seed, corpus.file)
@@ -55,7 +60,8 @@ def divide(
         train = drop_shared(unique, evaluation)
         duplicates += more + len(unique) - len(train)
         contradictions += against
-    train = sample(train, limit, seed)
+    rows = len(train) + len(evaluation)
+    train, evaluation = sample(train, limit, seed), sample(evaluation, limit, seed)
     if not train or not evaluation:
         raise DataError(
             f"{len(train)} rows to train on and {len(evaluation)} to evaluate on are left "
@@ -63,7 +69,8 @@ def divide(
             file=corpus.file,
         )
     labels = tuple(corpus.labels)
-    return Split(tuple(train), tuple(evaluation), labels, duplicates, contradictions)
+    beyond = rows - len(train) - len(evaluation)
+    return Split(tuple(train), tuple(evaluation), labels, duplicates, contradictions, beyond)
 
 
 def deduplicate(examples: Sequence[Example]) -> tuple[list[Example], int, int]:

@@ -13,6 +13,7 @@ from export.options import Expectation
 from export.parity.tolerances import Tolerance
 from export.progress import Progress
 from export.reference.examples import read_inputs
+from offline.readers.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class CompareRequest:
     precision: Precision | None = None
     show: int = 20
     figures: Path | None = None
+    layout: Layout = Layout()
 
 
 def compare_versions(request: CompareRequest, progress: Progress) -> int:
@@ -50,7 +52,7 @@ def compare_versions(request: CompareRequest, progress: Progress) -> int:
     if request.precision and not (a.is_bundle or b.is_bundle):
         remedy = f"leave --precision {request.precision} out"
         raise ExportError(f"{a.path} and {b.path} are checkpoints, without graphs; {remedy}")
-    inputs, examples = read_inputs(request.data, a.config, progress.line)
+    inputs, examples = read_inputs(request.data, a.config, progress.line, request.layout)
     question = choose_question(request.expect, a, b, len(examples))
     strategy = b.strategy or a.strategy or "first"
     answered = []

@@ -11,6 +11,7 @@ from export.checkpoint.config import ModelConfig
 from offline.readers import examples as rows
 from offline.readers.examples import Span, TaggedExample, TextExample, Unlabelled
 from offline.readers.files import read_file
+from offline.readers.layout import Layout
 from offline.readers.lines import Place
 from offline.readers.values import show
 
@@ -27,25 +28,29 @@ class Example:
     spans: frozenset[Span] = frozenset()
 
 
-def read_examples(file: Path, config: ModelConfig, notice: Notice) -> list[Example]:
+def read_examples(
+    file: Path, config: ModelConfig, notice: Notice, layout: Layout | None = None
+) -> list[Example]:
     """Read an evaluation file whose rows are all labelled, with labels of this checkpoint.
 
     Where the checkpoint has a single logit, a row with the label [] or null is a negative one. Of a
     regressor's rows only the texts are read.
 
     Args:
-        notice: is told of columns that nothing reads.
+        notice: is told of columns that nothing reads, and of what else is left out.
+        layout: how the file is read; None: with our names of columns.
 
     Raises:
         DataError: names the file and all rows that cannot be used.
     """
     if config.problem_type == "regression":
-        return [Example(one) for one in read_inputs(file, config, notice)[0]]
-    return list(read_file(file, config.task, partial(_example, config), notice))
+        return [Example(one) for one in read_inputs(file, config, notice, layout)[0]]
+    accept = partial(_example, config)
+    return list(read_file(file, config.task, accept, notice, layout=layout))
 
 
 def read_inputs(
-    file: Path, config: ModelConfig, notice: Notice
+    file: Path, config: ModelConfig, notice: Notice, layout: Layout | None = None
 ) -> tuple[list[TextInput], list[Example]]:
     """Read a file whose rows may lack labels; return all inputs, the labelled ones first."""
 
@@ -53,7 +58,7 @@ def read_inputs(
         return _source(row) if isinstance(row, Unlabelled) else _example(config, at, row)
 
     unread = ("label",) if config.problem_type == "regression" else ()
-    found = read_file(file, config.task, accept, notice, unread)
+    found = read_file(file, config.task, accept, notice, unread, layout=layout)
     examples = [one for one in found if isinstance(one, Example)]
     unlabelled = [one for one in found if isinstance(one, TextInput)]
     return [example.source for example in examples] + unlabelled, examples

@@ -6,12 +6,12 @@ Tags are BIO, BIOES or BMES; all become the same spans.
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from offline.errors import DataError
 from offline.readers.examples import RawRow
-from offline.readers.lines import Place, read_text
+from offline.readers.layout import DataFile
+from offline.readers.lines import Place
 
 _OPENING = frozenset("BS")
 _INSIDE = frozenset("IME")
@@ -30,27 +30,36 @@ class _Token:
         return f"{self.prefix}-{self.label}" if self.label else self.prefix
 
 
-def read_conll(path: Path) -> Iterator[RawRow]:
+def read_conll(file: DataFile) -> Iterator[RawRow]:
     """Yield sentences as texts with spans, or the fault of a sentence.
 
     Tokens are joined by one space, Chinese ones by none.
     """
-    sentences = list(_split(path))
+    sentences = list(_split(file))
     columns = len(sentences[0][0][1]) if sentences else 0
     for lines in sentences:
         try:
-            yield lines[0][0], _sentence(_tokens(lines, columns))
+            row = _sentence(_tokens(lines, columns))
+            yield lines[0][0], {file.columns[name]: value for name, value in row.items()}
         except DataError as exc:
             yield exc
 
 
-def _split(path: Path) -> Iterator[list[_Line]]:
+def read_words(words: Sequence[Any], tags: Sequence[Any], at: Place) -> dict[str, Any]:
+    """Return words and their tags as text and spans; raise DataError if they are no sentence."""
+    if len(words) != len(tags):
+        raise at.error(f"{len(tags)} tags for {len(words)} words; give each its own", "spans")
+    lines = [(at, [str(word), str(tag)]) for word, tag in zip(words, tags, strict=True)]
+    return _sentence(_tokens(lines, 2))
+
+
+def _split(file: DataFile) -> Iterator[list[_Line]]:
     """Yield the lines of each sentence."""
     lines: list[_Line] = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(file.read_text().split("\n"), start=1):
         if line.strip() and not line.startswith("-DOCSTART-"):
             cells = line.strip("\r\n").split("\t") if "\t" in line else line.split()
-            lines.append((Place(path, number), cells))
+            lines.append((file.place(number), cells))
         elif lines:
             yield lines
             lines = []

@@ -1,6 +1,7 @@
 """Examples, which readers produce, and training and export consume."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,10 +98,11 @@ RawRow = tuple[Place, dict[str, Any]] | DataError
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The examples of one file, in its order."""
+    """The examples of one file, in its order; `names`: what it calls our columns."""
 
     file: Path
     examples: tuple[Example, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -110,3 +112,7 @@ class Corpus:
     def is_multi_label(self) -> bool:
         first = self.examples[0]
         return isinstance(first, TextExample) and not isinstance(first.label, str)
+
+    def place(self, example: Example) -> Place:
+        """Return where an example stands."""
+        return Place(self.file, example.line, self.names)

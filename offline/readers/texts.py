@@ -6,8 +6,6 @@ from offline.readers.examples import TextExample, Unlabelled
 from offline.readers.lines import Place
 from offline.readers.values import read_label, read_words, show
 
-COLUMNS = ("text", "label", "text_pair")
-
 
 def read_text_row(at: Place, row: dict[str, Any]) -> TextExample | Unlabelled:
     """Return the example of a row; raise DataError naming the column that cannot be used.

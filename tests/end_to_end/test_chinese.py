@@ -48,7 +48,8 @@ def entities(client: httpx.Client, text: str, **options: str) -> list[dict[str, 
 def test_the_checkpoint_reaches_its_score_on_held_out_data(demo_store: Path, name: str) -> None:
     evaluation = open_bundle(demo_store / name / "1").manifest.evaluation
     assert evaluation is not None
-    assert evaluation.checkpoint[DEMOS[name].metric] >= DEMOS[name].minimum
+    for metric, least in DEMOS[name].least.items():
+        assert evaluation.checkpoint[metric] >= least
 
 
 def test_the_models_of_both_languages_are_served_side_by_side(client: httpx.Client) -> None:

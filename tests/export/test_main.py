@@ -11,6 +11,8 @@ from app.errors import InvalidRequest
 from export.__main__ import COMMANDS, main
 from tests.support.adapters import make_adapter
 
+TABLE = "table.csv"
+
 
 def test_an_export_says_what_was_written_and_how_to_serve_it(
     sentiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -42,6 +44,8 @@ def test_a_failed_gate_exits_1_with_figures_and_tolerance_in_one_line(
         (["--name", "m", "--tolerance", "int9.agreement=1"], "PRECISION.FIGURE=NUMBER"),
         (["--name", "m", "--tolerance", "int8.agreement=2"], "'2' is not a number from 0 to 1"),
         (["--name", "m", "--eval", "missing.jsonl"], "missing.jsonl: cannot be read"),
+        (["--name", "m", "--eval", TABLE], "no column 'text'; say with --text-column NAME"),
+        (["--name", "m", "--eval", TABLE, "--text-column", "review"], "' ' is not a text"),
     ],
 )
 def test_bad_input_exits_2_with_one_line(
@@ -50,7 +54,11 @@ def test_bad_input_exits_2_with_one_line(
     capsys: pytest.CaptureFixture[str],
     options: list[str],
     reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("data"))
+    Path(TABLE).write_text('review,label\n" ",negative\n')
     assert main([str(sentiment), "--store", str(tmp_path), *options]) == 2
     (error,) = capsys.readouterr().err.splitlines()
     assert reason in error

@@ -1,11 +1,15 @@
 """Files and folders of data as a whole."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from offline.errors import DataError
-from training.data import check_classes, check_labels_known, find_sources, read_corpus
+from offline.readers.examples import Span
+from offline.readers.layout import Layout
+from training.data import check_classes, check_labels_known, read_corpus
+from training.sources import Sources, find_sources
 
 SEQUENCE, TOKEN = "sequence-classification", "token-classification"
 
@@ -38,7 +42,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_an_unknown_extension_lists_the_known_ones(write):
-    with refuses("unknown extension '.xlsx'; sequence-classification reads .csv, .tsv, .jsonl"):
+    with refuses("unknown extension '.xlsx'; sequence-classification reads .csv, .tsv, .json"):
         read_corpus(write("d.xlsx", "x"), SEQUENCE)
     with refuses("unknown extension '.csv'; token-classification reads .conll"):
         read_corpus(write("d.csv", "x"), TOKEN)
@@ -96,8 +100,9 @@ def test_rows_without_text_or_label_are_all_named_in_one_line(write):
         read_corpus(path, SEQUENCE)
 
 
-def test_where_the_labels_are_in_another_column_that_column_is_named(write):
-    with refuses("no label here; fill it in or drop the row; columns that are not read: sentiment"):
+def test_where_the_labels_are_in_another_column_the_columns_and_the_option_are_named(write):
+    problem = "no column 'label'; say with --label-column NAME which it is; "
+    with refuses(f"{problem}the columns are text, sentiment"):
         read_corpus(write("d.csv", "text,sentiment\none,a\n"), SEQUENCE)
 
 
@@ -127,3 +132,74 @@ def test_a_span_with_a_space_at_its_edge_is_refused(write_rows):
 def test_overlapping_spans_are_both_named(write_rows):
     message = "column 'spans': 0 to 10 'Anna Smith' and 5 to 10 'Smith' overlap"
     refuse_spans(write_rows, "Anna Smith", [(5, 10), (0, 10)], message)
+
+
+CUT = [
+    {"text": "Anna lives", "spans": [{"start": 0, "end": 3, "label": "PER"}]},
+    {"text": "in Paris", "spans": [{"start": 3, "end": 8, "label": "LOC"}]},
+    {
+        "text": "Anna Smith",
+        "spans": [
+            {"start": 0, "end": 10, "label": "PER"},
+            {"start": 5, "end": 10, "label": "PER"},
+        ],
+    },
+]
+
+
+def test_spans_that_no_tags_can_say_are_refused_with_the_option_that_mends_them(write_rows):
+    with refuses("2 rows cannot be used: column 'spans' in lines 1, 3 (span 0 to 3 'Ann' cuts a "):
+        read_corpus(write_rows("d.jsonl", CUT), TOKEN)
+    with refuses("(--on-bad-span snap does)"):
+        read_corpus(write_rows("d.jsonl", CUT), TOKEN)
+
+
+def test_spans_are_snapped_to_words_if_asked_and_counted(write_rows, caplog):
+    path = write_rows("d.jsonl", CUT)
+    corpus = read_corpus(path, TOKEN, Layout(on_bad_span="snap"))
+    assert [one.spans for one in corpus.examples] == [
+        (Span(0, 4, "PER"),),
+        (Span(3, 8, "LOC"),),
+        (Span(0, 10, "PER"),),
+    ]
+    assert caplog.messages == [
+        f"{path}: 1 entities moved to the edges of the words that they cut, "
+        "1 left out that overlap a longer one"
+    ]
+
+
+def test_texts_whose_spans_cut_words_are_left_out_if_asked_and_counted(write_rows, caplog):
+    path = write_rows("d.jsonl", CUT)
+    corpus = read_corpus(path, TOKEN, Layout(on_bad_span="skip"))
+    assert [one.text for one in corpus.examples] == ["in Paris"]
+    (said,) = caplog.messages
+    assert said.startswith(f"{path}: 2 rows left out: column 'spans' in lines 1, 3 (span 0 to 3")
+
+
+def test_skipping_bad_spans_skips_no_other_faults(write_rows):
+    path = write_rows("d.jsonl", [*CUT, {"text": "", "spans": []}])
+    with refuses("line 4, column 'text'"):
+        read_corpus(path, TOKEN, Layout(on_bad_span="skip"))
+
+
+def test_faults_of_the_whole_name_the_columns_as_the_file_does(write):
+    layout = Layout(text="review", label="stars")
+    corpus = read_corpus(write("d.csv", "review,stars\none,1\ntwo,1\n"), SEQUENCE, layout)
+    with refuses("line 2, column 'stars': one class only, '1'"):
+        check_classes(corpus, SEQUENCE)
+
+
+SAVED = Path(__file__).parents[1] / "offline/readers/saved"
+
+
+def test_a_saved_data_set_gives_its_splits_and_validation_goes_before_test():
+    films = SAVED / "films"
+    assert find_sources(films, None) == Sources(films / "train", films / "validation")
+    assert find_sources(films, films / "test").evaluation == films / "test"
+    assert find_sources(films / "train", None) == Sources(films / "train", None)
+
+
+def test_a_saved_data_set_without_a_training_split_is_refused(tmp_path):
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["a", "b"]}')
+    with refuses("the data set has no split train among a, b; name one as the folder"):
+        find_sources(tmp_path, None)

@@ -7,8 +7,10 @@ import pytest
 
 from offline.errors import DataError
 from offline.readers.examples import Corpus, Span, TaggedExample, TextExample
-from training.data import find_sources
+from offline.readers.layout import Layout
+from training.data import read_data
 from training.errors import SettingError
+from training.sources import Sources
 from training.split import deduplicate, divide, make_split, sample
 
 FILE = Path("d.csv")
@@ -17,6 +19,10 @@ FILE = Path("d.csv")
 def corpus(**counts: int) -> Corpus:
     rows = [TextExample(f"{name} {i}", name) for name, n in counts.items() for i in range(n)]
     return Corpus(FILE, tuple(rows))
+
+
+def read(train: Path, evaluation: Path):
+    return read_data(Sources(train, evaluation), "sequence-classification", Layout())
 
 
 def cut(data: Corpus, fraction: float = 0.2, seed: int = 0, limit: int | None = None):
@@ -63,12 +69,18 @@ def test_the_seed_fixes_the_draw_and_another_seed_changes_it():
     assert cut(data, seed=1).evaluation != cut(data, seed=2).evaluation
 
 
-def test_the_limit_bounds_training_rows_in_proportion_and_leaves_evaluation_alone():
+def test_the_limit_bounds_both_parts_in_proportion_and_says_how_many_rows_it_left_out():
     data = corpus(a=80, b=20)
-    limited, whole = cut(data, limit=40), cut(data)
-    assert Counter(e.label for e in limited.train) == {"a": 32, "b": 8}
-    assert limited.evaluation == whole.evaluation
+    limited = cut(data, fraction=0.5, limit=40)
+    for part in (limited.train, limited.evaluation):
+        assert Counter(e.label for e in part) == {"a": 32, "b": 8}
+    assert limited.left_out() == ["20 rows beyond --limit"]
     assert len(sample(list(data.examples), 3, 0)) == 3
+
+
+def test_an_evaluation_part_within_the_limit_stays_whole():
+    data = corpus(a=80, b=20)
+    assert cut(data, limit=40).evaluation == cut(data).evaluation
 
 
 def test_a_class_of_one_row_is_refused_with_its_name():
@@ -84,9 +96,7 @@ def test_an_evaluation_part_smaller_than_the_classes_is_refused():
 def test_rows_of_a_given_evaluation_file_leave_the_training_part(write):
     data = write("train.csv", "text,label\none,a\ntwo,b\nthree,a\nONE,a\n")
     given = write("eval.csv", "text,label\n one ,a\nfour,b\n")
-    split = make_split(
-        find_sources(data, given), "sequence-classification", eval_fraction=0.1, seed=0
-    )
+    split = make_split(read(data, given), eval_fraction=0.1, seed=0)
     assert [example.text for example in split.train] == ["two", "three"]
     assert [example.text.strip() for example in split.evaluation] == ["one", "four"]
     assert split.duplicates == 2
@@ -95,4 +105,4 @@ def test_rows_of_a_given_evaluation_file_leave_the_training_part(write):
 def test_a_training_file_that_the_evaluation_file_covers_is_refused(write):
     data = write("train.csv", "text,label\none,a\ntwo,b\n")
     with pytest.raises(DataError, match="0 rows to train on and 2 to evaluate on"):
-        make_split(find_sources(data, data), "sequence-classification", eval_fraction=0.1, seed=0)
+        make_split(read(data, data), eval_fraction=0.1, seed=0)

@@ -22,7 +22,10 @@ MARKER = "training-files.json"
 def load_tokenizer(base: Path, max_length: int) -> PreTrainedTokenizerBase:
     """Load the base's tokenizer and set its greatest length to the trained one."""
     if not (base / "config.json").is_file():
-        raise SettingError(f"--base {base} has no config.json; name a Hugging Face model folder")
+        raise SettingError(
+            f"--base {base} has no config.json; name a Hugging Face model folder "
+            "(docs/training.md says where one comes from)"
+        )
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as exc:

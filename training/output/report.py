@@ -11,7 +11,7 @@ def render_report(
     title: str, scores: Scores, classes: Sequence[str], facts: Mapping[str, object]
 ) -> str:
     """Return the report: metrics, a table by label, the confusion matrix and the facts."""
-    parts = [f"# {title}", _metrics(scores), "## By label", _per_label(scores)]
+    parts = [f"# {title}", _metrics(scores), *_beside(scores), "## By label", _per_label(scores)]
     if scores.confusion is not None:
         parts += ["## Confusion matrix", "Rows are true labels, columns are predictions."]
         parts += [_confusion(scores.confusion, classes)]
@@ -22,6 +22,15 @@ def render_report(
 def _metrics(scores: Scores) -> str:
     rows = [[name.replace("_", " "), f"{value:.4f}"] for name, value in scores.metrics.items()]
     return _table(["metric", "value"], rows)
+
+
+def _beside(scores: Scores) -> list[str]:
+    """Return what the metrics must be seen beside."""
+    found = [f"{one[0].upper()}{one[1:]}." for one in scores.warnings()]
+    if scores.baseline is None:
+        return found
+    always, headline = scores.baseline, scores.headline.replace("_", " ")
+    return [f"Always answering {always.answer} has {headline} {always.value:.4f}.", *found]
 
 
 def _per_label(scores: Scores) -> str:

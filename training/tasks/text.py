@@ -11,10 +11,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from offline.metrics import Counts, count_labels, label_metrics
+from offline.metrics import Flags, count_labels, label_metrics
 from offline.readers.examples import Example, TextExample
 from training.tasks.features import Features, count_cut, pad_to
-from training.tasks.scores import Scores, score_label
+from training.tasks.scores import Baseline, Scores, score_label
 
 MULTI_LABEL_THRESHOLD = 0.5
 
@@ -83,22 +83,40 @@ class TextTask:
             return [ids[row.labels[0]] for row in rows]
         return [[float(label in row.labels) for label in self.classes] for row in rows]
 
-    def _counts(self, truth: np.ndarray, predicted: np.ndarray) -> Counts:
+    @property
+    def headline(self) -> str:
+        return "macro_f1" if self.multi_label else "accuracy"
+
+    def _flags(self, answers: np.ndarray) -> Flags:
+        """Return whether each text has each label, [texts, labels]."""
         if self.multi_label:
-            return count_labels(truth > 0, predicted > 0)
-        ids = np.arange(len(self.classes))
-        return count_labels(truth[:, None] == ids, predicted[:, None] == ids)
+            return np.asarray(answers > 0)
+        return np.asarray(answers[:, None] == np.arange(len(self.classes)))
 
     def _report(self, truth: np.ndarray, predicted: np.ndarray) -> Scores:
-        sums = self._counts(truth, predicted).sum(axis=0)
+        true, given = self._flags(truth), self._flags(predicted)
+        sums = count_labels(true, given).sum(axis=0)
         by_label = zip(self.classes, sums[2:].reshape(3, -1).T.tolist(), strict=True)
         confusion = None
         if not self.multi_label:
             table = confusion_matrix(truth, predicted, labels=range(len(self.classes)))
             confusion = tuple(tuple(int(cell) for cell in row) for row in table)
         return Scores(
-            headline="macro_f1" if self.multi_label else "accuracy",
+            headline=self.headline,
             metrics=label_metrics(sums),
             per_label={label: score_label(*counts) for label, counts in by_label},
             confusion=confusion,
+            baseline=self._baseline(true),
+            never_predicted=self._named(given.sum(axis=0) == 0),
         )
+
+    def _baseline(self, true: Flags) -> Baseline:
+        """Score the commonest label, or set of labels, given to every text."""
+        answers, counts = np.unique(true, axis=0, return_counts=True)
+        commonest: Flags = answers[int(counts.argmax())]
+        sums = count_labels(true, np.broadcast_to(commonest, true.shape)).sum(axis=0)
+        answer = " and ".join(self._named(commonest)) or "no label"
+        return Baseline(answer, label_metrics(sums)[self.headline])
+
+    def _named(self, flags: Flags) -> tuple[str, ...]:
+        return tuple(label for label, flag in zip(self.classes, flags, strict=True) if flag)

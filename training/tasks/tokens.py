@@ -43,6 +43,7 @@ class TokenTask:
         self, tokenizer: PreTrainedTokenizerBase, labels: Sequence[str], *, max_length: int
     ) -> None:
         self.tokenizer = tokenizer
+        self.labels = tuple(labels)
         self.classes = (OUTSIDE, *(f"{p}-{label}" for label in labels for p in "BI"))
         self.max_length = max_length
         # As WordPiece marks the inner pieces of a word with ##.
@@ -92,7 +93,12 @@ class TokenTask:
                 "macro_f1": macro_f1(by_label),
             },
             per_label=by_label,
+            never_predicted=self._unfound(found),
         )
+
+    def _unfound(self, found: Sequence[set[Span]]) -> tuple[str, ...]:
+        seen = {span.label for spans in found for span in spans}
+        return tuple(label for label in self.labels if label not in seen)
 
     def _words(self, examples: Sequence[Example]) -> list[_Words]:
         encoded = self.tokenizer(

@@ -1,5 +1,6 @@
 """Evaluation files: every row that cannot be used is named with file and line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from export.checkpoint.config import ModelConfig
 from export.reference.examples import Example, read_examples, read_inputs
 from offline.errors import DataError
 from offline.readers.examples import Span
+from offline.readers.layout import Layout
 
 SEQUENCE = ModelConfig("B", "bert", "sequence-classification", "single_label", ("a", "b"), None)
 MULTI = ModelConfig("B", "bert", "sequence-classification", "multi_label", ("a", "b"), None)
@@ -112,3 +114,27 @@ def test_rows_without_labels_are_inputs_of_a_comparison(tmp_path: Path) -> None:
     inputs, examples = read_inputs(file, SEQUENCE, lambda _: None)
     assert inputs == [TextInput("two"), TextInput("one")]
     assert examples == [Example(TextInput("two"), frozenset({"a"}))]
+
+
+SAVED = Path(__file__).parents[2] / "offline/readers/saved"
+
+
+def test_files_of_other_people_are_read_as_training_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes("id;review;stars\n1;caf\xe9;a\n2;;b\n".encode("latin-1"))
+    layout = Layout(text="review", label="stars", encoding="latin-1", on_bad_row="skip")
+    said: list[str] = []
+    (example,) = read_examples(file, SEQUENCE, said.append, layout)
+    assert example == Example(TextInput("café"), frozenset({"a"}))
+    assert [line.partition(": ")[2][:30] for line in said] == [
+        "columns that are not read: id",
+        "1 rows left out: column 'revie",
+    ]
+
+
+def test_a_saved_data_set_is_compared_as_it_is() -> None:
+    config = replace(SEQUENCE, labels=("negative", "positive"))
+    layout = Layout(text="sentence")
+    inputs, examples = read_inputs(SAVED / "films/validation", config, lambda _: None, layout)
+    assert [one.text for one in inputs] == ["the film was bad 100", "the film was good 101"]
+    assert [one.labels for one in examples] == [{"negative"}, {"positive"}]

@@ -65,7 +65,8 @@ def test_columns_that_nothing_reads_are_named_once(write, write_rows):
 
 
 def test_a_table_without_texts_is_refused_with_the_columns_that_it_has(write):
-    message = ", line 1, column 'text': the column is missing among words, sentiment"
+    message = ", line 1: there is no column 'text'; say with --text-column NAME which it is; "
+    message += "the columns are words, sentiment"
     fail(write("d.tsv", "words\tsentiment\none\ta\n"), message)
 
 
@@ -116,7 +117,7 @@ def test_json_that_python_cannot_hold_is_named_with_its_line(write, line):
 
 
 def test_a_column_given_twice_is_refused(write):
-    fail(write("d.csv", "text,label,text\na,b,c\n"), ", line 1, column 'text': the column occurs 2")
+    fail(write("d.csv", "text,label,text\na,b,c\n"), ", line 1: the column 'text' occurs 2 times")
 
 
 def test_an_empty_text_is_named(write, write_rows):
