@@ -331,5 +331,5 @@ def refuse_checkpoint(folder: Path, name: str) -> None:
     if found:
         raise BundleError(
             f"{folder} is a Hugging Face checkpoint ({found[0]}), which is not served as it is; "
-            f"move it out of the store and run `python -m export CHECKPOINT --name {name}` on it"
+            f"move it out of the store and run `classmark export CHECKPOINT --name {name}` on it"
         )

@@ -2,7 +2,7 @@
 
 The file holds a line for each key: name, scopes joined by commas, SHA-256 of the key. Keys are
 256 random bits, so a plain hash is as good as a slow one and costs nothing on the hot path.
-`python -m app.security NAME --scope predict --scope admin` makes one.
+`classmark keys NAME --scope predict --scope admin` makes one.
 """
 
 import argparse
@@ -155,11 +155,11 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
         if match is None or not scopes <= set(SCOPES):
             raise ValueError(
                 f"{path}:{number}: expected 'name scope[,scope] sha256' with the scopes "
-                f"{' and '.join(SCOPES)}; make the line with `python -m app.security NAME`"
+                f"{' and '.join(SCOPES)}; make the line with `classmark keys NAME`"
             )
         keys.append(ApiKey(match[1], scopes, match[3]))
     if not keys:
-        raise ValueError(f"{path} holds no key; make one with `python -m app.security NAME`")
+        raise ValueError(f"{path} holds no key; make one with `classmark keys NAME`")
     return tuple(keys)
 
 

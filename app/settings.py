@@ -203,7 +203,7 @@ class Settings(BaseSettings):
     )
     api_keys_file: Path | None = Field(
         None,
-        description="File of hashed API keys, one per line, made by `python -m app.security`. "
+        description="File of hashed API keys, one per line, made by `classmark keys`. "
         "None: no keys.",
     )
     allow_anonymous: bool = Field(

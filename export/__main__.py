@@ -67,7 +67,7 @@ def _export(arguments: Sequence[str]) -> int:
     target = export_bundle(request, Progress(console))
     console.print(
         f"Wrote {target} (see {target / 'report.md'}).\n"
-        f"Serve it: CLASSMARK_MODEL_STORE={request.store} python -m app",
+        f"Serve it: classmark serve --model-store {request.store}",
         markup=False,
         highlight=False,
         soft_wrap=True,

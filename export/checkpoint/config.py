@@ -179,7 +179,7 @@ def read_head(path: Path, raw: dict[str, Any]) -> tuple[str, Task]:
         path,
         f"architectures is {architectures or 'missing'}",
         "give a classifier: ...ForSequenceClassification or ...ForTokenClassification; "
-        "fine-tune one, for instance with `python -m training`",
+        "fine-tune one, for instance with `classmark train`",
     )
 
 

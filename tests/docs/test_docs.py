@@ -11,7 +11,8 @@ from app.telemetry.metrics import Metrics
 from export.options import compare_parser, export_parser
 
 ROOT = Path(__file__).parents[2]
-DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+PAGES = [*ROOT.glob("README*.md"), *(ROOT / "docs").glob("*.md")]
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
 EVERYTHING = "\n".join(DOCS.values())
 
 
@@ -57,7 +58,7 @@ def test_the_architecture_is_short_and_its_map_shows_every_folder() -> None:
 
 def test_every_link_between_the_docs_leads_somewhere() -> None:
     for name, text in DOCS.items():
-        folder = ROOT if name == "README.md" else ROOT / "docs"
+        folder = ROOT if name.startswith("README") else ROOT / "docs"
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (folder / target).exists(), f"{name}: {target}"
 

@@ -1,32 +1,42 @@
-"""The README's commands are real, and its answers are what the demo answers."""
+"""The README's commands are real, its fields the API's, its answers what the demo answers."""
 
 import json
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from app.bundle import Activation, AggregationStrategy, LongText
+from app.schemas.requests import ClassifyRequest, NerRequest
 from demo.__main__ import NAMES as DEMOS
+from tests.support.commands import commands_of, unknown_options
 from tests.support.server import serving
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
-    line
-    for language, block in BLOCKS
-    if language == "sh"
-    for line in block.replace("\\\n", " ").strip().splitlines()
-]
-CURLS = [
-    (block.replace("\\\n", " ").strip(), json.loads(answer))
-    for (language, block), (_, answer) in zip(BLOCKS, BLOCKS[1:], strict=False)
-    if language == "sh" and block.startswith("curl")
-]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = commands_of(README)
+FIELDS = {
+    name: (routes, meaning)
+    for name, routes, meaning in re.findall(
+        r"^\| `(\w+)` \| (both|classify|ner) \| (.+) \|$", README, re.MULTILINE
+    )
+}
+
+
+def answered(page: str) -> list[tuple[str, Any]]:
+    """Return each curl of a page with the answer printed below it."""
+    blocks = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
+    return [
+        (block.replace("\\\n", " ").strip(), json.loads(answer))
+        for (language, block), (_, answer) in zip(blocks, blocks[1:], strict=False)
+        if language == "sh" and block.startswith("curl")
+    ]
+
+
+CURLS = answered(README) + answered((ROOT / "docs" / "models.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make")])
@@ -36,24 +46,44 @@ def test_every_make_command_is_a_target(command: str) -> None:
         assert re.search(rf"^{target}:.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python -m")])
-def test_every_python_command_takes_its_options(command: str) -> None:
-    _, _, module, *arguments = shlex.split(command)
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--help"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for option in (a for a in arguments if a.startswith("--")):
-        assert option in done.stdout, f"{module} has no {option}"
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("classmark")])
+def test_every_classmark_command_takes_its_options(command: str) -> None:
+    assert not unknown_options(command)
 
 
 def test_every_command_is_of_a_kind_that_is_tested() -> None:
+    kinds = ("make", "classmark", "curl", "docker compose up", ". .venv/bin/activate")
     for command in COMMANDS:
-        assert command.startswith(("make", "python -m", "curl", "docker compose up")), command
+        assert command.startswith(kinds), command
+
+
+def test_the_command_is_there_before_it_is_used() -> None:
+    first = next(i for i, command in enumerate(COMMANDS) if command.startswith("classmark"))
+    assert COMMANDS[first - 2 : first] == ["make install", ". .venv/bin/activate"]
+
+
+def test_the_table_of_fields_is_that_of_the_api() -> None:
+    classify, ner = set(ClassifyRequest.model_fields), set(NerRequest.model_fields)
+    routes = dict.fromkeys(classify - ner, "classify") | dict.fromkeys(ner - classify, "ner")
+    routes |= dict.fromkeys(classify & ner, "both")
+    assert {name: route for name, (route, _) in FIELDS.items()} == routes
+
+
+@pytest.mark.parametrize(
+    ("field", "choices"),
+    [
+        ("long_text", get_args(LongText)),
+        ("activation", get_args(Activation)),
+        ("aggregation_strategy", get_args(AggregationStrategy)),
+        ("on_error", ("fail", "report")),
+    ],
+)
+def test_every_choice_of_a_field_is_named(field: str, choices: tuple[str, ...]) -> None:
+    assert set(choices) <= set(re.findall(r"`(\w+)`", FIELDS[field][1]))
 
 
 @pytest.mark.slow
-def test_the_curls_answer_as_the_readme_shows(demo_store: Path) -> None:
+def test_the_curls_answer_as_the_pages_show(demo_store: Path) -> None:
     assert {json.loads(shlex.split(command)[-1])["model"] for command, _ in CURLS} == set(DEMOS)
     with serving(demo_store) as server:
         for command, shown in CURLS:

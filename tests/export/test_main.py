@@ -21,7 +21,7 @@ def test_an_export_says_what_was_written_and_how_to_serve_it(
     out = capsys.readouterr().out
     assert code == 0
     assert f"Wrote {tmp_path / 'm' / '1'}" in out
-    assert f"CLASSMARK_MODEL_STORE={tmp_path} python -m app" in out
+    assert f"classmark serve --model-store {tmp_path}" in out
 
 
 def test_a_failed_gate_exits_1_with_figures_and_tolerance_in_one_line(

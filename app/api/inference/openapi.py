@@ -18,7 +18,7 @@ Timeout = Annotated[
     float | None, Header(gt=0, allow_inf_nan=False, description="Answer 504 after this time.")
 ]
 
-ELSEWHERE = "inference is answered by app.api.connection.protocol: serve with `python -m app`"
+ELSEWHERE = "inference is answered by app.api.connection.protocol: serve with `classmark serve`"
 
 _ERRORS: dict[int, str] = {
     400: "The body is not JSON.",

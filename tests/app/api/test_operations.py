@@ -66,7 +66,7 @@ def test_a_checkpoint_in_the_store_is_named_as_the_reason_why_its_model_is_down(
         (model,) = client.get("/v1/models").json()["models"]
         assert (model["name"], model["status"]) == ("foreign", "failed")
         assert f"{checkpoint} is a Hugging Face checkpoint" in model["last_failure"]["reason"]
-        assert "python -m export CHECKPOINT --name foreign" in model["last_failure"]["reason"]
+        assert "classmark export CHECKPOINT --name foreign" in model["last_failure"]["reason"]
 
 
 def test_metrics_count_requests_by_route_model_and_status(client: httpx.Client) -> None:

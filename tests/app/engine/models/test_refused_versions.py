@@ -168,7 +168,7 @@ async def test_a_checkpoint_in_place_of_a_version_is_refused_with_the_command_th
     assert registry.resolve("mood", "sequence-classification").version == 1
     failure = registry.model("mood").failures[2]
     assert f"{folder} is a Hugging Face checkpoint ({name})" in failure.reason
-    assert "python -m export CHECKPOINT --name mood" in failure.reason
+    assert "classmark export CHECKPOINT --name mood" in failure.reason
     assert not failure.incomplete
     assert (reloads(metrics, "failed"), reloads(metrics, "incomplete")) == (1, 0)
 
