@@ -19,7 +19,7 @@ from app.api.dialects.dialect import (
     identity,
     posted,
 )
-from app.api.inference.question import Question
+from app.api.inference.question import EntityOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.api.inference.writer import Writer, Written, join_json
@@ -31,7 +31,7 @@ from app.engine.answers.tags import groups
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
 from app.errors import InvalidRequest, brief
-from app.schemas.requests import FiniteShare, NerRequest
+from app.schemas.requests import FiniteShare
 from app.service import Service
 
 TASK: Task = "token-classification"
@@ -105,20 +105,16 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
             "ad_hoc_recognizers cannot run here, and leaving them out would hide what they find; "
             "run Presidio itself with a recognizer that asks this service"
         )
-    asked = NerRequest.model_construct(
-        model=servable.name,
-        inputs=texts.items,
-        labels=_groups(servable, body.entities) if body.entities else None,
-        threshold=-math.inf if body.score_threshold is None else body.score_threshold,
-        long_text="window",
-    )
-    return Question(asked, writer=PresidioWriter(texts.alone))
+    labels = _groups(servable, body.entities) if body.entities else None
+    threshold = -math.inf if body.score_threshold is None else body.score_threshold
+    options = EntityOptions(None, threshold, labels)
+    return Question(servable.name, texts.items, options, "window", PresidioWriter(texts.alone))
 
 
-def _groups(servable: Servable, entities: Sequence[str]) -> list[str]:
+def _groups(servable: Servable, entities: Sequence[str]) -> tuple[str, ...]:
     """Return the model's groups for what is asked; some of it may be for other recognizers."""
     known = groups(servable.tags)
-    wanted = [group for group in known if name_of(group) in entities]
+    wanted = tuple(group for group in known if name_of(group) in entities)
     if not wanted:
         raise InvalidRequest(
             f"entities: the model finds {', '.join(map(name_of, known))}, and none of "

@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic_core import to_json
 
 from app.api.dialects.dialect import Dialect, ForeignSchema, identity, posted
-from app.api.inference.question import Question
+from app.api.inference.question import LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.api.inference.writer import Writer, Written
@@ -20,7 +20,7 @@ from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
 from app.errors import InvalidRequest
-from app.schemas.requests import ClassifyRequest, Inputs
+from app.schemas.requests import Inputs
 from app.service import Service
 
 EXAMPLE = {"model": "sentiment", "input": ["The room was clean."]}
@@ -86,14 +86,9 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
     """Return what a request asks."""
     body, _ = parse_json(VllmBody, reader.body)
     servable = service.registry.resolve(body.model, "sequence-classification")
-    asked = ClassifyRequest.model_construct(
-        model=servable.name,
-        inputs=body.input,
-        threshold=-math.inf,
-        activation="none" if body.wants_logits else "default",
-        long_text=_long_text(body, servable.manifest),
-    )
-    return Question(asked, writer=VllmWriter())
+    options = LabelOptions(None, -math.inf, "none" if body.wants_logits else "default")
+    long_text = _long_text(body, servable.manifest)
+    return Question(servable.name, body.input, options, long_text, VllmWriter())
 
 
 def _long_text(body: VllmBody, manifest: Manifest) -> Literal["truncate"] | None:

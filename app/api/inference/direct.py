@@ -165,7 +165,7 @@ class DirectRequest:
         try:
             task = make_task(service.registry, question)
         except ClassmarkError:
-            self._log.model = self._model_label(question.body.model)
+            self._log.model = self._model_label(question.model)
             raise
         self._log.model = task.servable.name
         job = InferenceJob(service, task, question)

@@ -34,9 +34,9 @@ class InferenceJob:
     """
 
     def __init__(self, service: Service, task: DecodeTask, question: Question) -> None:
-        body, limit = question.body, service.settings.max_inputs
+        limit = service.settings.max_inputs
         if not question.in_slices:
-            check_count(len(body.inputs), limit)
+            check_count(len(question.inputs), limit)
         self.abandoned = False
         self.waits_for_room = question.in_slices
         self._cache = service.cache
@@ -46,10 +46,10 @@ class InferenceJob:
         self._task = task
         self._sources = [
             TextInput(item) if isinstance(item, str) else TextInput(item.text, item.text_pair)
-            for item in body.inputs
+            for item in question.inputs
         ]
-        self._long_text: LongText = body.long_text or task.servable.manifest.defaults.long_text
-        self._reports_errors = body.on_error == "report"
+        self._long_text: LongText = question.long_text or task.servable.manifest.defaults.long_text
+        self._reports_errors = question.reports_errors
         self._writer = question.writer
         self._errors = dict(question.errors)
         self._results: list[InputAnswer | None] = [None] * len(self._sources)

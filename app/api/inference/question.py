@@ -1,26 +1,51 @@
 """Defines what a request asks, whatever API it came by."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from app.api.inference.input_errors import InputErrors
 from app.api.inference.writer import OWN_WRITER, Writer
-from app.schemas.requests import InferenceRequest
+from app.bundle import Activation, AggregationStrategy, LongText
+from app.schemas.requests import Pair
+
+NO_ERRORS: InputErrors = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class LabelOptions(NamedTuple):
+    """How texts are labelled; None is what the bundle says, or no limit."""
+
+    top_k: int | None = None
+    threshold: float | None = None
+    activation: Activation = "default"
+
+
+class EntityOptions(NamedTuple):
+    """How entities are found; None is what the bundle says, or no limit."""
+
+    aggregation_strategy: AggregationStrategy | None = None
+    threshold: float | None = None
+    labels: tuple[str, ...] | None = None
+
+
+class Question(NamedTuple):
     """A request in our own words, and how it wants to be answered.
 
     Attributes:
-        body: as our own route would have been sent it.
+        model: its name; None where one alone fits.
+        options: also say which of the two tasks is asked for.
         errors: what is wrong with inputs that are reported apart.
+        reports_errors: an input that cannot be answered does not fail the others.
         timeout_seconds: for the whole request, where its body asks for less than its head.
         in_slices: there may be any number of inputs, which run one slice after another.
     """
 
-    body: InferenceRequest
-    errors: InputErrors = field(default_factory=lambda: MappingProxyType({}))
+    model: str | None
+    inputs: Sequence[str | Pair]
+    options: LabelOptions | EntityOptions
+    long_text: LongText | None = None
     writer: Writer = OWN_WRITER
+    errors: InputErrors = NO_ERRORS
+    reports_errors: bool = False
     timeout_seconds: float | None = None
     in_slices: bool = False

@@ -1,19 +1,20 @@
 """Reads an inference request: its head, its body up to the limit, and its schema."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from app.api.inference.input_errors import InputErrors, set_invalid_aside
-from app.api.inference.question import Question
+from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.validation import JSON, is_json, not_json, places, unsupported, validation_error
 from app.errors import BodyTooLarge, InvalidRequest, brief
 from app.schemas.requests import InferenceRequest
 from app.service import Service
 
 Schema = TypeVar("Schema", bound=BaseModel)
+Body = TypeVar("Body", bound=InferenceRequest)
 
 # More than any route knows; each unknown one would be a problem to describe.
 MOST_FIELDS = 64
@@ -88,9 +89,16 @@ class RequestReader:
 
 
 def read_own(
-    schema: type[InferenceRequest], reader: RequestReader, target: object, service: Service
+    schema: type[Body],
+    options: Callable[[Body], LabelOptions | EntityOptions],
+    reader: RequestReader,
+    target: object,
+    service: Service,
 ) -> Question:
     """Return what a request to one of our own routes asks.
+
+    Args:
+        options: takes the task's own fields from a body.
 
     Raises:
         NotJson, UnsupportedMediaType, InvalidRequest: what is wrong with it, in a sentence.
@@ -98,7 +106,15 @@ def read_own(
     content_type = reader.header(b"content-type")
     if not is_json(content_type):
         raise unsupported(content_type)
-    return Question(*parse_json(schema, reader.body, service.settings.max_inputs))
+    body, errors = parse_json(schema, reader.body, service.settings.max_inputs)
+    return Question(
+        body.model,
+        body.inputs,
+        options(body),
+        body.long_text,
+        errors=errors,
+        reports_errors=body.on_error == "report",
+    )
 
 
 def parse_json(

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from app.api.inference.question import Question
+from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader, read_own
 from app.api.problems import MEDIA_TYPE
 from app.bundle import Task
@@ -51,9 +51,24 @@ class Target(NamedTuple):
     version: str | None = None
 
 
+def label_options(body: ClassifyRequest) -> LabelOptions:
+    return LabelOptions(body.top_k, body.threshold, body.activation)
+
+
+def entity_options(body: NerRequest) -> EntityOptions:
+    labels = None if body.labels is None else tuple(body.labels)
+    return EntityOptions(body.aggregation_strategy, body.threshold, labels)
+
+
 OWN_ROUTES = (
-    InferenceRoute("/v1/classify", "sequence-classification", partial(read_own, ClassifyRequest)),
-    InferenceRoute("/v1/ner", "token-classification", partial(read_own, NerRequest)),
+    InferenceRoute(
+        "/v1/classify",
+        "sequence-classification",
+        partial(read_own, ClassifyRequest, label_options),
+    ),
+    InferenceRoute(
+        "/v1/ner", "token-classification", partial(read_own, NerRequest, entity_options)
+    ),
 )
 
 

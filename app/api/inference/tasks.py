@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from app.api.inference.question import Question
-from app.api.inference.writer import Writer
+from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.bundle import Manifest
 from app.engine.answer_cache import InputAnswer
 from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
@@ -15,7 +14,6 @@ from app.engine.models.catalog import Catalog
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput, Logits
 from app.errors import InvalidRequest, brief
-from app.schemas.requests import ClassifyRequest, NerRequest
 
 # Gives an input's result.
 Decode = Callable[[EncodedInput, Sequence[Logits]], InputAnswer]
@@ -38,54 +36,50 @@ class DecodeTask:
 
 def make_task(models: Catalog, question: Question) -> DecodeTask:
     """Return what a question wants; raise what `Catalog.resolve` raises, or InvalidRequest."""
-    body = question.body
-    if isinstance(body, NerRequest):
-        return _ner_task(models, body, question.writer)
-    assert isinstance(body, ClassifyRequest)  # there are two kinds
-    return _classify_task(models, body, question.writer)
+    if isinstance(question.options, EntityOptions):
+        return _find_entities(models, question, question.options)
+    return _label_texts(models, question, question.options)
 
 
-def _classify_task(models: Catalog, body: ClassifyRequest, writer: Writer) -> DecodeTask:
-    servable = models.resolve(body.model, "sequence-classification")
+def _label_texts(models: Catalog, question: Question, asked: LabelOptions) -> DecodeTask:
+    servable, writer = models.resolve(question.model, "sequence-classification"), question.writer
     manifest = servable.manifest
-    threshold = _label_thresholds(manifest, body) if body.threshold is None else body.threshold
+    threshold = _label_thresholds(manifest, asked) if asked.threshold is None else asked.threshold
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> InputAnswer:
         pooled = pool_windows(encoded, logits)
         kind, temperature = manifest.problem_type, manifest.temperature
-        scores = row_scores(pooled, kind, temperature, body.activation)
-        ranked = rank_labels(scores, manifest.labels, body.top_k, threshold)
+        scores = row_scores(pooled, kind, temperature, asked.activation)
+        ranked = rank_labels(scores, manifest.labels, asked.top_k, threshold)
         best = ranked[0].label if ranked else ""
         return InputAnswer(writer.labels(encoded, manifest, scores, ranked), (best,))
 
-    options = ("classify", writer.key, body.top_k, body.threshold, body.activation)
-    return DecodeTask(servable, decode, options)
+    return DecodeTask(servable, decode, (writer.key, asked))
 
 
-def _ner_task(models: Catalog, body: NerRequest, writer: Writer) -> DecodeTask:
-    servable = models.resolve(body.model, "token-classification")
+def _find_entities(models: Catalog, question: Question, asked: EntityOptions) -> DecodeTask:
+    servable, writer = models.resolve(question.model, "token-classification"), question.writer
     manifest, tags = servable.manifest, servable.tags
-    _check_groups(body.labels or (), groups(tags))
-    strategy = body.aggregation_strategy or manifest.defaults.aggregation_strategy
-    threshold = manifest.defaults.threshold if body.threshold is None else body.threshold
+    _check_groups(asked.labels or (), groups(tags))
+    strategy = asked.aggregation_strategy or manifest.defaults.aggregation_strategy
+    threshold = manifest.defaults.threshold if asked.threshold is None else asked.threshold
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> InputAnswer:
         tokens = stitch_windows(encoded, logits)
         found = decode_entities(encoded.source.text, tokens, tags, strategy, manifest.temperature)
-        kept = keep_entities(found, body.labels, threshold)
+        kept = keep_entities(found, asked.labels, threshold)
         named = tuple([entity.entity_group for entity in kept])
         return InputAnswer(writer.entities(encoded, kept), named)
 
-    options = ("ner", writer.key, strategy, threshold, body.labels and tuple(body.labels))
-    return DecodeTask(servable, decode, options, per_token=True)
+    return DecodeTask(servable, decode, (writer.key, asked), per_token=True)
 
 
-def _label_thresholds(manifest: Manifest, body: ClassifyRequest) -> float | list[float]:
+def _label_thresholds(manifest: Manifest, asked: LabelOptions) -> float | list[float]:
     """Return what labels must reach where the request does not say.
 
     The bundle's own are for the scores that its own activation gives.
     """
-    return manifest.label_thresholds if body.activation == "default" else -math.inf
+    return manifest.label_thresholds if asked.activation == "default" else -math.inf
 
 
 def _check_groups(asked: Sequence[str], known: Sequence[str]) -> None:

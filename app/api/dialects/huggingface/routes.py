@@ -15,12 +15,11 @@ from app.api.dialects.dialect import Dialect, ForeignRoute, GivenInputs, posted
 from app.api.dialects.huggingface.schema import InferenceBody, Parameters
 from app.api.dialects.huggingface.writers import HuggingFaceWriter, SingleTagWriter
 from app.api.dialects.huggingface.zero_shot import ask_zero_shot
-from app.api.inference.question import Question
+from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.engine.models.servable import Servable
 from app.errors import InvalidRequest
-from app.schemas.requests import ClassifyRequest, NerRequest
 from app.service import Service
 
 EXAMPLE = {"inputs": "The room was clean.", "parameters": {"top_k": 2}}
@@ -41,15 +40,10 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
 
 
 def ask_text(servable: Servable, inputs: GivenInputs, parameters: Parameters) -> Question:
-    body = ClassifyRequest.model_construct(
-        model=servable.name,
-        inputs=inputs.items,
-        top_k=parameters.top_k,
-        activation=parameters.function_to_apply or "default",
-        threshold=-math.inf,  # pipelines leave nothing out
-        long_text=parameters.long_text,
-    )
-    return Question(body, writer=HuggingFaceWriter(inputs.alone))
+    activation = parameters.function_to_apply or "default"
+    options = LabelOptions(parameters.top_k, -math.inf, activation)  # pipelines leave nothing out
+    writer = HuggingFaceWriter(inputs.alone)
+    return Question(servable.name, inputs.items, options, parameters.long_text, writer)
 
 
 def ask_tokens(servable: Servable, inputs: GivenInputs, parameters: Parameters) -> Question:
@@ -59,16 +53,11 @@ def ask_tokens(servable: Servable, inputs: GivenInputs, parameters: Parameters) 
             "answered here; add 'O' to it"
         )
     strategy = parameters.aggregation_strategy
-    body = NerRequest.model_construct(
-        model=servable.name,
-        inputs=inputs.items,
-        aggregation_strategy=strategy,
-        threshold=-math.inf,
-        long_text=parameters.long_text or ("window" if parameters.stride is not None else None),
-    )
+    long_text = parameters.long_text or ("window" if parameters.stride is not None else None)
     ignored = frozenset(parameters.ignore_labels or ())
     kind = SingleTagWriter if strategy == "none" else HuggingFaceWriter
-    return Question(body, writer=kind(inputs.alone, ignored))
+    options, writer = EntityOptions(strategy, -math.inf), kind(inputs.alone, ignored)
+    return Question(servable.name, inputs.items, options, long_text, writer)
 
 
 described = APIRouter(route_class=ForeignRoute)

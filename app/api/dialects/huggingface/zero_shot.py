@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from app.api.dialects.dialect import GivenInputs, identity
 from app.api.dialects.huggingface.schema import Parameters
-from app.api.inference.question import Question
+from app.api.inference.question import LabelOptions, Question
 from app.api.inference.writer import Writer, Written
 from app.bundle import Manifest
 from app.engine.answer_cache import Parts
@@ -21,7 +21,7 @@ from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
 from app.errors import InvalidRequest
-from app.schemas.requests import ClassifyRequest, Pair
+from app.schemas.requests import Pair
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,7 @@ def ask_zero_shot(
         for text in texts
         for label in candidates
     ]
-    body = ClassifyRequest.model_construct(
-        model=servable.name, inputs=pairs, activation="none", long_text=parameters.long_text
-    )
     together = parameters.multi_label
     writer = ZeroShotWriter(texts, candidates, together, inputs.alone, as_dict)
-    return Question(body, writer=writer)
+    options = LabelOptions(activation="none")
+    return Question(servable.name, pairs, options, parameters.long_text, writer)

@@ -5,8 +5,6 @@ Hugging Face return: their clients take a text's best label from a flat list. Wh
 `instances` or as a table is answered under `predictions`.
 """
 
-from dataclasses import replace
-
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
@@ -36,7 +34,7 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
     assert isinstance(inputs, GivenInputs)  # its validator made them so
     question = _ask(service.registry.resolve(arguments.model), inputs, arguments)
     if body.predicts:
-        return replace(question, writer=PredictionsWriter(question.writer))
+        return question._replace(writer=PredictionsWriter(question.writer))
     return question
 
 
@@ -46,7 +44,7 @@ def _ask(servable: Servable, inputs: GivenInputs, arguments: InvocationParameter
         tagged = arguments.model_copy(update={"aggregation_strategy": strategy})
         ignored = frozenset(arguments.ignore_labels or ())
         writer = PipelineWriter(inputs.alone, per_token=strategy == "none", ignored=ignored)
-        return replace(ask_tokens(servable, inputs, tagged), writer=writer)
+        return ask_tokens(servable, inputs, tagged)._replace(writer=writer)
     if arguments.candidate_labels is not None:
         return ask_zero_shot(servable, inputs, arguments, as_dict=True)
     return _ask_text(servable, inputs, arguments)
@@ -62,7 +60,7 @@ def _ask_text(servable: Servable, inputs: GivenInputs, arguments: InvocationPara
     listed = not chosen and isinstance(inputs.items[0], str)
     asked = arguments.model_copy(update={"top_k": 1}) if best_alone else arguments
     writer = PipelineWriter(inputs.alone and not listed, best_alone)
-    return replace(ask_text(servable, inputs, asked), writer=writer)
+    return ask_text(servable, inputs, asked)._replace(writer=writer)
 
 
 described = APIRouter(route_class=ForeignRoute)

@@ -6,7 +6,6 @@ one request and waits 100 s; of an answer with a result too few it drops everyth
 
 import logging
 import math
-from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
@@ -16,14 +15,13 @@ from app.api.dialects.label_studio.config import LabelingConfig, read_config
 from app.api.dialects.label_studio.schema import ProjectBody, SetupBody
 from app.api.dialects.label_studio.writer import LabelStudioWriter, model_version
 from app.api.inference.input_errors import set_invalid_aside
-from app.api.inference.question import Question
+from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.bundle import Manifest
 from app.engine.answers.tags import groups
 from app.engine.models.servable import Servable
 from app.errors import InvalidRequest
-from app.schemas.requests import ClassifyRequest, InferenceRequest, NerRequest
 from app.service import Service
 
 logger = logging.getLogger(__name__)
@@ -48,28 +46,23 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
     texts = [task.get("data", {}).get(config.data_key) for task in body.tasks]
     valid, errors = set_invalid_aside({"inputs": texts}, len(texts))
     writer = LabelStudioWriter(config, config.match(_labels(servable)))
-    asked = _request(servable, config, valid["inputs"])
-    return Question(asked, errors, writer, in_slices=True)
-
-
-def _request(servable: Servable, config: LabelingConfig, inputs: list[Any]) -> InferenceRequest:
-    manifest = servable.manifest
-    if manifest.task == "token-classification":
-        return NerRequest.model_construct(
-            model=servable.name,
-            inputs=inputs,
-            threshold=-math.inf,
-            long_text="window",  # an annotator reads the whole text
-            on_error="report",
-        )
-    several = config.several and manifest.problem_type == "multi_label"
-    return ClassifyRequest.model_construct(
-        model=servable.name,
-        inputs=inputs,
-        top_k=None if several else 1,
-        threshold=_threshold(manifest) if several else -math.inf,
-        on_error="report",
+    tags = servable.manifest.task == "token-classification"
+    return Question(
+        servable.name,
+        valid["inputs"],
+        EntityOptions(None, -math.inf) if tags else _label_options(servable.manifest, config),
+        "window" if tags else None,  # an annotator reads the whole text
+        writer,
+        errors,
+        reports_errors=True,
+        in_slices=True,
     )
+
+
+def _label_options(manifest: Manifest, config: LabelingConfig) -> LabelOptions:
+    if config.several and manifest.problem_type == "multi_label":
+        return LabelOptions(None, _threshold(manifest))
+    return LabelOptions(1, -math.inf)
 
 
 def _threshold(manifest: Manifest) -> float | None:

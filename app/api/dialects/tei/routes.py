@@ -15,12 +15,12 @@ from app.api.auth import ServiceDep, require
 from app.api.dialects.dialect import Dialect, ForeignRoute, posted
 from app.api.dialects.tei.schema import PredictBody, RerankBody, Sequences
 from app.api.dialects.tei.writers import PredictWriter, RerankWriter
-from app.api.inference.question import Question
+from app.api.inference.question import LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.bundle import Task
 from app.errors import InvalidRequest, NotReady
-from app.schemas.requests import ClassifyRequest, Pair
+from app.schemas.requests import Pair
 from app.service import Service
 
 TASK: Task = "sequence-classification"
@@ -32,14 +32,9 @@ def read_predict(reader: RequestReader, target: Target, service: Service) -> Que
     """Return what a request to /predict asks."""
     body, _ = parse_json(PredictBody, reader.body)
     assert isinstance(body.inputs, Sequences)  # its validator made them so
-    asked = ClassifyRequest.model_construct(
-        model=target.model,
-        inputs=body.inputs.items,
-        activation=body.activation,
-        threshold=-math.inf,
-        long_text=body.long_text,
-    )
-    return Question(asked, writer=PredictWriter(body.inputs.alone))
+    options = LabelOptions(None, -math.inf, body.activation)
+    writer = PredictWriter(body.inputs.alone)
+    return Question(target.model, body.inputs.items, options, body.long_text, writer)
 
 
 def read_rerank(reader: RequestReader, target: Target, service: Service) -> Question:
@@ -53,14 +48,9 @@ def read_rerank(reader: RequestReader, target: Target, service: Service) -> Ques
     pairs: list[str | Pair] = [
         Pair.model_construct(text=body.query, text_pair=text) for text in body.texts
     ]
-    asked = ClassifyRequest.model_construct(
-        model=servable.name,
-        inputs=pairs,
-        activation=body.activation,
-        threshold=-math.inf,
-        long_text=body.long_text,
-    )
-    return Question(asked, writer=RerankWriter(body.texts if body.return_text else None))
+    options = LabelOptions(None, -math.inf, body.activation)
+    writer = RerankWriter(body.texts if body.return_text else None)
+    return Question(servable.name, pairs, options, body.long_text, writer)
 
 
 described = APIRouter(route_class=ForeignRoute)

@@ -1,9 +1,10 @@
 """Reads what a V2 request asks: its tensors hold texts, or texts and their pairs."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app.api.dialects.v2.body import read_body
 from app.api.dialects.v2.outputs import choose_outputs
@@ -11,16 +12,17 @@ from app.api.dialects.v2.schema import InputTensor, RequestParameters
 from app.api.dialects.v2.serving import find_servable
 from app.api.dialects.v2.tensors import read_columns
 from app.api.dialects.v2.writer import TensorWriter
-from app.api.inference.question import Question
+from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader
 from app.api.inference.routes import Target
 from app.api.validation import JSON, places, validation_error
 from app.bundle import Manifest
 from app.errors import InvalidRequest
-from app.schemas.requests import ClassifyRequest, InferenceRequest, NerRequest
+from app.schemas.requests import Inputs, Pair
 from app.service import Service
 
 PAIR = "text_pair"
+_INPUTS: TypeAdapter[list[str | Pair]] = TypeAdapter(Inputs)
 
 
 def read(reader: RequestReader, target: Target, service: Service) -> Question:
@@ -32,11 +34,17 @@ def read(reader: RequestReader, target: Target, service: Service) -> Question:
     outputs = choose_outputs(manifest, asked)
     inputs = columns[0] if len(columns) == 1 else _pair(asked.inputs, columns)
     try:
-        body = _ask(manifest, asked.parameters, inputs)
+        texts = _INPUTS.validate_python(inputs)
     except ValidationError as exc:
-        raise validation_error(places(exc, "body"), JSON) from None
-    timeout_seconds = asked.parameters.timeout / 1e6 or None
-    return Question(body, writer=TensorWriter(outputs, asked.id), timeout_seconds=timeout_seconds)
+        raise validation_error(places(exc, "body", "inputs"), JSON) from None
+    return Question(
+        manifest.name,
+        texts,
+        _options(manifest, asked.parameters),
+        asked.parameters.long_text,
+        TensorWriter(outputs, asked.id),
+        timeout_seconds=asked.parameters.timeout / 1e6 or None,
+    )
 
 
 def _pair(tensors: Sequence[InputTensor], columns: Sequence[Sequence[Any]]) -> list[Any]:
@@ -52,27 +60,9 @@ def _pair(tensors: Sequence[InputTensor], columns: Sequence[Sequence[Any]]) -> l
     return [{"text": one, PAIR: two} for one, two in zip(first, second, strict=True)]
 
 
-def _ask(
-    manifest: Manifest, parameters: RequestParameters, inputs: Sequence[Any]
-) -> InferenceRequest:
-    """Return the request in our own words; nothing is left out unless a caller wants less.
-
-    Raises:
-        ValidationError: an element is no text that a model could read.
-    """
-    body: dict[str, Any] = {
-        "model": manifest.name,
-        "inputs": inputs,
-        "threshold": parameters.threshold,
-        "long_text": parameters.long_text,
-    }
+def _options(manifest: Manifest, parameters: RequestParameters) -> LabelOptions | EntityOptions:
+    """Return what is asked in our own words; nothing is left out unless a caller wants less."""
+    threshold = -math.inf if parameters.threshold is None else parameters.threshold
     if manifest.task == "token-classification":
-        body["threshold"] = parameters.threshold or 0.0
-        body["aggregation_strategy"] = parameters.aggregation_strategy
-        return NerRequest.model_validate(body)
-    unbounded = manifest.problem_type == "regression" or parameters.activation == "none"
-    if parameters.threshold is None and not unbounded:  # else no threshold is none at all
-        body["threshold"] = 0.0
-    body["top_k"] = parameters.top_k or 1
-    body["activation"] = parameters.activation
-    return ClassifyRequest.model_validate(body)
+        return EntityOptions(parameters.aggregation_strategy, threshold)
+    return LabelOptions(parameters.top_k or 1, threshold, parameters.activation)
