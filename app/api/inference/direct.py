@@ -9,69 +9,31 @@ straight to the answer; whatever goes wrong on the way is the answer.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Protocol
 
-from app.api.cors import cors_headers
+from app.api.inference.exchange import Connection, Exchange
 from app.api.inference.job import InferenceJob
-from app.api.inference.reader import RequestReader
 from app.api.inference.routes import Target
 from app.api.inference.tasks import make_task
-from app.api.inference.writer import Headers
-from app.api.problems import ProblemAnswer, error_problem
-from app.api.request_log import RequestLog
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
-from app.errors import (
-    Cancelled,
-    ClassmarkError,
-    DeadlineExceeded,
-    NotAuthorized,
-    NotReady,
-    Overloaded,
-)
+from app.errors import ClassmarkError, DeadlineExceeded, Overloaded
 from app.service import Service
 
-logger = logging.getLogger(__name__)
 
-# Clients that ask again as soon as they are told "not ready" ask this often.
-HOLD_SECONDS = 1.0
-
-
-class Connection(Protocol):
-    """What a request needs of the connection it came over."""
-
-    def send_continue(self) -> None:
-        """Tell the client to send the body."""
-        ...
-
-    def respond(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
-        """Write the answer; the request is then over."""
-        ...
-
-
-class DirectRequest:
+class DirectRequest(Exchange):
     """One inference request on a connection.
 
-    It stands in the connection where uvicorn keeps its own `RequestResponseCycle`, so it has what
-    uvicorn reads and writes there.
-
     Attributes:
-        reader: takes the body as it comes.
         awaits_turn: `answer` will be called, or has been.
         timeout_seconds: for the whole request, from its head on.
-        response_complete: nothing more will be written; uvicorn may start what is pipelined.
-        disconnected: uvicorn sets it when the client has gone.
-        keep_alive: whether the connection stays open; uvicorn clears it when it shuts down.
     """
 
     __slots__ = (
-        "_connection", "_deadline", "_expects_continue", "_job", "_log", "_pending", "_service",
-        "_target", "_text_work", "_timer", "awaits_turn", "disconnected", "keep_alive", "reader",
-        "response_complete", "timeout_seconds",
+        "_deadline", "_expects_continue", "_job", "_pending", "_text_work", "awaits_turn",
+        "timeout_seconds",
     )  # fmt: skip
 
     def __init__(
@@ -84,33 +46,16 @@ class DirectRequest:
         keep_alive: bool,
         expects_continue: bool,
     ) -> None:
-        self._service = service
-        self._connection = connection
-        self._target = target
-        route, settings = target.route, service.settings
-        most_bytes = max(settings.max_body_bytes, route.least_body_bytes)
-        self.reader = RequestReader(headers, most_bytes)
+        super().__init__(service, connection, target, headers, keep_alive)
         self._expects_continue = expects_continue
         self.awaits_turn = False
-        self.timeout_seconds = max(settings.request_timeout_seconds, route.least_seconds)
+        self.timeout_seconds = max(
+            service.settings.request_timeout_seconds, target.route.least_seconds
+        )
         self._deadline = service.engine.clock() + self.timeout_seconds
         self._job: InferenceJob | None = None
         self._pending: PendingRun | None = None
         self._text_work: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._log = RequestLog(service.metrics, "POST", self.reader.header(b"x-request-id"))
-        self._log.route = route.path
-        self.response_complete = self.disconnected = False
-        self.keep_alive = keep_alive
-
-    @property
-    def message_event(self) -> "DirectRequest":
-        return self
-
-    def set(self) -> None:
-        """Stop: uvicorn sets a cycle's `message_event` when its connection is lost."""
-        if not self.response_complete:
-            self._refuse(Cancelled("the client closed the connection before the answer"))
 
     def begin(self) -> None:
         """Judge the head; the requests before this one are answered."""
@@ -130,10 +75,6 @@ class DirectRequest:
     def remaining_seconds(self) -> float:
         """Until the deadline."""
         return self._deadline - self._service.engine.clock()
-
-    def fail(self, error: ClassmarkError) -> None:
-        """Answer with an error that the connection has found."""
-        self._refuse(error)
 
     def _authorise(self) -> None:
         self._service.authorizer.check_host(self.reader.header(b"host"))
@@ -275,56 +216,7 @@ class DirectRequest:
         if not self.response_complete:
             self._refuse(DeadlineExceeded(TIME_RAN_OUT))
 
-    def _attempt(self, step: Callable[[], None]) -> None:
-        """Take a step; whatever goes wrong is the answer."""
-        try:
-            step()
-        except Overloaded as exc:
-            self._put_off(exc)
-        except ClassmarkError as exc:
-            self._refuse(exc)
-        except Exception as exc:
-            logger.exception("request failed", extra={"request_id": self._log.request_id})
-            if not self.response_complete:
-                self._refuse(exc)
-
-    def _refuse(self, error: Exception) -> None:
-        if isinstance(error, NotAuthorized):
-            self._log.key = error.key
-        if self._log.model is None:  # it ended before its body was read
-            self._log.model = self._model_label(self._target.model)
-        route, lifecycle = self._target.route, self._service.lifecycle
-        problem = error_problem(
-            self._service.metrics, self._log.request_id, error, route.error_media_type
-        )
-        if route.holds_not_ready and isinstance(error, NotReady) and not lifecycle.draining:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(HOLD_SECONDS, self._end_with, problem)
-        else:
-            self._end_with(problem)
-
-    def _model_label(self, name: str | None) -> str:
-        return self._service.registry.label(name, self._target.route.task)
-
-    def _end_with(self, problem: ProblemAnswer) -> None:
-        headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-        self._end(problem.status, headers, problem.body)
-
-    def _end(self, status: int, headers: Headers, body: bytes) -> None:
-        self.response_complete = True
-        self._let_go()
-        if self._service.lifecycle.draining:
-            self.keep_alive = False
-        id_header = (b"x-request-id", self._log.request_id.encode())
-        if origin := self.reader.header(b"origin"):
-            headers = [*headers, *cors_headers(origin, self._service.authorizer)]
-        connection = self._connection
-        del self._connection  # it knows the request too: no cycle is left to the collector
-        connection.respond(status, [*headers, id_header], body, keep_alive=self.keep_alive)
-        self._log.end(status)
-
     def _let_go(self) -> None:
-        """Drop whatever still works for this request."""
         if self._pending is not None:
             self._pending.close()
         if self._timer is not None:

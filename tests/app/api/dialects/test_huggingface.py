@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
-from app.api.inference.direct import HOLD_SECONDS
+from app.api.inference.exchange import HOLD_SECONDS
 from app.engine.answers.decoding import softmax
 from app.errors import NotReady
 from tests.app.api.dialects.conftest import Own
