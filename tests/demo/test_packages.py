@@ -65,7 +65,7 @@ def test_a_failed_fetch_says_what_to_do(tmp_path, monkeypatch):
 
 def test_every_package_is_pinned_by_version_and_checksum():
     pins = [value for value in vars(packages).values() if isinstance(value, Package)]
-    assert len(pins) == 9
+    assert len(pins) == 10
     for pin in pins:
         assert pin.version in pin.file
         assert len(pin.sha256) == 64
