@@ -23,9 +23,8 @@ from app.api.inference.question import EntityOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.api.inference.writer import Writer, Written, join_json
-from app.bundle import Manifest, Task
+from app.bundle import Task
 from app.engine.answer_cache import Parts
-from app.engine.answers.decoding import LabelScore
 from app.engine.answers.entities import EntitySpan
 from app.engine.answers.tags import groups
 from app.engine.models.servable import Servable
@@ -61,15 +60,6 @@ class PresidioWriter(Writer):
     alone: bool
 
     key = "presidio"
-
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        raise NotImplementedError("models that classify texts are refused before")
 
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
         found = [

@@ -12,13 +12,10 @@ from app.api.dialects.dialect import Dialect, ForeignSchema, identity, posted
 from app.api.inference.question import LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
-from app.api.inference.writer import Writer, Written
+from app.api.inference.writer import LabelledText, Writer, Written
 from app.bundle import Manifest
 from app.engine.answer_cache import Parts
-from app.engine.answers.decoding import LabelScore
-from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import EncodedInput
 from app.errors import InvalidRequest
 from app.schemas.requests import Inputs
 from app.service import Service
@@ -51,19 +48,14 @@ class VllmWriter(Writer):
 
     key = "vllm"
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        probabilities = [round(score, 6) for score in scores]
-        found = {"label": ranked[0].label, "probs": probabilities, "num_classes": len(scores)}
-        return to_json(found).decode()[1:], str(encoded.tokens)
-
-    def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
-        raise NotImplementedError("models that tag tokens are refused before")
+    def labels(self, text: LabelledText) -> Parts:
+        probabilities = [round(score, 6) for score in text.scores]
+        found = {
+            "label": text.ranked[0].label,
+            "probs": probabilities,
+            "num_classes": len(text.scores),
+        }
+        return to_json(found).decode()[1:], str(text.encoded.tokens)
 
     def join(
         self, servable: Servable, answers: Sequence[Parts], stages: Mapping[str, float]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from app.api.inference.question import EntityOptions, LabelOptions, Question
+from app.api.inference.writer import LabelledText
 from app.bundle import Manifest
 from app.engine.answer_cache import InputAnswer
 from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
@@ -52,7 +53,8 @@ def _label_texts(models: Catalog, question: Question, asked: LabelOptions) -> De
         scores = row_scores(pooled, kind, temperature, asked.activation)
         ranked = rank_labels(scores, manifest.labels, asked.top_k, threshold)
         best = ranked[0].label if ranked else ""
-        return InputAnswer(writer.labels(encoded, manifest, scores, ranked), (best,))
+        text = LabelledText(encoded, manifest, scores, ranked)
+        return InputAnswer(writer.labels(text), (best,))
 
     return DecodeTask(servable, decode, (writer.key, asked))
 

@@ -26,6 +26,20 @@ class Written(NamedTuple):
     headers: Headers
 
 
+class LabelledText(NamedTuple):
+    """What a model says of a text.
+
+    Attributes:
+        scores: of all labels, in the manifest's order.
+        ranked: the labels to answer with, the best first.
+    """
+
+    encoded: EncodedInput
+    manifest: Manifest
+    scores: Sequence[float]
+    ranked: Sequence[LabelScore]
+
+
 class Writer(ABC):
     """Writes answers as one API has them: each input's parts as it is decoded, then joined.
 
@@ -35,24 +49,13 @@ class Writer(ABC):
 
     key: Hashable
 
-    @abstractmethod
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        """Return the parts of a labelled text.
+    def labels(self, text: LabelledText) -> Parts:
+        """Return the parts of a labelled text."""
+        raise NotImplementedError("models that label texts are refused before")
 
-        Args:
-            scores: of all labels, in the manifest's order.
-            ranked: the labels to answer with, the best first.
-        """
-
-    @abstractmethod
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
         """Return the parts of a tagged text."""
+        raise NotImplementedError("models that tag tokens are refused before")
 
     def failure(self, error: ClassmarkError) -> Parts:
         """Return the parts of an input that has no result, for requests that survive that."""
@@ -78,15 +81,9 @@ class OwnWriter(Writer):
 
     key = "own"
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        labels = [{"label": item.label, "score": item.score} for item in ranked]
-        return _result(encoded, labels=labels)
+    def labels(self, text: LabelledText) -> Parts:
+        labels = [{"label": item.label, "score": item.score} for item in text.ranked]
+        return _result(text.encoded, labels=labels)
 
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
         return _result(encoded, entities=[asdict(entity) for entity in entities])

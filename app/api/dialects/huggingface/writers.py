@@ -7,10 +7,8 @@ from functools import cached_property
 from pydantic_core import to_json
 
 from app.api.dialects.dialect import identity
-from app.api.inference.writer import Writer, Written, join_json
-from app.bundle import Manifest
+from app.api.inference.writer import LabelledText, Writer, Written, join_json
 from app.engine.answer_cache import Parts
-from app.engine.answers.decoding import LabelScore
 from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
@@ -32,14 +30,9 @@ class HuggingFaceWriter(Writer):
     def key(self) -> tuple[str, frozenset[str]]:  # type: ignore[override]
         return "huggingface", self.ignored
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        return (to_json([{"label": one.label, "score": one.score} for one in ranked]).decode(),)
+    def labels(self, text: LabelledText) -> Parts:
+        labels = [{"label": one.label, "score": one.score} for one in text.ranked]
+        return (to_json(labels).decode(),)
 
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
         kept = [one for one in entities if one.entity_group not in self.ignored]

@@ -13,13 +13,11 @@ from pydantic_core import to_json
 from app.api.dialects.dialect import GivenInputs, identity
 from app.api.dialects.huggingface.schema import Parameters
 from app.api.inference.question import LabelOptions, Question
-from app.api.inference.writer import Writer, Written
+from app.api.inference.writer import LabelledText, Writer, Written
 from app.bundle import Manifest
 from app.engine.answer_cache import Parts
-from app.engine.answers.decoding import LabelScore, softmax
-from app.engine.answers.entities import EntitySpan
+from app.engine.answers.decoding import softmax
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import EncodedInput
 from app.errors import InvalidRequest
 from app.schemas.requests import Pair
 
@@ -42,19 +40,10 @@ class ZeroShotWriter(Writer):
 
     key = "zero-shot"
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        entailment = find_entailment(manifest)
+    def labels(self, text: LabelledText) -> Parts:
+        entailment = find_entailment(text.manifest)
         contradiction = -1 if entailment == 0 else 0
-        return repr(scores[entailment]), repr(scores[contradiction])
-
-    def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
-        raise NotImplementedError("models that tag tokens are refused before")
+        return repr(text.scores[entailment]), repr(text.scores[contradiction])
 
     def join(
         self, servable: Servable, answers: Sequence[Parts], stages: Mapping[str, float]

@@ -7,10 +7,8 @@ from functools import cached_property
 from pydantic_core import to_json
 
 from app.api.dialects.dialect import identity
-from app.api.inference.writer import Writer, Written, join_json
-from app.bundle import Manifest
+from app.api.inference.writer import LabelledText, Writer, Written, join_json
 from app.engine.answer_cache import Parts
-from app.engine.answers.decoding import LabelScore
 from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
@@ -36,14 +34,8 @@ class PipelineWriter(Writer):
     def key(self) -> tuple[object, ...]:  # type: ignore[override]
         return "pipeline", self.best_alone, self.per_token, self.ignored
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        labels = [{"label": one.label, "score": one.score} for one in ranked]
+    def labels(self, text: LabelledText) -> Parts:
+        labels = [{"label": one.label, "score": one.score} for one in text.ranked]
         return (to_json(labels[0] if self.best_alone else labels).decode(),)
 
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
@@ -78,14 +70,8 @@ class PredictionsWriter(Writer):
     def key(self) -> object:  # type: ignore[override]
         return self.inner.key
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        return self.inner.labels(encoded, manifest, scores, ranked)
+    def labels(self, text: LabelledText) -> Parts:
+        return self.inner.labels(text)
 
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
         return self.inner.entities(encoded, entities)

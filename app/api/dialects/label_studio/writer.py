@@ -9,10 +9,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from app.api.dialects.label_studio.config import LabelingConfig
-from app.api.inference.writer import JSON_HEADERS, Writer, Written
-from app.bundle import Manifest
+from app.api.inference.writer import JSON_HEADERS, LabelledText, Writer, Written
 from app.engine.answer_cache import Parts
-from app.engine.answers.decoding import LabelScore
 from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
@@ -34,14 +32,8 @@ class LabelStudioWriter(Writer):
     def key(self) -> tuple[object, ...]:  # type: ignore[override]
         return "label studio", self.config.from_name, self.config.to_name, *self.shown.items()
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        known = [one for one in ranked if one.label in self.shown]
+    def labels(self, text: LabelledText) -> Parts:
+        known = [one for one in text.ranked if one.label in self.shown]
         if not known:
             return _parts([])
         value = {"choices": [self.shown[one.label] for one in known]}

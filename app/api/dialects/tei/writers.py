@@ -7,29 +7,18 @@ from dataclasses import dataclass
 from pydantic_core import to_json
 
 from app.api.dialects.dialect import identity
-from app.api.inference.writer import Headers, Writer, Written, join_json
-from app.bundle import Manifest
+from app.api.inference.writer import Headers, LabelledText, Writer, Written, join_json
 from app.engine.answer_cache import Parts
 from app.engine.answers.decoding import LabelScore
-from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
-from app.engine.text.encoding import EncodedInput
 
 
 class TeiWriter(Writer):
     """Writes an answer, then how many characters and tokens it took."""
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        return self._answer(ranked), str(encoded.source.characters), str(encoded.tokens)
-
-    def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
-        raise NotImplementedError("models that tag tokens are refused before")
+    def labels(self, text: LabelledText) -> Parts:
+        encoded = text.encoded
+        return self._answer(text.ranked), str(encoded.source.characters), str(encoded.tokens)
 
     def join(
         self, servable: Servable, answers: Sequence[Parts], stages: Mapping[str, float]

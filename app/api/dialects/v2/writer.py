@@ -9,10 +9,8 @@ from pydantic_core import to_json
 from app.api.dialects.v2.body import HEAD_LENGTH
 from app.api.dialects.v2.outputs import ChosenOutputs, OutputTensor
 from app.api.dialects.v2.tensors import write_row
-from app.api.inference.writer import JSON_HEADERS, Writer, Written
-from app.bundle import Manifest
+from app.api.inference.writer import JSON_HEADERS, LabelledText, Writer, Written
 from app.engine.answer_cache import Parts
-from app.engine.answers.decoding import LabelScore
 from app.engine.answers.entities import EntitySpan
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import EncodedInput
@@ -33,21 +31,9 @@ class TensorWriter(Writer):
         self._outputs = outputs
         self._request_id = request_id
 
-    def labels(
-        self,
-        encoded: EncodedInput,
-        manifest: Manifest,
-        scores: Sequence[float],
-        ranked: Sequence[LabelScore],
-    ) -> Parts:
-        return tuple(
-            [
-                write_row(
-                    one.datatype, _row(one, manifest.labels, scores, ranked), binary=one.binary
-                )
-                for one in self._outputs.tensors
-            ]
-        )
+    def labels(self, text: LabelledText) -> Parts:
+        rows = [(one, _row(one, text)) for one in self._outputs.tensors]
+        return tuple([write_row(one.datatype, row, binary=one.binary) for one, row in rows])
 
     def entities(self, encoded: EncodedInput, entities: Sequence[EntitySpan]) -> Parts:
         found = [to_json([asdict(entity) for entity in entities]).decode()]
@@ -79,16 +65,12 @@ class TensorWriter(Writer):
         return Written(b"".join([content, *binary]), [BINARY_TYPE, length])
 
 
-def _row(
-    one: OutputTensor,
-    labels: Sequence[str],
-    scores: Sequence[float],
-    ranked: Sequence[LabelScore],
-) -> Sequence[Any]:
+def _row(one: OutputTensor, text: LabelledText) -> Sequence[Any]:
     """Return a labelled text's row of a tensor; where labels are left out, it is filled up."""
+    scores, ranked = text.scores, text.ranked
     if one.classes:
         best = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[: one.width]
-        return [f"{scores[i]:f}:{i}:{labels[i]}" for i in best]
+        return [f"{scores[i]:f}:{i}:{text.manifest.labels[i]}" for i in best]
     if one.name == "scores":
         return [round(score, 6) for score in scores]
     missing = one.width - len(ranked)
