@@ -16,7 +16,7 @@ bundles = $(1:%=$(STORE)/%/1/manifest.json)
 BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
-.PHONY: help install models models-zh serve demo test test-fast test-slow test-clients check format \
+.PHONY: help install models models-zh serve demo test test-fast test-slow test-clients test-fleet check format \
     bench bench-quick bench-score screenshots clean
 
 help: ## List the commands
@@ -55,13 +55,16 @@ demo: $(INSTALLED) $(STORE)/sentiment/1/manifest.json ## Install, make the model
 test: test-fast test-slow ## Run every test, the demo path on real models included
 
 test-fast: $(INSTALLED) ## Run the tests that need no demo model
-	$(BIN)/python -m pytest -m "not slow and not clients"
+	$(BIN)/python -m pytest -m "not slow and not clients and not fleet"
 
 test-slow: $(INSTALLED) $(BUNDLES) $(BUNDLES_ZH) ## Run the tests on the demo models, which it makes first
 	$(BIN)/python -m pytest -m slow
 
 test-clients: $(INSTALLED) ## Point every client of other APIs at the service, the large ones too
 	$(BIN)/python -m pytest tests/clients
+
+test-fleet: $(INSTALLED) $(BUNDLES) ## Several services behind a balancer, on Ray, from a bucket
+	$(BIN)/python -m pytest -m fleet
 
 check: $(INSTALLED) ## Lint, formatting, types, import rules and the size of folders
 	$(BIN)/ruff check .

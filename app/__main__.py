@@ -20,7 +20,8 @@ def main() -> None:
     from pydantic import ValidationError
     from pydantic_settings import CliApp
 
-    from app.settings import Settings, check_environment
+    from app.environment import check_environment
+    from app.settings import Settings
 
     try:
         check_environment(os.environ)

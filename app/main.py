@@ -21,7 +21,7 @@ from app.api.inference import openapi
 from app.api.problems import install_handlers
 from app.api.request_log import RequestLogMiddleware
 from app.background import OnDeath, start_task
-from app.bundle import Precision
+from app.bundle.base import Precision
 from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
 from app.engine.backends.base import Backend

@@ -9,7 +9,8 @@ import re
 import stat
 from pathlib import Path
 
-from app.bundle import MANIFEST, NAME_PATTERN, refuse_checkpoint
+from app.bundle.bundle import MANIFEST, refuse_checkpoint
+from app.bundle.manifest import NAME_PATTERN
 from app.errors import BundleError
 
 DESIRED_VERSION = "desired-version"

@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.engine.batching.executors import available_cpus
-from app.settings import Settings, check_environment
+from app.environment import check_environment
+from app.settings import Settings
 from classmark.finding import Finding
 
 PACKAGES = ("classmark", "onnxruntime", "onnxruntime-gpu", "tokenizers", "numpy", "uvicorn")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.bundle import Bundle, open_bundle
+from app.bundle.bundle import Bundle, open_bundle
 from app.errors import BundleError
 from app.store import check_store, list_models, list_skipped, list_versions, read_desired_version
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from app.bundle import AggregationStrategy, Precision, ProblemType
+from app.bundle.base import AggregationStrategy, Precision, ProblemType
 from offline.command import DEBUG
 from offline.readers.options import add_layout_options
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.bundle import AggregationStrategy, Precision
+from app.bundle.base import AggregationStrategy, Precision
 from export.bundle.manifest import describe_bundle
 from export.bundle.package import choose_version, staging, write_bundle
 from export.checkpoint.load import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from app.bundle import AggregationStrategy, LongText
+from app.bundle.base import AggregationStrategy, LongText
 from offline.command import DEBUG
 
 OnError = Literal["report", "fail"]

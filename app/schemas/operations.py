@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.bundle import InputKind, Precision, Task
+from app.bundle.base import InputKind, Precision, Task
 from app.schemas.base import Schema
 
 

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.bundle import Activation, AggregationStrategy, LongText, Share
+from app.bundle.base import Activation, AggregationStrategy, LongText, Share
 from app.schemas.base import Schema
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import mean
 from typing import Any
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from benchmarks.errors import BenchmarkError
 from benchmarks.load.wrk import closed_loop
 from benchmarks.measures.limit import Limit, find_limit

@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from benchmarks.errors import BenchmarkError
 from benchmarks.measures.limit import seconds_per_pass
 from benchmarks.plan import rotate

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from app.engine.batching.executors import available_cpus
 from benchmarks.errors import BenchmarkError
 from benchmarks.servers.peers.model import Model

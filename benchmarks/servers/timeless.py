@@ -9,11 +9,11 @@ import threading
 from collections.abc import Sequence
 
 from app.api.connection.server import Server, make_config
-from app.bundle import GraphFile, Manifest
+from app.bundle.files import GraphData
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.text.encoding import Encoding, Logits
-from app.files import GraphData
 from app.main import create_app, with_middleware
 from app.settings import Settings
 

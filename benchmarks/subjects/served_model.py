@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.bundle import Manifest, open_bundle
+from app.bundle.bundle import open_bundle
+from app.bundle.manifest import Manifest
 from app.errors import BundleError
 from app.store import check_model, list_models, list_versions
 from export.errors import StoreError

@@ -8,18 +8,17 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from app.bundle import (
+from app.bundle.base import InputKind
+from app.bundle.manifest import (
     Defaults,
-    Evaluation,
-    Gate,
     GoldenCase,
     GraphFile,
-    InputKind,
     Manifest,
     Source,
     TokenizerFile,
     WeightsFile,
 )
+from app.bundle.measured import Evaluation, Gate
 from export.bundle.package import hash_file, write_tokenizer
 from export.checkpoint.config import ModelConfig
 from export.checkpoint.load import Checkpoint

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from app.bundle import MANIFEST, NAME_PATTERN, TOKENIZER, Bundle, Manifest
+from app.bundle.bundle import MANIFEST, Bundle
+from app.bundle.manifest import NAME_PATTERN, TOKENIZER, Manifest
 from app.engine.models.loader import load_graph
 from app.errors import BundleError
 from app.store import list_versions

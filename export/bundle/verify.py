@@ -5,7 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.bundle import Bundle, Manifest, ProblemType, open_bundle
+from app.bundle.base import ProblemType
+from app.bundle.bundle import Bundle, open_bundle
+from app.bundle.manifest import Manifest
 from app.engine.answers.decoding import score_differences
 from app.engine.backends.base import Backend, Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
-from app.bundle import Task
+from app.bundle.base import Task
 from export.checkpoint.config import read_head, read_json, read_raw
 from export.checkpoint.files import find_weights, refuse_pointers, refuse_strays
 from export.checkpoint.model import LOADERS, make_ready, read_weights

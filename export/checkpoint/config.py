@@ -13,7 +13,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
 )
 
-from app.bundle import ProblemType, TagScheme, Task
+from app.bundle.base import ProblemType, TagScheme, Task
 from app.engine.answers.tags import Tag, read_tags
 from export.checkpoint.files import refuse_pointers
 from export.checkpoint.folders import refuse_folder

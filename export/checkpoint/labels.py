@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.bundle import TagScheme
+from app.bundle.base import TagScheme
 from app.engine.answers.tags import OUTSIDE
 from export.errors import CheckpointRefused
 

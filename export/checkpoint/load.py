@@ -5,7 +5,8 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from app.bundle import ProblemType, TokenizerSettings
+from app.bundle.base import ProblemType
+from app.bundle.manifest import TokenizerSettings
 from export.checkpoint.adapter import find_adapter, merge
 from export.checkpoint.config import ModelConfig, describe, read_raw
 from export.checkpoint.files import find_weights, hash_files

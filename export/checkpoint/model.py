@@ -12,7 +12,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from app.bundle import Task
+from app.bundle.base import Task
 from export.checkpoint.weights import check_names, first_line, read_header, refuse_not_finite
 from export.errors import CheckpointRefused
 

@@ -8,7 +8,7 @@ import transformers
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from app.bundle import TokenizerSettings
+from app.bundle.manifest import TokenizerSettings
 from export.checkpoint.config import read_json, refuse_custom_code
 from export.checkpoint.files import refuse_pointers
 from export.checkpoint.weights import first_line

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from export.compare.comparison import compare_answers
 from export.compare.question import answer_question, choose_question
 from export.compare.report import show_changes, show_figures, show_verdict, write_figures

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.bundle import MANIFEST, AggregationStrategy, Precision, open_bundle
+from app.bundle.base import AggregationStrategy, Precision
+from app.bundle.bundle import MANIFEST, open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.batching.executors import available_cpus
 from app.engine.models.loader import load_servable

@@ -15,7 +15,7 @@ from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from app.bundle import GraphKind, Precision
+from app.bundle.base import GraphKind, Precision
 from app.engine.backends.base import Mode
 from export.checkpoint.load import Checkpoint
 from export.errors import CheckpointRefused

@@ -9,7 +9,7 @@ from onnx import helper
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from app.files import GraphData, map_file
+from app.bundle.files import GraphData, map_file
 
 # Protobuf holds 2 GiB; some of it is left for the nodes.
 MOST_INLINE_BYTES = 1_900_000_000

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from app.bundle import Task
+from app.bundle.base import Task
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.tokenizer import type_rows
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph
 from export.parity.measure import Measurement, measure

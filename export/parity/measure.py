@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from app.bundle import Parity
+from app.bundle.measured import Parity
 from app.engine.backends.base import Session
 from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.batching.executors import available_cpus

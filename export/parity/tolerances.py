@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from export.errors import ExportError
 from export.parity.significance import LEAST_LOST, texts_needed
 

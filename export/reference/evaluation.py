@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from app.bundle import ScoreReference
+from app.bundle.measured import ScoreReference
 from app.engine.answers.decoding import label_scores, stitch_windows
 from app.engine.answers.entities import EntitySpan, decode_entities
 from app.engine.answers.tags import groups

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from app.bundle import AggregationStrategy
+from app.bundle.base import AggregationStrategy
 from app.engine.models.servable import WINDOW_STRIDE_TOKENS
 from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
 from app.engine.text.tokenization import Tokenizer

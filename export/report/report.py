@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from export.parity.candidate import Candidate, VerifiedGraphs
 from export.report.markdown import table
 from export.report.scores import scoring_sections

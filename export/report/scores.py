@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from export.report.diagram import DIAGRAM
 from export.report.markdown import table
 from export.scores.reliability import BINS

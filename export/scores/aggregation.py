@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import get_args
 
-from app.bundle import AggregationStrategy
+from app.bundle.base import AggregationStrategy
 from app.engine.text.encoding import TextInput
 from app.engine.text.tokenization import Tokenizer
 from app.errors import InvalidRequest

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.bundle import AggregationStrategy
+from app.bundle.base import AggregationStrategy
 from app.engine.answers.decoding import Scores, sigmoid, softmax
 from app.engine.answers.tags import Tag
 from app.engine.text.encoding import Encoding

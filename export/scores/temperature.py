@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from app.bundle import Calibration
+from app.bundle.measured import Calibration
 from export.scores.labelled_logits import LabelledLogits
 from export.scores.reliability import Reliability, measure_reliability
 

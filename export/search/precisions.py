@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from export.checkpoint.load import Checkpoint
 from export.errors import GateFailed, PackingRefused
 from export.graphs.convert import Graph, export_graph, fuse_graph, halve_graph

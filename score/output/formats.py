@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic_core import to_json
 
-from app.bundle import Task
+from app.bundle.base import Task
 from score.errors import ScoreError
 
 OutputRow = dict[str, Any]

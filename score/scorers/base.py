@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from app.bundle import Task
+from app.bundle.base import Task
 from score.errors import ScoreError
 from score.options import AnswerOptions
 from score.readers.rows import Row

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from app.bundle import LongText, Task
+from app.bundle.base import LongText, Task
 from app.engine.batching.entry import Batch, Entry, Outcome
 from app.engine.batching.executors import run_batch
 from app.engine.batching.partition import cheapest_partition

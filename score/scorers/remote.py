@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from app.bundle import Task
+from app.bundle.base import Task
 from score.errors import RunFailed, ScoreError
 from score.options import AnswerOptions
 from score.readers.rows import Row

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, check_environment
+from app.environment import check_environment
+from app.settings import Settings
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
 

@@ -11,8 +11,9 @@ import pytest
 from anyio import to_thread
 
 from app.errors import NotReady, Overloaded
-from tests.clients.environments import ENVIRONMENTS, HERE, ask, python_of, run_command, script
+from tests.clients.asking import ENVIRONMENTS, HERE, ask, python_of, script
 from tests.support.connection import connected
+from tests.support.environments import run_command
 from tests.support.server import KEY, Server
 
 INPUTS = json.loads((HERE / "inputs.json").read_text("utf-8"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.environments import python_of
+from tests.clients.asking import python_of
 from tests.clients.test_clients import in_node
 from tests.support.server import Server, serving
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.environments import HERE, ask, python_of, script
+from tests.clients.asking import HERE, ask, python_of, script
 from tests.support.server import Server
 
 INPUTS = json.loads((HERE / "inputs.json").read_text("utf-8"))

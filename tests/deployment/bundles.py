@@ -12,15 +12,9 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from app.bundle import (
-    GoldenCase,
-    GraphFile,
-    Manifest,
-    Parity,
-    Source,
-    Task,
-    TokenizerFile,
-)
+from app.bundle.base import Task
+from app.bundle.manifest import GoldenCase, GraphFile, Manifest, Source, TokenizerFile
+from app.bundle.measured import Parity
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "good", "bad", "film", "Paris"]
 LABELS: dict[Task, tuple[str, ...]] = {

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
-from app import bundle
-from app.bundle import MAX_MANIFEST_BYTES, SCHEMA_VERSION, Record
+from app.bundle import base
+from app.bundle.base import Record
+from app.bundle.bundle import MAX_MANIFEST_BYTES
+from app.bundle.manifest import SCHEMA_VERSION
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text()
 SECTIONS = {
@@ -34,8 +36,8 @@ def test_the_page_knows_version_and_limit_of_the_format() -> None:
 
 
 def test_every_choice_of_a_field_is_named() -> None:
-    kinds = (bundle.Task, bundle.ProblemType, bundle.TagScheme, bundle.InputKind, bundle.LongText)
-    for kind in (*kinds, bundle.Precision, bundle.GraphKind, bundle.AggregationStrategy):
+    kinds = (base.Task, base.ProblemType, base.TagScheme, base.InputKind, base.LongText)
+    for kind in (*kinds, base.Precision, base.GraphKind, base.AggregationStrategy):
         for choice in kind.__args__:  # type: ignore[attr-defined]
             assert f"`{choice}`" in PAGE, choice
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from app.bundle import Activation, AggregationStrategy, LongText
+from app.bundle.base import Activation, AggregationStrategy, LongText
 from app.schemas.requests import ClassifyRequest, NerRequest
 from demo.__main__ import NAMES as DEMOS
 from tests.support.commands import commands_of, unknown_options

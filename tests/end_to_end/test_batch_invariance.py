@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.bundle import Precision, open_bundle
+from app.bundle.base import Precision
+from app.bundle.bundle import open_bundle
 from app.engine.answers.decoding import label_scores
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from demo.registry import DEMOS
 from tests.support.server import serving
 

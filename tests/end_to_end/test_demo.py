@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.bundle import Manifest, Precision, open_bundle
+from app.bundle.base import Precision
+from app.bundle.bundle import open_bundle
+from app.bundle.manifest import Manifest
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from demo.english.news import missed
 from tests.support.load import Call, Clients

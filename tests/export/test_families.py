@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from app.bundle import Precision, Task
+from app.bundle.base import Precision, Task
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointRefused
 from export.graphs.convert import BERT_LIKE, Graph, export_graph, fuse_graph, halve_graph

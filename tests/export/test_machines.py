@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.bundle import Precision, open_bundle
+from app.bundle.base import Precision
+from app.bundle.bundle import open_bundle
 from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from export.__main__ import main

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.errors import InvalidRequest
 from export.__main__ import COMMANDS, main
 from tests.support.adapters import make_adapter
@@ -163,7 +163,7 @@ def test_verify_notices_a_false_claim_of_batch_invariance(
 ) -> None:
     from onnxruntime.quantization import quantize_dynamic
 
-    from app.bundle import Manifest
+    from app.bundle.manifest import Manifest
     from export.bundle.package import hash_file
 
     bundle = shutil.copytree(store / "sentiment" / "1", tmp_path / "sentiment" / "1")

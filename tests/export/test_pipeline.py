@@ -15,7 +15,8 @@ from transformers import (
 
 import export.pipeline
 import export.search.precisions
-from app.bundle import Precision, open_bundle
+from app.bundle.base import Precision
+from app.bundle.bundle import open_bundle
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.golden import check_golden

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.text.encoding import TextInput
 from export.checkpoint.config import describe, read_config, read_raw
 from export.checkpoint.load import load_checkpoint

@@ -2,11 +2,12 @@
 
 from collections.abc import Container, Sequence
 
-from app.bundle import GraphFile, Manifest, Precision
+from app.bundle.base import Precision
+from app.bundle.files import GraphData
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.text.encoding import Encoding, Logits
-from app.files import GraphData
 
 
 class FakeBackend(OnnxRuntimeBackend):

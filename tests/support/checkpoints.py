@@ -9,7 +9,7 @@ import transformers
 from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 
-from app.bundle import Task
+from app.bundle.base import Task
 from export.checkpoint.model import LOADERS
 from export.reference.sample_texts import SENTENCES
 from tests.support.families import Family

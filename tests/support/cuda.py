@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.bundle import GraphFile, Manifest
+from app.bundle.files import GraphData
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import Mode, Session
 from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.cuda.buckets import Buckets, plan
@@ -17,7 +18,6 @@ from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, OnnxSession
 from app.engine.backends.packing import Extent
 from app.engine.text.encoding import Encoding, Logits, without_layout
-from app.files import GraphData
 from tests.support.fakes import DEADLY, POISON
 
 INPUTS = (

@@ -9,7 +9,7 @@ import onnx
 import torch
 from onnx import TensorProto, numpy_helper
 
-from app.bundle import Task
+from app.bundle.base import Task
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.graphs.packed.build import build_packed
 from tests.support.checkpoints import make_checkpoint

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.registry import LocalRegistry
 from app.telemetry.metrics import Metrics

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.bundle import ProblemType, TagScheme
+from app.bundle.base import ProblemType, TagScheme
 from app.engine.text.encoding import EncodedInput, Logits, TextInput
 from export.checkpoint.config import ModelConfig
 from export.reference.examples import Example

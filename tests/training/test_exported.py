@@ -5,7 +5,7 @@ import json
 import pytest
 from rich.console import Console
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from export.parity.tolerances import TOLERANCES
 from export.pipeline import Request, export_bundle
 from export.progress import Progress

@@ -14,7 +14,7 @@ from app.api.inference.reader import RequestReader
 from app.api.inference.routes import InferenceRoute, Target
 from app.api.inference.writer import JSON_HEADERS, Headers
 from app.api.validation import JSON
-from app.bundle import Task
+from app.bundle.base import Task
 from app.engine.models.servable import Servable
 from app.schemas.requests import Inputs, Pair
 from app.service import Service

@@ -23,7 +23,7 @@ from app.api.inference.question import EntityOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.api.inference.writer import Writer, Written, join_json
-from app.bundle import Task
+from app.bundle.base import Task
 from app.engine.answer_cache import Parts
 from app.engine.answers.entities import EntitySpan
 from app.engine.answers.tags import groups

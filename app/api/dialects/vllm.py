@@ -13,7 +13,7 @@ from app.api.inference.question import LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
 from app.api.inference.writer import LabelledText, Writer, Written
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.engine.answer_cache import Parts
 from app.engine.models.servable import Servable
 from app.errors import InvalidRequest

@@ -6,7 +6,7 @@ from app.api.inference.input_errors import check_count, name_input
 from app.api.inference.question import Question
 from app.api.inference.tasks import DecodeTask
 from app.api.inference.writer import Written
-from app.bundle import LongText
+from app.bundle.base import LongText
 from app.engine.answer_cache import AnswerKey, InputAnswer
 from app.engine.interface import RunResult
 from app.engine.models.servable import Servable

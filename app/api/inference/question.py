@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from app.api.inference.input_errors import InputErrors
 from app.api.inference.writer import OWN_WRITER, Writer
-from app.bundle import Activation, AggregationStrategy, LongText
+from app.bundle.base import Activation, AggregationStrategy, LongText
 from app.schemas.requests import Pair
 
 NO_ERRORS: InputErrors = MappingProxyType({})

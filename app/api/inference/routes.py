@@ -12,7 +12,7 @@ import httptools
 from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader, read_own
 from app.api.problems import MEDIA_TYPE
-from app.bundle import Task
+from app.bundle.base import Task
 from app.schemas.requests import ClassifyRequest, NerRequest
 from app.service import Service
 

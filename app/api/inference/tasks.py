@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.writer import LabelledText
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.engine.answer_cache import InputAnswer
 from app.engine.answers.decoding import pool_windows, rank_labels, row_scores, stitch_windows
 from app.engine.answers.entities import decode_entities, keep_entities

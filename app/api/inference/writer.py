@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.engine.answer_cache import Parts
 from app.engine.answers.decoding import LabelScore
 from app.engine.answers.entities import EntitySpan

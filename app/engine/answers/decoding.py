@@ -8,7 +8,7 @@ from operator import itemgetter
 import numpy as np
 import numpy.typing as npt
 
-from app.bundle import Activation, ProblemType
+from app.bundle.base import Activation, ProblemType
 from app.engine.text.encoding import EncodedInput, Encoding, Logits
 
 Scores = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ from statistics import fmean
 
 import numpy as np
 
-from app.bundle import AggregationStrategy
+from app.bundle.base import AggregationStrategy
 from app.engine.answers.decoding import Scores, TokenLogits, softmax, temper
 from app.engine.answers.tags import Tag
 

@@ -10,7 +10,7 @@ meaning.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.bundle import TagScheme
+from app.bundle.base import TagScheme
 
 OUTSIDE = "O"
 # The effect of a prefix on the entity: (opens a new one, closes it).

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from app.bundle import GraphFile, GraphKind, Manifest, Precision
+from app.bundle.base import GraphKind, Precision
+from app.bundle.files import GraphData
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.text.encoding import Encoding, Logits
-from app.files import GraphData
 
 # On a CPU small batches are as fast as large ones.
 CPU_WARM_UP_SHAPES = ((1, 8), (1, 32), (4, 32), (1, 128), (8, 32), (4, 128), (16, 64))

@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 import onnxruntime as ort
 
-from app.bundle import GraphFile, Manifest
+from app.bundle.files import GraphData
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import CPU_WARM_UP_SHAPES, PADDED, Mode, Session
 from app.engine.backends.padding import pad, unpad
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
-from app.files import GraphData
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
 

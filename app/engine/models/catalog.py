@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from app.bundle import Task
+from app.bundle.base import Task
 from app.engine.models.model import Model
 from app.engine.models.servable import Servable
 from app.errors import AmbiguousModel, InvalidRequest, ModelUnavailable, UnknownModel, brief

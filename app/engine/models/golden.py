@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.bundle import GoldenCase
+from app.bundle.manifest import GoldenCase
 from app.engine.answers.decoding import score_differences
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput

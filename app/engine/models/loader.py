@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from app.bundle import Bundle, Precision, open_bundle
+from app.bundle.base import Precision
+from app.bundle.bundle import Bundle, open_bundle
 from app.engine.backends.base import Backend, Mode, RuntimeSpec
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from app.bundle import Precision
+from app.bundle.base import Precision
 from app.engine.backends.base import Backend
 from app.engine.models import store_reader
 from app.engine.models.catalog import Catalog

@@ -4,7 +4,9 @@ import logging
 import weakref
 from collections.abc import Sequence
 
-from app.bundle import Bundle, GraphFile, LongText, Manifest
+from app.bundle.base import LongText
+from app.bundle.bundle import Bundle
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.answers.tags import read_tags
 from app.engine.backends.base import Backend, Mode, RuntimeSpec, Session
 from app.engine.batching.cost_model import Cost

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from app.background import in_thread
-from app.bundle import Precision
+from app.bundle.base import Precision
 from app.engine.backends.base import Backend
 from app.engine.models.loader import load_servable
 from app.engine.models.model import Failure, Model, Signature

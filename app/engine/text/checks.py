@@ -1,6 +1,6 @@
 """Checks what concerns one input, before and after it is encoded."""
 
-from app.bundle import InputKind
+from app.bundle.base import InputKind
 from app.engine.text.encoding import EncodedInput, TextInput
 from app.errors import InvalidRequest
 

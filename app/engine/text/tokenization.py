@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 import tokenizers
 
-from app.bundle import LongText, TokenizerSettings
+from app.bundle.base import LongText
+from app.bundle.manifest import TokenizerSettings
 from app.engine.text.encoding import EncodedInput, Encoding, Ids, TextInput
 from app.engine.text.word_cache import WordCache
 from app.errors import BundleError, InvalidRequest, brief

@@ -8,7 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.bundle import Bundle, Manifest, Task
+from app.bundle.base import Task
+from app.bundle.bundle import Bundle
+from app.bundle.manifest import Manifest
 from app.engine.backends.base import PADDED, Execution, Mode, RuntimeSpec
 from app.engine.models.catalog import Catalog
 from app.engine.models.model import Failure, Model

@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from app.bundle import Task, open_bundle
+from app.bundle.base import Task
+from app.bundle.bundle import open_bundle
 from app.engine.answers.decoding import label_scores
 from app.engine.text.encoding import Logits, TextInput
 from app.engine.text.tokenization import Tokenizer

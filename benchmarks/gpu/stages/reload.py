@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.device import memory_taken
 from benchmarks.gpu.plan import GpuPlan

@@ -12,19 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.bundle import (
-    MANIFEST,
-    TOKENIZER,
-    Bundle,
-    GoldenCase,
-    GraphFile,
-    GraphKind,
-    Manifest,
-    Parity,
-    Source,
-    TokenizerFile,
-    open_bundle,
-)
+from app.bundle.base import GraphKind
+from app.bundle.bundle import MANIFEST, Bundle, open_bundle
+from app.bundle.manifest import TOKENIZER, GoldenCase, GraphFile, Manifest, Source, TokenizerFile
+from app.bundle.measured import Parity
 from benchmarks.errors import Unavailable
 from benchmarks.gpu.subjects.graphs import make_padded
 from benchmarks.gpu.subjects.networks import Network, open_checkpoint

@@ -6,12 +6,12 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from app.bundle import GraphFile, Manifest
+from app.bundle.files import GraphData
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import Execution, Mode, Session
 from app.engine.backends.packing import Extent, pack, unpack
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
-from app.files import GraphData
 from export.graphs.packed.operators import OPERATORS
 
 PACKED = Mode("fp16", "packed")

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.servable import Servable

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.bundle import AggregationStrategy, TagScheme
+from app.bundle.base import AggregationStrategy, TagScheme
 from app.engine.answers.decoding import TokenLogits
 from app.engine.answers.entities import decode_entities
 from app.engine.answers.tags import groups, read_tags

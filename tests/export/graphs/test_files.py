@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.backends.base import Mode
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.loader import load_servable

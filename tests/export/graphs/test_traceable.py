@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointRefused, GateFailed
 from export.graphs.convert import TESTED, Graph, export_graph, fuse_graph

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.bundle import Parity
+from app.bundle.measured import Parity
 from export.graphs.convert import Graph
 from export.parity.agreement import Agreement
 from export.parity.candidate import Candidate, MissedGate, best

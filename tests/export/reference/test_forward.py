@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.bundle import Task
+from app.bundle.base import Task
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointRefused
 from export.graphs.convert import export_graph, fuse_graph

@@ -14,7 +14,7 @@ from transformers import (
     AutoTokenizer,
 )
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tokenizers as library
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.text.encoding import TextInput
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.parity.tolerances import TOLERANCES

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from app.bundle import TagScheme
+from app.bundle.base import TagScheme
 from app.engine.answers.tags import read_tags
 from app.engine.text.encoding import TextInput
 from export.reference.examples import Example

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 import export.pipeline
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.answers.decoding import softmax
 from app.engine.text.encoding import TextInput
 from export.__main__ import main

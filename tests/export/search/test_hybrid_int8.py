@@ -8,7 +8,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from app.bundle import Manifest, open_bundle
+from app.bundle.bundle import open_bundle
+from app.bundle.manifest import Manifest
 from export.checkpoint.load import load_checkpoint
 from export.graphs.convert import Graph, export_graph
 from export.graphs.int8.hybrid import HybridQuantizer

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertForSequenceClassification
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.text.encoding import TextInput
 from export.checkpoint.load import load_checkpoint
 from export.errors import GateFailed

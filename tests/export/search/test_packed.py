@@ -10,7 +10,9 @@ from rich.console import Console
 from transformers import AutoConfig
 
 import export.search.precisions
-from app.bundle import Manifest, Precision, open_bundle
+from app.bundle.base import Precision
+from app.bundle.bundle import open_bundle
+from app.bundle.manifest import Manifest
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import TextInput

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.models.servable import Servable
 from score.options import AnswerOptions

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from app.api.dialects.dialect import AsGiven, ForeignSchema
-from app.bundle import AggregationStrategy, LongText
+from app.bundle.base import AggregationStrategy, LongText
 from app.schemas.requests import Text
 
 

@@ -14,7 +14,7 @@ from app.api.dialects.dialect import GivenInputs, identity
 from app.api.dialects.huggingface.schema import Parameters
 from app.api.inference.question import LabelOptions, Question
 from app.api.inference.writer import LabelledText, Writer, Written
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.engine.answer_cache import Parts
 from app.engine.answers.decoding import softmax
 from app.engine.models.servable import Servable

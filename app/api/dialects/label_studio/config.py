@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from app.bundle import Task
+from app.bundle.base import Task
 from app.errors import InvalidRequest
 
 # The tag that holds the labels, and that of each of them.

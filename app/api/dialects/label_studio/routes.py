@@ -18,7 +18,7 @@ from app.api.inference.input_errors import set_invalid_aside
 from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.engine.answers.tags import groups
 from app.engine.models.servable import Servable
 from app.errors import InvalidRequest

@@ -18,7 +18,7 @@ from app.api.dialects.tei.writers import PredictWriter, RerankWriter
 from app.api.inference.question import LabelOptions, Question
 from app.api.inference.reader import RequestReader, parse_json
 from app.api.inference.routes import Target
-from app.bundle import Task
+from app.bundle.base import Task
 from app.errors import InvalidRequest, NotReady
 from app.schemas.requests import Pair
 from app.service import Service

@@ -6,7 +6,7 @@ from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from app.api.dialects.dialect import ForeignSchema
-from app.bundle import Activation, LongText
+from app.bundle.base import Activation, LongText
 from app.schemas.requests import Pair, Text
 
 _TEXT: TypeAdapter[str] = TypeAdapter(Text)

@@ -10,7 +10,7 @@ from app.api.auth import ServiceDep, require
 from app.api.dialects.dialect import ForeignRoute
 from app.api.dialects.v2.outputs import OutputTensor, known_outputs
 from app.api.dialects.v2.serving import find_servable
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.errors import NotReady
 
 # `statistics` is not among them: clients that find it wait for counters to grow.

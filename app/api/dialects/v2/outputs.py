@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from app.api.dialects.v2.schema import InferBody
 from app.api.dialects.v2.tensors import Datatype
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.errors import InvalidRequest, brief
 
 # As MLServer names what `output` holds; its clients decode by that.

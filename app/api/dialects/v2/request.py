@@ -16,7 +16,7 @@ from app.api.inference.question import EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader
 from app.api.inference.routes import Target
 from app.api.validation import JSON, places, validation_error
-from app.bundle import Manifest
+from app.bundle.manifest import Manifest
 from app.errors import InvalidRequest
 from app.schemas.requests import Inputs, Pair
 from app.service import Service

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import FailFast, Field
 
 from app.api.dialects.dialect import ForeignSchema
-from app.bundle import Activation, AggregationStrategy, LongText
+from app.bundle.base import Activation, AggregationStrategy, LongText
 from app.schemas.requests import FiniteShare
 
 

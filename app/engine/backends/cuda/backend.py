@@ -4,13 +4,13 @@ import os
 
 import onnxruntime as ort
 
-from app.bundle import GraphFile, Manifest
+from app.bundle.files import GraphData
+from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import Mode, Session
 from app.engine.backends.cuda.buckets import plan
 from app.engine.backends.cuda.onnxruntime import PROVIDER, OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxSession
-from app.files import GraphData
 
 # The largest batch that warm-up tries, and so the largest possible budget.
 BUDGET_TOKENS = 16_384

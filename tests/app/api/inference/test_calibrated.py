@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.answers.decoding import sigmoid, softmax
 from tests.support.server import serving
 

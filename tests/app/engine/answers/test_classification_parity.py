@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.bundle import ProblemType
+from app.bundle.base import ProblemType
 from app.engine.answers.decoding import rank_labels, row_scores
 from app.engine.text.encoding import TextInput
 from app.engine.text.tokenization import Tokenizer

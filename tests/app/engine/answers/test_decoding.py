@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from app.bundle import AggregationStrategy, ProblemType, TagScheme
+from app.bundle.base import AggregationStrategy, ProblemType, TagScheme
 from app.engine.answers.decoding import (
     TokenLogits,
     label_scores,

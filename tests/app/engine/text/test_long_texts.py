@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.bundle import AggregationStrategy
+from app.bundle.base import AggregationStrategy
 from app.engine.answers.decoding import stitch_windows
 from app.engine.answers.entities import decode_entities
 from app.engine.answers.tags import read_tags

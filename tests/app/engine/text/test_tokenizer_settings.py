@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.bundle import TokenizerSettings
+from app.bundle.manifest import TokenizerSettings
 from app.engine.text.encoding import TextInput
 from app.engine.text.tokenization import Tokenizer
 from tests.support.texts import random_texts

@@ -10,7 +10,7 @@ import onnxruntime as ort
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from app.bundle import Task
+from app.bundle.base import Task
 from export.checkpoint.load import load_checkpoint
 from export.graphs.convert import Graph, export_graph, fuse_for_int8
 from export.graphs.int8.cls_only_last_layer import keep_cls_token_only

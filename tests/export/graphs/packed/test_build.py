@@ -11,7 +11,7 @@ import torch
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from app.bundle import Task
+from app.bundle.base import Task
 from app.engine.answers.decoding import label_scores
 from app.engine.backends.packing import Extent, measure, pack
 from app.engine.text.encoding import Logits, TextInput

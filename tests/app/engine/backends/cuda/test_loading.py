@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.api.operations import _description
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
 from app.engine.backends.base import Execution
 from app.engine.models.loader import load_servable
 from app.engine.models.registry import LocalRegistry

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.bundle import open_bundle
+from app.bundle.bundle import open_bundle
+from app.bundle.files import GraphData
 from app.errors import BundleError, IncompleteBundle
-from app.files import GraphData
 from app.store import list_models, list_versions, read_desired_version, write_desired_version
 
 
