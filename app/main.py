@@ -65,7 +65,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     Raises:
         ValueError: settings that cannot work here.
     """
-    check_store(settings.model_store)
+    check_store(settings.store_folder)
     metrics = Metrics()
     core = make_core(settings, backend or make_backend(settings), metrics)
 
@@ -139,7 +139,7 @@ def make_core(settings: Settings, backend: Backend, metrics: Metrics) -> EngineC
         observe_gpus(metrics.registry)
     return EngineCore(
         LocalEngine(executors, settings.max_queue_seconds, metrics),
-        LocalRegistry(settings.model_store, backend, _precision(settings), metrics, executors),
+        LocalRegistry(settings.store_folder, backend, _precision(settings), metrics, executors),
     )
 
 
@@ -214,7 +214,7 @@ async def _load_and_watch(
     await registry.scan()
     on_started()
     if settings.watch:
-        await watch(registry, settings.model_store)
+        await watch(registry, settings.store_folder)
 
 
 def log_started(registry: Catalog) -> None:
