@@ -313,6 +313,11 @@ class Settings(BaseSettings):
         return self.cache_folder / "store" if self.store_url else Path(self.model_store)
 
     @property
+    def wanted_precision(self) -> Precision | None:
+        """The graph to load; None for the first that serves."""
+        return None if self.precision == "auto" else self.precision
+
+    @property
     def spoken_dialects(self) -> frozenset[str]:
         named = frozenset(_words(self.dialects))
         return frozenset(DIALECTS) if "all" in named else named - {"none"}

@@ -9,9 +9,14 @@ from app.errors import AmbiguousModel, InvalidRequest, ModelUnavailable, Unknown
 
 
 class Catalog(ABC):
-    """Looks up models for requests; the subclasses load them."""
+    """Looks up models for requests; the subclasses load them.
+
+    Attributes:
+        waiting: why the first models cannot be loaded yet, where that is not their own fault.
+    """
 
     def __init__(self) -> None:
+        self.waiting: str | None = None
         self._models: dict[str, Model] = {}
 
     @abstractmethod

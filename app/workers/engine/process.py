@@ -36,14 +36,14 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
     faults, fatal = list[str](), list[str]()
 
     def trouble() -> str | None:
-        return faults[0] if faults else core.engine.unready_reason()
+        return faults[0] if faults else core.registry.waiting or core.engine.unready_reason()
 
     def end(reason: str) -> None:
         fatal.append(reason)
         stopped.set()
 
     def scan() -> None:
-        start_task(core.registry.scan(), "scanning the model store", faults.append)
+        start_task(core.scan(), "scanning the model store", faults.append)
 
     def on_started() -> None:
         started.set()

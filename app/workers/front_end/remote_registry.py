@@ -138,7 +138,7 @@ class RemoteRegistry(Catalog):
     def _apply(self, state: Mapping[str, Any], known: Mapping[int, Servable]) -> None:
         if self._started and self._trouble == ENGINE_AWAY:
             logger.info("engine is back")
-        self._trouble = state["trouble"]
+        self._trouble = self.waiting = state["trouble"]
         self._models = {
             fields["name"]: Model(
                 fields["name"],
