@@ -39,6 +39,17 @@ def is_loopback(host: str) -> bool:
 _BUCKETS = ("s3", "gs", "az")
 
 
+def check_place(store: str) -> str:
+    """Return a folder's path, or a bucket's URL without its last slash; raise ValueError else."""
+    scheme, separator, rest = store.partition("://")
+    if separator and (scheme not in _BUCKETS or not rest.strip("/")):
+        raise ValueError(
+            f"{store} is no model store; name a folder by its path, or a bucket as "
+            "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
+        )
+    return store.rstrip("/") if separator else store
+
+
 def _words(joined: str | None) -> list[str]:
     return [word.strip() for word in (joined or "").split(",") if word.strip()]
 
@@ -240,13 +251,7 @@ class Settings(BaseSettings):
     @field_validator("model_store", mode="before")
     @classmethod
     def _folder_or_bucket(cls, store: str | Path) -> str:
-        scheme, separator, rest = os.fspath(store).partition("://")
-        if separator and (scheme not in _BUCKETS or not rest.strip("/")):
-            raise ValueError(
-                f"{store} is no model store; name a folder by its path, or a bucket as "
-                "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
-            )
-        return os.fspath(store).rstrip("/") if separator else os.fspath(store)
+        return check_place(os.fspath(store))
 
     @field_validator("store_channel")
     @classmethod

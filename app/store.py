@@ -30,13 +30,18 @@ def check_store(store: Path, bucket: str | None = None) -> None:
         )
 
 
-def _prepare_cache(url: str, folder: Path) -> None:
-    """Make the folder that a bucket is mirrored into; raise ValueError where that cannot work."""
+def require_obstore(url: str) -> None:
+    """Raise ValueError where what speaks to buckets is not installed."""
     if importlib.util.find_spec("obstore") is None:
         raise ValueError(
             f"the model store {url} is a bucket, which needs obstore; install the extra: "
             "pip install 'classmark[store]'"
         )
+
+
+def _prepare_cache(url: str, folder: Path) -> None:
+    """Make the folder that a bucket is mirrored into; raise ValueError where that cannot work."""
+    require_obstore(url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         reason = "" if os.access(folder, os.W_OK | os.X_OK) else "it is read-only"
@@ -83,6 +88,12 @@ def list_versions(store: Path, name: str) -> list[int]:
             f"{folder} cannot be listed ({exc.strerror}); let this user read it"
         ) from exc
     return sorted((int(n) for n in found if VERSION_PATTERN.fullmatch(n)), reverse=True)
+
+
+def list_channels(store: Path, name: str) -> list[str]:
+    """Return the channels that have a pin of their own for a model."""
+    pins = (store / name).glob(f"{DESIRED_VERSION}.*")
+    return sorted(path.name.removeprefix(f"{DESIRED_VERSION}.") for path in pins)
 
 
 def check_model(store: Path, name: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.bundle.files import (
-    FileRecord,
     GraphData,
     check_size,
     map_verified,
@@ -48,16 +47,10 @@ class Bundle:
         Args:
             checksums: read them whole; else only their sizes are compared.
         """
-        packed = [self.manifest.packed] if self.manifest.packed else []
-        graphs = [*self.manifest.graphs.values(), *packed]
-        weights = [graph.weights for graph in graphs if graph.weights]
-        records: list[FileRecord] = [self.manifest.tokenizer, *graphs, *weights]
-        for record in records:
+        for record in self.manifest.files:
             check_size(self.path, record)
-        if checksums:
-            self.read_tokenizer()
-            for graph in graphs:
-                self.read_graph(graph)
+            if checksums:
+                map_verified(self.path, record)
 
 
 def open_bundle(path: Path) -> Bundle:

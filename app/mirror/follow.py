@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from asyncio import sleep
 from functools import partial
 
 from app.background import in_thread
@@ -45,7 +46,7 @@ class StoreFollower:
         """
         while not await self.sync() and self._said and not self._mirror.cache.is_usable:
             self._registry.waiting = self._said
-            await asyncio.sleep(self._pause(FIRST_PAUSE_SECONDS))
+            await sleep(self._pause(FIRST_PAUSE_SECONDS))
         self._registry.waiting = None
         await self._registry.scan()
         unfit = set[tuple[str, int]]()
@@ -62,7 +63,7 @@ class StoreFollower:
         """Sync at intervals until cancelled; the first is random, so replicas differ in theirs."""
         pause = random.uniform(0, self._poll_seconds)
         while True:
-            await asyncio.sleep(pause)
+            await sleep(pause)
             await self.sync()
             pause = self._pause(self._poll_seconds)
 
