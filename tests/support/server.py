@@ -21,7 +21,7 @@ KEY = "a-key-for-predictions"
 class Server:
     """`python -m app`, with its log at hand."""
 
-    def __init__(self, store: Path, python: Path, settings: dict[str, object]) -> None:
+    def __init__(self, store: Path | str, python: Path, settings: dict[str, object]) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
         settings = {"port": 0, "model_store": store} | settings
         environment |= {f"CLASSMARK_{key.upper()}": str(value) for key, value in settings.items()}
@@ -87,7 +87,7 @@ class Server:
 
 @contextmanager
 def serving(
-    store: Path, *, python: Path = Path(sys.executable), **settings: object
+    store: Path | str, *, python: Path = Path(sys.executable), **settings: object
 ) -> Iterator[Server]:
     """Run a service, with its models loaded, until the block ends."""
     server = Server(store, python, settings)
