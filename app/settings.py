@@ -307,10 +307,15 @@ class Settings(BaseSettings):
         """Where the files of a bucket are kept: a folder of its own for each thing to follow."""
         if self.store_cache is not None:
             return self.store_cache
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        if not os.path.isabs(base):  # a user without a home
+            raise ValueError(
+                f"{self.model_store} needs a folder to be kept in; name one by "
+                "CLASSMARK_STORE_CACHE"
+            )
         plain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.model_store)
         followed = f"{self.model_store} {self.store_channel}".encode()
-        return base / "classmark" / f"{plain[:80]}-{hashlib.sha256(followed).hexdigest()[:8]}"
+        return Path(base) / "classmark" / f"{plain[:80]}-{hashlib.sha256(followed).hexdigest()[:8]}"
 
     @property
     def store_folder(self) -> Path:

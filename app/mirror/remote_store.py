@@ -113,6 +113,8 @@ class RemoteStore:
         try:
             yield
         except FileNotFoundError:
+            if not path:
+                raise StoreError(f"{self.url} cannot be reached: no such bucket") from None
             raise StoreError(
                 f"{self.url}/{path} is not there; push the version again, or remove it", "refused"
             ) from None

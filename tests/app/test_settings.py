@@ -140,5 +140,8 @@ def test_each_bucket_and_channel_has_a_cache_of_its_own(
     folders = {Settings(model_store=url, store_channel=one).store_folder for url, one in followed}
     assert len(folders) == 3
     assert all(tmp_path / "classmark" in folder.parents for folder in folders)
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/.cache")  # as it is without a home
+    with pytest.raises(ValueError, match="name one by CLASSMARK_STORE_CACHE"):
+        assert Settings(model_store="s3://a/b").store_folder
     assert Settings(model_store="s3://a/b/").store_url == "s3://a/b"
     assert Settings(model_store=tmp_path).store_url is None

@@ -1,6 +1,7 @@
 """A real S3 server (moto), in a process and an environment of its own; it forgets when it stops."""
 
 import http.client
+import signal
 import socket
 import subprocess
 import time
@@ -46,6 +47,16 @@ class S3Server:
             self._process.kill()
             self._process.wait(30)
             self._process = None
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let the server take connections, and answer none."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def store(self) -> RemoteStore:
         return open_remote(URL)

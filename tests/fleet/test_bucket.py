@@ -225,6 +225,23 @@ def test_an_outage_costs_nothing_and_is_made_up_for(
     assert load.versions == {1, 2}
 
 
+def test_a_bucket_that_hangs_holds_up_neither_answers_nor_the_end(
+    bucket: S3Server, bundles: Path, tmp_path: Path
+) -> None:
+    with loaded(tmp_path / "cache") as (server, load):
+        load.wait_for(1)
+        with bucket.hanging():
+            server.wait_for_log("store not followed.*cannot be reached")
+        server.wait_for_log("store is followed again")
+        store("push", str(bundles / "mood/2"), URL)
+        load.wait_for(2)
+    with serving(URL, store_cache=tmp_path / "cache", store_poll_seconds=1) as server:
+        wait_for_looks(server, 1)
+        with bucket.hanging():
+            time.sleep(2)  # it waits for a listing by now
+            assert server.terminate() == 0
+
+
 def test_a_start_without_bucket_and_cache_waits_and_says_why(
     bucket: S3Server, bundles: Path, tmp_path: Path
 ) -> None:
@@ -239,6 +256,7 @@ def test_a_start_without_bucket_and_cache_waits_and_says_why(
         bucket.start()
         store("push", str(bundles / "mood/1"), URL)
         server.wait_for_log("started")
+        assert server.terminate() == 0
     finally:
         server.close()
 

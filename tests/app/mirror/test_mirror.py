@@ -131,7 +131,7 @@ def test_a_file_longer_than_its_manifest_says_is_not_read_to_its_end(
     pieces: list[str] = []
     bucket.on_piece = pieces.append
     assert "more bytes" in fault(make_mirror(bucket, cache))
-    assert pieces.count("mood/2/tokenizer.json") < 50
+    assert pieces.count("mood/2/tokenizer.json") <= 2
 
 
 def test_what_another_name_or_a_newer_service_wrote_is_refused(

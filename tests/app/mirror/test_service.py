@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.main import create_app, with_middleware
+from app.main import create_app, make_backend, make_core, with_middleware
 from app.service import Service
 from app.settings import Settings
+from app.store import check_store
+from app.telemetry.metrics import Metrics
 from tests.support.buckets import URL, Bucket, remote
 from tests.support.connection import until
 
@@ -55,6 +57,22 @@ async def test_it_is_not_ready_until_the_bucket_answered_and_says_so_then_serves
         assert f"classmark store pin mood 1 --store {URL}" in refused.json()["detail"]
         metrics = (await client.get("/metrics")).text
         assert "classmark_store_sync_age_seconds" in metrics
+
+
+async def test_a_scan_that_is_asked_for_looks_at_the_bucket_first(
+    tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket()
+    bucket.add(tiny_store, "mood", 1)
+    monkeypatch.setattr("app.mirror.start.open_remote", lambda url: remote(bucket))
+    settings = Settings(model_store=URL, store_cache=tmp_path, watch=False)
+    check_store(settings.store_folder, settings.store_url)
+    core = make_core(settings, make_backend(settings), Metrics())
+    await core.scan()
+    assert core.registry.resolve("mood").version == 1
+    bucket.add(tiny_store, "mood", 2)
+    await core.scan()
+    assert core.registry.resolve("mood").version == 2
 
 
 async def test_without_a_bucket_its_metrics_are_absent(tiny_store: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from classmark.doctor import look_at_store
 from classmark.store.place import find_store
+from tests.support.buckets import URL, Bucket, remote
 
 
 def test_a_path_is_a_folder_whatever_is_in_it(tmp_path: Path) -> None:
@@ -24,6 +26,24 @@ def test_a_bucket_without_the_extra_is_refused_with_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'classmark\[store\]'"):
         find_store("s3://models")
+
+
+def test_the_doctor_looks_at_a_bucket_too(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket()
+    monkeypatch.setattr("app.mirror.remote_store.open_remote", lambda url: remote(bucket))
+    (empty,) = look_at_store(URL, checksums=False)
+    assert "holds no model" in empty.text
+    bucket.add(tiny_store, "mood", 1)
+    (sound,) = look_at_store(URL, checksums=True)
+    assert "1 models can serve" in sound.text
+    bucket.store.put("mood/1/tokenizer.json", b"{}")
+    _, damaged = look_at_store(URL, checksums=False)
+    assert "tokenizer.json has 2 bytes" in damaged.text
+    bucket.down = True
+    (away,) = look_at_store(URL, checksums=False)
+    assert (away.level, "cannot be reached" in away.text) == ("fault", True)
 
 
 @pytest.mark.parametrize(
