@@ -89,7 +89,7 @@ class Settings(BaseSettings):
         le=1024,
         description="Threads that run batches. 0: one for each CPU this process may use, two on "
         "CUDA, where one prepares while the other runs. More executors than cores slow each "
-        "other down.",
+        "other down. Long texts are read by no more threads than that.",
     )
     workers: int = Field(
         1,
