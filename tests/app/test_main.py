@@ -1,5 +1,6 @@
 """What becomes of a process whose background work dies, or whose start fails."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_long_texts_are_read_by_no_more_threads_than_run_batches(
     assert create_app(settings).state.service.text_pool.threads == threads
 
 
-def test_a_service_starts_no_threads_that_nobody_asked_for(tiny_store: Path) -> None:
+def test_a_service_starts_no_threads_that_nobody_asked_for() -> None:
     code = (
         "import os, sys; sys.argv[1:] = ['--help']\n"
         "from app.__main__ import main\n"
@@ -70,5 +71,7 @@ def test_a_service_starts_no_threads_that_nobody_asked_for(tiny_store: Path) -> 
         "import numpy\n"
         "print('threads:', len(os.listdir('/proc/self/task')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    plain = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=plain)
     assert done.stdout.endswith("threads: 1\n")
