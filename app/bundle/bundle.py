@@ -3,18 +3,21 @@
 <store>/<name>/<version>/manifest.json  model.<precision>.onnx ...  tokenizer.json  report.md
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from app.bundle.files import (
+    FileRecord,
     GraphData,
     check_size,
     map_verified,
     read_plain,
     read_verified,
 )
+from app.bundle.links import follow
 from app.bundle.manifest import SCHEMA_VERSION, GraphFile, Manifest
 from app.errors import BundleError, IncompleteBundle
 
@@ -26,19 +29,29 @@ CHECKPOINT_CONFIGS = ("config.json", "adapter_config.json")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle on disk whose manifest was read; its files are checked when they are read."""
+    """A bundle on disk whose manifest was read; its files are checked when they are read.
+
+    Attributes:
+        real: by the name in the manifest, where a file was when the bundle was opened. What links
+            lead elsewhere since changes nothing: a version is read as it was at one moment.
+    """
 
     path: Path
     manifest: Manifest
+    real: Mapping[str, Path] = field(default_factory=dict)
+
+    def locate(self, record: FileRecord) -> Path:
+        return self.real.get(record.file, self.path / record.file)
 
     def read_tokenizer(self) -> bytes:
-        return read_verified(self.path, self.manifest.tokenizer)
+        tokenizer = self.manifest.tokenizer
+        return read_verified(self.locate(tokenizer), tokenizer)
 
     def read_graph(self, graph: GraphFile) -> GraphData:
         files = [graph.weights] if graph.weights else []
         return GraphData(
-            read_verified(self.path, graph),
-            {one.file: map_verified(self.path, one) for one in files},
+            read_verified(self.locate(graph), graph),
+            {one.file: map_verified(self.locate(one), one) for one in files},
         )
 
     def check_files(self, *, checksums: bool) -> None:
@@ -48,15 +61,17 @@ class Bundle:
             checksums: read them whole; else only their sizes are compared.
         """
         for record in self.manifest.files:
-            check_size(self.path, record)
+            check_size(self.locate(record), record)
             if checksums:
-                map_verified(self.path, record)
+                map_verified(self.locate(record), record)
 
 
 def open_bundle(path: Path) -> Bundle:
     """Read and check a bundle's manifest; raise BundleError naming what is wrong."""
+    store = path.parent.parent
+    found = follow(path / MANIFEST, store)
     try:
-        raw = read_plain(path / MANIFEST, MAX_MANIFEST_BYTES)
+        raw = read_plain(found, MAX_MANIFEST_BYTES)
     except IncompleteBundle:
         refuse_checkpoint(path, path.parent.name)
         raise
@@ -74,7 +89,11 @@ def open_bundle(path: Path) -> Bundle:
             f"{path} says it is {manifest.name}/{manifest.version}: a bundle's folder must be "
             "<store>/<name>/<version>; move it there"
         )
-    return Bundle(path, manifest)
+    bundle = Bundle(path, manifest)
+    real = {one.file: follow(path / one.file, store) for one in manifest.files}
+    if follow(path / MANIFEST, store) != found:
+        raise IncompleteBundle(f"{path} was replaced while it was opened; it is opened again")
+    return replace(bundle, real=real)
 
 
 def refuse_checkpoint(folder: Path, name: str) -> None:

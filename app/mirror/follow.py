@@ -45,9 +45,8 @@ class StoreFollower:
         A graph or version that proves unfit here makes the mirror fetch the next best.
         """
         while not await self.sync() and self._said and not self._mirror.cache.is_usable:
-            self._registry.waiting = self._said
+            self._registry.unlisted = self._said
             await sleep(self._pause(FIRST_PAUSE_SECONDS))
-        self._registry.waiting = None
         await self._registry.scan()
         unfit = set[tuple[str, int]]()
         while (found := self._unfit()) - unfit:

@@ -36,7 +36,7 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
     faults, fatal = list[str](), list[str]()
 
     def trouble() -> str | None:
-        return faults[0] if faults else core.registry.waiting or core.engine.unready_reason()
+        return faults[0] if faults else core.engine.unready_reason()
 
     def end(reason: str) -> None:
         fatal.append(reason)

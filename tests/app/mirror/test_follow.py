@@ -93,13 +93,13 @@ async def test_until_the_bucket_answers_the_reason_is_told_and_pauses_grow_to_a_
     bucket.down = True
     loading = asyncio.create_task(following.follower.load_first())
     await until(lambda: len(paused) >= 12)
-    assert following.registry.waiting == f"{URL} cannot be reached: connection refused"
+    assert following.registry.unlisted == f"{URL} cannot be reached: connection refused"
     assert not loading.done()
     assert paused[0] < paused[2] < paused[4]
     assert max(paused) <= 60 * 1.2
     bucket.down = False
     await loading
-    assert following.registry.waiting is None
+    assert following.registry.unlisted is None
     assert following.serving == ["mood/1"]
 
 

@@ -41,7 +41,7 @@ async def test_it_is_not_ready_until_the_bucket_answered_and_says_so_then_serves
     bucket.add(tiny_store, "mood", 1)
     bucket.down = True
     async with running(bucket, tmp_path) as (service, client):
-        await until(lambda: service.registry.waiting is not None)
+        await until(lambda: URL in (service.registry.unlisted or ""))
         ready = await client.get("/health/ready")
         assert ready.status_code == 503
         assert ready.json()["reason"] == f"{URL} cannot be reached: connection refused"
