@@ -13,8 +13,12 @@ from app.settings import Settings
 
 SCHEMA = Path(__file__).parent / "classmark" / "values.schema.json"
 # What other values of the chart decide, and which.
-DECIDED_BY = {"api_keys_file": "apiKeys", "model_store": "store.volume", "store_cache": "store.bucket"}
-# In a pod 0 would be a port that the Service cannot know, and an executor for each of the node's CPUs.
+DECIDED_BY = {
+    "api_keys_file": "apiKeys",
+    "model_store": "store.volume",
+    "store_cache": "store.bucket",
+}
+# In a pod 0 would be a port that nobody knows, and an executor for each of the node's CPUs.
 LIMITS = {"executors": {"minimum": 1}, "port": {"minimum": 1}}
 
 
@@ -31,9 +35,9 @@ def settings_schema() -> dict[str, Any]:
 
 def _constraints(schema: dict[str, Any]) -> dict[str, Any]:
     """Keep what limits a value: an optional one is left out of values, never null."""
-    for choice in schema.get("anyOf", []):
-        if choice["type"] != "null":
-            schema = choice
+    if "anyOf" in schema:
+        choices = [choice for choice in schema["anyOf"] if choice["type"] != "null"]
+        return choices[0] if len(choices) == 1 else {"anyOf": choices}
     return {key: schema[key] for key in schema if key not in ("default", "description", "title")}
 
 

@@ -17,6 +17,7 @@ from tests.support.environments import python_with
 KUBERNETES = Path(__file__).parents[2] / "deploy/kubernetes"
 CHART = KUBERNETES / "classmark"
 SECONDS = 60
+NAMESPACE = "models"
 # Arguments of helm for the three ways to install that the chart has values for.
 VALUE_SETS = {
     "default": [],
@@ -74,7 +75,13 @@ def template(
 ) -> subprocess.CompletedProcess[str]:
     """Render as `helm install classmark` in the namespace `models` would."""
     given = [f"--set-json=settings={json.dumps(settings)}"] if settings else []
-    command = ("template", "classmark", str(CHART), "--namespace=models", f"--kube-version={version}")
+    command = (
+        "template",
+        "classmark",
+        str(CHART),
+        f"--namespace={NAMESPACE}",
+        f"--kube-version={version}",
+    )
     return run_helm(*command, *arguments, *given)
 
 
@@ -99,7 +106,8 @@ def container(manifests: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def variables(manifests: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Return the variables of the service's container; of one that is counted, its resource."""
     return {
-        variable["name"]: variable.get("value") or variable["valueFrom"]["resourceFieldRef"]["resource"]
+        variable["name"]: variable.get("value")
+        or variable["valueFrom"]["resourceFieldRef"]["resource"]
         for variable in container(manifests)["env"]
     }
 

@@ -37,8 +37,7 @@ labels:
 {{- end }}
 {{- end -}}
 
-{{/* Up by the double at most, so that a queue of seconds does not ask for all pods at once; down
-     slowly, and only by what ten readings agree on. */}}
+{{/* Up by the double at most; down slowly, and to no less than the last five minutes asked for. */}}
 {{- define "classmark.scalingBehavior" -}}
 scaleUp:
   stabilizationWindowSeconds: 0
