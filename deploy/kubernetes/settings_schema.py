@@ -1,6 +1,6 @@
 """Writes the service's settings, with types and limits, into the chart's values.schema.json.
 
-Run it after a change of `app/settings.py`: `python deploy/kubernetes/settings_schema.py`.
+Run it after a change of `app/settings.py`: `python -m deploy.kubernetes.settings_schema`.
 """
 
 import json

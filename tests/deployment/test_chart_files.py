@@ -17,7 +17,7 @@ README = (CHART.parent / "README.md").read_text()
 
 def test_the_schema_of_values_knows_the_settings_as_the_service_does() -> None:
     written = json.loads(SCHEMA.read_text())["properties"]["settings"]
-    assert written == settings_schema(), "run python deploy/kubernetes/settings_schema.py"
+    assert written == settings_schema(), "run python -m deploy.kubernetes.settings_schema"
 
 
 def test_every_setting_is_a_value_of_the_chart() -> None:

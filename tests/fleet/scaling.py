@@ -61,7 +61,7 @@ class Autoscaler:
         since = now - policy["periodSeconds"]
         changed = sum(change for at, change in self._changes if at > since and change * sign > 0)
         limit = (self.replicas - changed) * (1 + sign * policy["value"] / 100)
-        return math.ceil(limit) if sign > 0 else math.floor(limit)
+        return int(math.ceil(limit) if sign > 0 else math.floor(limit))
 
 
 def queries(spec: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.deployment.prometheus import Prometheus
-from tests.fleet.chart import NAMESPACE
+from tests.fleet.helm import NAMESPACE
 from tests.fleet.remote_write import Sample, write_request
 from tests.fleet.scaling import queries
 

@@ -11,7 +11,7 @@ from app.environment import check_environment
 from app.settings import Settings
 from deploy.kubernetes.settings_schema import DECIDED_BY
 from tests.deployment.files import ALERTS, DASHBOARD, load_yaml
-from tests.fleet.chart import (
+from tests.fleet.helm import (
     CHART,
     VALUE_SETS,
     VERSIONS,

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from app.environment import check_environment
-from tests.fleet.chart import (
+from tests.fleet.helm import (
     KUBERNETES,
     NAMESPACE,
     VALUE_SETS,

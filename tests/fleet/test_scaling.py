@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.deployment.prometheus import RECEIVES_WRITES, Prometheus, running
-from tests.fleet.chart import VALUE_SETS, one, render
+from tests.fleet.helm import VALUE_SETS, one, render
 from tests.fleet.scaling import Autoscaler, desired, thresholds
 from tests.fleet.simulated_pods import EXECUTORS, STEP_SECONDS, Simulation
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployment.prometheus import scraping, wait_until
-from tests.fleet.chart import NAMESPACE, VALUE_SETS, one, render
+from tests.fleet.helm import NAMESPACE, VALUE_SETS, one, render
 from tests.fleet.scaling import desired, queries, thresholds
 from tests.support.load import Call, Clients
 from tests.support.server import Server, serving
