@@ -1,4 +1,4 @@
-"""The chart by the real helm: strict with values, valid for every Kubernetes, whole in a package."""
+"""The chart by helm: strict with values, valid for every Kubernetes, whole as a package."""
 
 import tarfile
 from pathlib import Path
@@ -10,7 +10,6 @@ from tests.fleet.helm import (
     CHART,
     VALUE_SETS,
     VERSIONS,
-    container,
     invalid,
     one,
     render,

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.deployment.files import ALERTS, DASHBOARD, load_yaml
-from tests.fleet.helm import VALUE_SETS, container, one, render, template
+from tests.fleet.helm import VALUE_SETS, container, one, render
 
 pytestmark = pytest.mark.fleet
 

@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 from app.environment import check_environment
 from app.settings import Settings
 from deploy.kubernetes.settings_schema import DECIDED_BY
-from tests.fleet.helm import VALUE_SETS, one, render, template, variables
+from tests.fleet.helm import VALUE_SETS, one, render, variables
 
 pytestmark = pytest.mark.fleet
 
