@@ -32,9 +32,9 @@ class Pod:
     backlog_seconds: float = 0.0
     expected_wait: float = 0.0
 
-    # What a service of one executor showed in a closed loop of 1, 2, 8 and 32 connections: the
-    # share of its executor that was busy, and the expected wait.
-    KNEE = ((0.0, 0.72, 0.85, 0.93, 0.97), (0.0, 0.0005, 0.002, 0.017, 0.09))
+    # What two services of one executor showed in a closed loop of 1, 2, 8 and 32 connections: the
+    # share of the executors that was busy, and the expected wait of each.
+    KNEE = ((0.0, 0.72, 0.85, 0.9, 0.95), (0.0, 0.00025, 0.001, 0.0085, 0.045))
     # The default of max_queue_seconds: beyond it requests are refused.
     MOST_WAIT_SECONDS = 5.0
 
@@ -95,7 +95,9 @@ class Simulation:
     def __init__(self, prometheus: Prometheus, spec: Mapping[str, Any], replicas: int) -> None:
         namespace = f"fleet-{next(FLEETS)}"
         self._prometheus = prometheus
-        self._queries = [query.replace(NAMESPACE, namespace) for query in queries(spec)]
+        self._queries = [
+            query.replace(f'"{NAMESPACE}"', f'"{namespace}"') for query in queries(spec)
+        ]
         self.fleet = Fleet({"namespace": namespace, "service": "classmark"})
         # Late enough for Prometheus to take it, early enough for nothing to lie in the future.
         self.now = time.time() // 60 * 60 - 30 * 60
