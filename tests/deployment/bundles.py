@@ -33,7 +33,7 @@ PARITY = Parity(
 
 def write_bundle(store: Path, name: str, version: int, task: Task) -> Path:
     """Write a bundle whose classifier looks at the first word alone, whatever is beside it."""
-    table = np.random.default_rng(version).normal(size=(len(WORDS), 2)).astype(np.float32)
+    table = _table(version)
     graph, tokenizer = _graph(table, task), _tokenizer()
     logits = [tuple(map(float, table[WORDS.index(word)])) for word in ("[CLS]", "good", "[SEP]")]
     golden = logits[1] if task == "sequence-classification" else tuple(logits)
@@ -72,6 +72,15 @@ def write_bundle(store: Path, name: str, version: int, task: Task) -> Path:
     (folder / "tokenizer.json").write_bytes(tokenizer)
     (folder / "manifest.json").write_text(manifest.model_dump_json())
     return folder
+
+
+def label_of(word: str, version: int) -> str:
+    """Return what a classifier of this version says of a text that begins with one of WORDS."""
+    return LABELS["sequence-classification"][int(_table(version)[WORDS.index(word)].argmax())]
+
+
+def _table(version: int) -> np.ndarray:
+    return np.random.default_rng(version).normal(size=(len(WORDS), 2)).astype(np.float32)
 
 
 def _graph(table: np.ndarray, task: Task) -> bytes:
