@@ -17,6 +17,7 @@ from app.bundle.manifest import GoldenCase, GraphFile, Manifest, Source, Tokeniz
 from app.bundle.measured import Parity
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "good", "bad", "film", "Paris"]
+GRAPH = "model.fp32.onnx"
 LABELS: dict[Task, tuple[str, ...]] = {
     "sequence-classification": ("negative", "positive"),
     "token-classification": ("O", "B-LOC"),
@@ -48,7 +49,7 @@ def write_bundle(store: Path, name: str, version: int, task: Task) -> Path:
         pad_token_id=0,
         graphs={
             "fp32": GraphFile(
-                file="model.fp32.onnx",
+                file=GRAPH,
                 sha256=hashlib.sha256(graph).hexdigest(),
                 bytes=len(graph),
                 inputs=("input_ids",),
@@ -68,7 +69,7 @@ def write_bundle(store: Path, name: str, version: int, task: Task) -> Path:
     )
     folder = store / name / str(version)
     folder.mkdir(parents=True)
-    (folder / "model.fp32.onnx").write_bytes(graph)
+    (folder / GRAPH).write_bytes(graph)
     (folder / "tokenizer.json").write_bytes(tokenizer)
     (folder / "manifest.json").write_text(manifest.model_dump_json())
     return folder

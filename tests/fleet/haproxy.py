@@ -86,9 +86,8 @@ class HAProxy:
         return int(self.counts(slot)["scur"])
 
     def sent_again(self) -> int:
-        """Return how often a request was sent again, to the same service or another."""
-        counts = self.counts()
-        return int(counts["wretr"]) + int(counts["wredis"])
+        """Return how often a request was sent once more than before, to whichever service."""
+        return int(self.counts()["wretr"])
 
     def is_up(self, slot: str) -> bool:
         return self.counts(slot)["status"] == "UP"

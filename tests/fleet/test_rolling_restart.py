@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.bundles import write_bundle
+from tests.deployment.bundles import GRAPH, write_bundle
 from tests.deployment.prometheus import wait_until
 from tests.fleet.chart import ChartNumbers
 from tests.fleet.haproxy import NEEDS_HAPROXY, balancing
 from tests.fleet.load import Load, Question, asking
-from tests.fleet.services import Fleet, Pod, fleet
+from tests.fleet.services import Pod, fleet
 
 pytestmark = [pytest.mark.fleet, NEEDS_HAPROXY]
 REQUESTS = 1000
@@ -21,10 +21,6 @@ def finish(measured: dict[str, str], **loads: Load) -> None:
     for name, load in loads.items():
         load.wait_for(max(100, REQUESTS - len(load.outcomes)))
         measured[name] = f"{len(load.outcomes)} requests, {len(load.faults)} failed"
-
-
-def faults(*loads: Load) -> list[object]:
-    return [fault for load in loads for fault in load.faults]
 
 
 def test_all_pods_are_replaced_and_no_request_fails(
@@ -44,7 +40,7 @@ def test_all_pods_are_replaced_and_no_request_fails(
         codes = running.roll()
         finish(measured, rolling_restart_by_request=spread, rolling_restart_by_connection=kept)
     assert codes == [0, 0, 0]
-    assert faults(spread, kept) == []
+    assert spread.faults + kept.faults == []
 
 
 def test_a_restart_of_which_only_checks_tell_fails_no_request(
@@ -67,33 +63,38 @@ def test_a_restart_of_which_only_checks_tell_fails_no_request(
         running.wait_until_ready(running.launch(port=port))
         assert wait_until(lambda: haproxy.sent(pod.slot) > before + 100, 60)
         finish(measured, restart_by_checks_alone=load)
-    assert faults(load) == []
+    assert load.faults == []
 
 
-def test_a_pod_without_its_models_gets_requests_only_once_it_is_ready(
+def test_a_pod_whose_model_is_still_copied_gets_requests_only_once_it_is_ready(
     store: Path,
     tmp_path: Path,
     chart: ChartNumbers,
     questions: Sequence[Question],
     measured: dict[str, str],
 ) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
+    graph = write_bundle(tmp_path / "copy", "mood", 1, "sequence-classification") / GRAPH
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[:100])
     with (
         balancing(tmp_path) as haproxy,
         fleet(store, haproxy, chart, 2) as running,
         asking(haproxy.requests_port, questions) as load,
     ):
-        server = running.launch(model_store=empty)
+        server = running.launch(model_store=tmp_path / "copy")
+        server.wait_for_log("started")
         pod = Pod(server, haproxy.add(server.port))
         assert wait_until(lambda: not haproxy.is_up(pod.slot), 30)
-        before = haproxy.sent(pod.slot)
+        refused = haproxy.sent(pod.slot)
         load.wait_for(300)
-        assert haproxy.sent(pod.slot) == before
-        write_bundle(empty, "mood", 1, "sequence-classification")
-        assert wait_until(lambda: haproxy.sent(pod.slot) > before + 100, 60)
-        finish(measured, pod_without_models=load)
-    assert faults(load) == []
+        assert haproxy.sent(pod.slot) == refused
+        graph.write_bytes(whole)
+        assert wait_until(lambda: haproxy.sent(pod.slot) > refused + 100, 60)
+        finish(measured, pod_with_half_a_model=load)
+        measured["sent to it before its first check, and sent again"] = (
+            f"{refused}, {haproxy.sent_again()}"
+        )
+    assert load.faults == []
 
 
 def test_new_pods_get_their_share_and_old_ones_leave_without_a_failed_request(
@@ -126,7 +127,7 @@ def test_new_pods_get_their_share_and_old_ones_leave_without_a_failed_request(
         assert [running.stop(running.pods[0]).result() for _ in range(2)] == [0, 0]
         finish(measured, scaling_by_request=spread, scaling_by_connection=kept)
         measured["share of a third pod, by request and by connection"] = str(shares)
-    assert faults(spread, kept) == []
+    assert spread.faults + kept.faults == []
     assert min(shares) > 0.2
 
 
@@ -149,6 +150,6 @@ def test_a_new_version_in_the_shared_store_fails_no_request(
             pod.server.wait_for_log("model swapped.*version=3")
         swapped = len(load.outcomes)
         finish(measured, new_version=load)
-    assert faults(load) == []
+    assert load.faults == []
     assert {one.version for one in load.outcomes} == {1, 3}
     assert {one.version for one in load.outcomes[swapped + 100 :]} == {3}
