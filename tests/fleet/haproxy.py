@@ -18,12 +18,13 @@ NEEDS_HAPROXY = pytest.mark.skipif(
     shutil.which("haproxy") is None, reason="haproxy is not installed: apt install haproxy"
 )
 SLOTS = "    server-template slot 1-8 127.0.0.1:1 disabled\n"
-# What a Service of Kubernetes and other balancers of layer 4 do: they spread connections.
+# What a Service of Kubernetes does: it spreads connections, and a refused one is the client's.
 CONNECTIONS = """
 listen connections
     mode tcp
     bind fd@{}
     balance roundrobin
+    retries 0
     timeout client 1h
     timeout server 1h
 """

@@ -44,7 +44,7 @@ class Fleet:
         # Three services share the machine, and none has to be fast.
         self._settings = {"executors": 1, "drain_seconds": chart.drain_seconds} | settings
         self._servers: list[Server] = []
-        self._kubelets = ThreadPoolExecutor()
+        self._threads = ThreadPoolExecutor()
         self._closed = Event()
 
     def launch(self, **settings: object) -> Server:
@@ -78,27 +78,31 @@ class Fleet:
             endpoint_stays_seconds: how long it takes until the balancer hears of it.
         """
         self.pods.remove(pod)
-        return self._kubelets.submit(self._terminate, pod, endpoint_stays_seconds)
+        removed = self._threads.submit(self._remove_endpoint, pod, endpoint_stays_seconds)
+        return self._threads.submit(self._terminate, pod, removed)
 
-    def _terminate(self, pod: Pod, endpoint_stays_seconds: float) -> int:
-        chart = self._chart
-        self._closed.wait(endpoint_stays_seconds)
+    def _remove_endpoint(self, pod: Pod, after_seconds: float) -> None:
+        self._closed.wait(after_seconds)
         self._haproxy.remove(pod.slot)
-        self._closed.wait(chart.pre_stop_seconds - endpoint_stays_seconds)
-        return pod.server.terminate(chart.grace_seconds - chart.pre_stop_seconds)
+
+    def _terminate(self, pod: Pod, removed: "Future[None]") -> int:
+        chart = self._chart
+        self._closed.wait(chart.pre_stop_seconds)
+        code = pod.server.terminate(chart.grace_seconds - chart.pre_stop_seconds)
+        removed.result()
+        return code
 
     def roll(self) -> list[int]:
         """Replace every pod, at most one more than there are at a time; return exit codes.
 
         With maxSurge 1 and maxUnavailable 0 the next pod starts as soon as one begins to stop. The
-        balancer hears at once of the first, and of the last when its preStop ends.
+        balancer hears at once of the first, and of the last when half its drain is over.
         """
-        old = list(self.pods)
-        stopping = []
+        latest = self._chart.pre_stop_seconds + self._chart.drain_seconds / 2
+        old, stopping = list(self.pods), []
         for number, pod in enumerate(old):
             self.start()
-            late = self._chart.pre_stop_seconds * number / (len(old) - 1)
-            stopping.append(self.stop(pod, late))
+            stopping.append(self.stop(pod, latest * number / (len(old) - 1)))
         return [one.result() for one in stopping]
 
     def kill(self, pod: Pod) -> None:
@@ -109,7 +113,7 @@ class Fleet:
 
     def close(self) -> None:
         self._closed.set()
-        self._kubelets.shutdown()
+        self._threads.shutdown()
         for server in self._servers:
             server.close()
 
