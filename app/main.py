@@ -76,7 +76,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     service = make_service(settings, metrics, core.engine, core.registry, authorizer, exposition)
 
     def on_started() -> None:
-        service.lifecycle.started = True
+        service.lifecycle.start()
         python_tuning.freeze_loaded()
         log_started(core.registry)
 
