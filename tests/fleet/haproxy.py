@@ -87,7 +87,7 @@ class HAProxy:
         return int(self.counts(slot)["scur"])
 
     def sent_again(self) -> int:
-        """Return how often a request was sent once more than before, to whichever service."""
+        """Return how often a request that a service had been sent was sent again."""
         return int(self.counts()["wretr"])
 
     def is_up(self, slot: str) -> bool:
