@@ -127,7 +127,8 @@ def test_new_pods_get_their_share_and_old_ones_leave_without_a_failed_request(
             (haproxy.sent(pod.slot) - first) / (len(spread.outcomes) - since),
             (by_connection() - first_kept) / (len(kept.outcomes) - since_kept),
         ]
-        assert [running.stop(running.pods[0]).result() for _ in range(2)] == [0, 0]
+        leaving = [running.stop(old) for old in running.pods[:2]]
+        assert [one.result() for one in leaving] == [0, 0]
         finish(measured, scaling_by_request=spread, scaling_by_connection=kept)
         measured["share of a third pod, by request and by connection"] = str(shares)
     assert spread.faults + kept.faults == []
