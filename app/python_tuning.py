@@ -39,8 +39,10 @@ def freeze_loaded() -> None:
 
 
 def _give_back_large_blocks() -> None:
-    """Let the C library return large blocks to the system when they are freed, where it is glibc."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    """Let glibc return large blocks to the system when they are freed; others are left alone."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, MAPPED_BLOCK_BYTES)
         libc.mallopt(M_TRIM_THRESHOLD, KEPT_HEAP_BYTES)

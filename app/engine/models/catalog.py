@@ -3,15 +3,21 @@
 from abc import ABC, abstractmethod
 
 from app.bundle.base import Task
+from app.engine.models.footprint import predict_process
 from app.engine.models.model import Model
 from app.engine.models.servable import Servable
 from app.errors import AmbiguousModel, InvalidRequest, ModelUnavailable, UnknownModel, brief
 
 
 class Catalog(ABC):
-    """Looks up models for requests; the subclasses load them."""
+    """Looks up models for requests; the subclasses load them.
 
-    def __init__(self) -> None:
+    Attributes:
+        base_bytes: memory of the process that runs the models, as it was without them.
+    """
+
+    def __init__(self, base_bytes: int | None = None) -> None:
+        self.base_bytes = base_bytes
         self._models: dict[str, Model] = {}
 
     @abstractmethod
@@ -35,6 +41,12 @@ class Catalog(ABC):
     @property
     def serving(self) -> list[Servable]:
         return [model.servable for model in self.models if model.servable is not None]
+
+    @property
+    def predicted_bytes(self) -> int | None:
+        """Memory of the process that runs the models once they serve what the store wants."""
+        footprints = [model.footprint for model in self.models]
+        return predict_process(self.base_bytes, [one for one in footprints if one is not None])
 
     def model(self, name: str) -> Model:
         """Return a model, serving or not; raise UnknownModel, which lists what exists."""

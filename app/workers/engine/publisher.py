@@ -119,6 +119,7 @@ class Publisher:
                 "started": self._started(),
                 "trouble": self._trouble(),
                 "models": models,
+                "base_bytes": self._registry.base_bytes,
             }
             if self._state is not None and self._state.fields == fields:
                 return
@@ -164,6 +165,7 @@ class Publisher:
             "versions": list(model.versions),
             "wanted": model.wanted,
             "servable": servable and self._published[servable].number,
+            "footprints": [list(item) for item in model.footprints.items()],
             "failures": [
                 {"version": one.version, "reason": one.reason, "at": one.at.isoformat()}
                 for one in model.failures.values()
