@@ -26,7 +26,7 @@ def block(size):
 
 libc.free(block(30_000_000))
 before = resident_bytes()
-weights = [(block(600_000), block(1_000))[0] for _ in range(100)]
+weights = [(block(600_000), block(20_000))[0] for _ in range(100)]
 for one in weights:
     libc.free(one)
 print(resident_bytes() - before)
