@@ -4,9 +4,10 @@ import argparse
 import sys
 
 from app.errors import StoreError
+from app.memory import read_memory
 from classmark.finding import Finding
 from classmark.installation import look_at_installation
-from classmark.machine import free_memory, look_at_machine
+from classmark.machine import look_at_machine
 from classmark.store.entry import StoreEntry
 from classmark.store.place import default_place, read_store
 
@@ -45,8 +46,8 @@ def _summary(store: str, entries: list[StoreEntry]) -> Finding:
     wanted = [one.manifest for one in entries if one.wanted and one.manifest]
     taken = sum(min(graph.total_bytes for graph in one.graphs.values()) for one in wanted)
     text = f"{store}: {len(wanted)} models can serve, their smallest graphs {taken / 1e6:.0f} MB"
-    free, _ = free_memory()
-    if free is not None and taken > free:
+    memory = read_memory()
+    if memory is not None and taken > memory.available:
         remedy = "serve fewer models, or give it more memory"
         return Finding("store", f"{text}, more than memory has free", "fault", remedy)
     return Finding("store", text)

@@ -2,7 +2,7 @@
 
 from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import Backend
-from app.engine.models.loader import candidate_modes
+from app.engine.models.loader import list_candidates
 from app.engine.models.registry import LocalRegistry
 from app.mirror.cache import Cache
 from app.mirror.follow import StoreFollower
@@ -24,7 +24,7 @@ def make_follower(
     assert settings.store_url is not None
 
     def graphs(manifest: Manifest) -> list[GraphFile]:
-        modes = candidate_modes(manifest, backend, settings.wanted_precision)
+        modes = list_candidates(manifest, backend, settings.wanted_precision)
         return [graph for mode in modes if (graph := mode.find_graph(manifest)) is not None]
 
     cache = Cache(settings.cache_folder, settings.store_url)

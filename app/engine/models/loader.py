@@ -39,7 +39,7 @@ def load_servable(
     """
     bundle = open_bundle(folder)
     refused: dict[Mode, BundleError] = {}
-    for mode in candidate_modes(bundle.manifest, backend, precision):
+    for mode in list_candidates(bundle.manifest, backend, precision):
         try:
             servable = load_graph(bundle, backend, mode, predecessor, callers)
         except (DamagedBundle, IncompleteBundle):
@@ -89,7 +89,7 @@ def load_graph(
     return servable
 
 
-def candidate_modes(
+def list_candidates(
     manifest: Manifest, backend: Backend, precision: Precision | None
 ) -> list[Mode]:
     """Return the modes to try, the best first.

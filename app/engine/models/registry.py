@@ -23,6 +23,7 @@ from app.engine.models.servable import Servable
 from app.engine.models.store_reader import StoreReader
 from app.engine.models.version_loader import VersionLoader
 from app.errors import BundleError, ClassmarkError, ReloadFailed, UnknownModel
+from app.memory import resident_bytes
 from app.store import (
     check_model,
     list_models,
@@ -58,7 +59,7 @@ class LocalRegistry(Catalog):
         channel: str | None = None,
         bucket: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(base_bytes=resident_bytes())
         self._channel = channel
         self._bucket = bucket
         self._blamed: Mapping[str, Mapping[int, str]] = {}
