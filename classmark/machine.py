@@ -5,7 +5,7 @@ import platform
 import resource
 from pathlib import Path
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from classmark.finding import Finding
 
 # What speeds up int8, as the kernel calls it and as its makers do.
