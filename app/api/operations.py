@@ -33,6 +33,7 @@ async def list_models(service: ServiceDep) -> ModelList:
     registry.check_listed()
     return ModelList(
         models=[_status(model, service) for model in registry.models],
+        predicted_memory_bytes=registry.predicted_bytes,
         data=[_card(servable) for servable in registry.serving],
     )
 
@@ -99,6 +100,7 @@ def _status(model: Model, service: ServiceDep) -> ModelStatus:
         version=model.servable.version if model.servable else None,
         versions=list(model.versions),
         wanted_version=model.wanted,
+        memory_bytes={version: one.own for version, one in model.footprints.items()},
         last_failure=failure
         and LoadFailure(version=failure.version, reason=failure.reason, at=failure.at),
     )

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from app.bundle.base import Task
+from app.engine.models.footprint import predict_process
 from app.engine.models.model import Model
 from app.engine.models.servable import Servable
 from app.errors import (
@@ -26,10 +27,12 @@ class Catalog(ABC):
 
     Attributes:
         unlisted: why it is not known yet which models there are; None once it is.
+        base_bytes: memory of the process that runs the models, as it was without them.
     """
 
-    def __init__(self, unlisted: str = NOT_LISTED) -> None:
+    def __init__(self, unlisted: str = NOT_LISTED, base_bytes: int | None = None) -> None:
         self.unlisted: str | None = unlisted
+        self.base_bytes = base_bytes
         self._models: dict[str, Model] = {}
 
     @abstractmethod
@@ -58,6 +61,12 @@ class Catalog(ABC):
         """Raise NotReady while it is not known which models there are."""
         if self.unlisted is not None:
             raise NotReady(self.unlisted)
+
+    @property
+    def predicted_bytes(self) -> int | None:
+        """Memory of the process that runs the models once they serve what the store wants."""
+        footprints = [model.footprint for model in self.models]
+        return predict_process(self.base_bytes, [one for one in footprints if one is not None])
 
     def model(self, name: str) -> Model:
         """Return a model, serving or not.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.engine.models.footprint import Footprint
 from app.engine.models.servable import Servable
 
 Signature = tuple[object, ...]
@@ -32,6 +33,7 @@ class Model:
         wanted: the version that the store wants; None if that is not known.
         signature: of the files that serve.
         listed: whether its versions were ever listed; until then there may be some.
+        footprints: what the version that serves, and the one that was tried last, take.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Model:
     signature: Signature = ()
     listed: bool = False
     failures: dict[int | None, Failure] = field(default_factory=dict)
+    footprints: dict[int, Footprint] = field(default_factory=dict)
 
     @property
     def version(self) -> int | None:
@@ -71,6 +74,17 @@ class Model:
         """Whether what the store wants cannot be served as it is, and not for want of time."""
         known = [self.failures.get(None), self.failures.get(self.wanted)]
         return any(failure is not None and not failure.incomplete for failure in known)
+
+    def expect(self, version: int, footprint: Footprint) -> None:
+        """Note what a version will take; of the others only the one that serves counts still."""
+        serving = {one: it for one, it in self.footprints.items() if one == self.version}
+        self.footprints = serving | {version: footprint}
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """What the version takes that the store wants, or else the one that serves."""
+        known = [self.footprints.get(one) for one in (self.wanted, self.version) if one is not None]
+        return next((one for one in known if one is not None), None)
 
     @property
     def last_failure(self) -> Failure | None:

@@ -23,6 +23,7 @@ from app.engine.models.servable import Servable
 from app.engine.models.store_reader import StoreReader
 from app.engine.models.version_loader import VersionLoader
 from app.errors import BundleError, ClassmarkError, ReloadFailed, UnknownModel
+from app.memory import resident_bytes
 from app.store import (
     check_model,
     list_models,
@@ -52,7 +53,7 @@ class LocalRegistry(Catalog):
         metrics: Metrics,
         executors: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(base_bytes=resident_bytes())
         self._store = StoreReader(store)
         self._loader = VersionLoader(self._store, backend, precision, executors, metrics)
         self._gauges = ModelGauges(metrics)

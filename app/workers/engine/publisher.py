@@ -120,6 +120,7 @@ class Publisher:
                 "unlisted": self._registry.unlisted,
                 "trouble": self._trouble(),
                 "models": models,
+                "base_bytes": self._registry.base_bytes,
             }
             if self._state is not None and self._state.fields == fields:
                 return
@@ -166,6 +167,7 @@ class Publisher:
             "wanted": model.wanted,
             "listed": model.listed,
             "servable": servable and self._published[servable].number,
+            "footprints": [list(item) for item in model.footprints.items()],
             "failures": [
                 {"version": one.version, "reason": one.reason, "at": one.at.isoformat()}
                 for one in model.failures.values()

@@ -12,6 +12,7 @@ from app.bundle.bundle import Bundle
 from app.bundle.manifest import Manifest
 from app.engine.backends.base import PADDED, Execution, Mode, RuntimeSpec
 from app.engine.models.catalog import Catalog
+from app.engine.models.footprint import Footprint
 from app.engine.models.model import Failure, Model
 from app.engine.models.servable import Servable, make_tokenizer
 from app.engine.text.encoding import Encoding, Logits
@@ -129,6 +130,7 @@ class RemoteRegistry(Catalog):
         if self._started and self._trouble == ENGINE_AWAY:
             logger.info("engine is back")
         self._trouble, self.unlisted = state["trouble"], state["unlisted"]
+        self.base_bytes = state["base_bytes"]
         self._models = {
             fields["name"]: Model(
                 fields["name"],
@@ -136,6 +138,7 @@ class RemoteRegistry(Catalog):
                 tuple(fields["versions"]),
                 fields["wanted"],
                 listed=fields["listed"],
+                footprints={version: Footprint(*one) for version, one in fields["footprints"]},
                 failures={one["version"]: _failure(one) for one in fields["failures"]},
             )
             for fields in state["models"]
