@@ -87,10 +87,11 @@ class Found:
         return bytes(self._found.bytes())
 
     def stream(self, min_chunk_size: int) -> Iterator[bytes]:
-        for piece in self._found.stream(min_chunk_size=min_chunk_size):
+        whole = self.bytes()
+        for start in range(0, len(whole), min_chunk_size):
             self._bucket.on_piece(self._path)
             self._bucket._check()
-            yield bytes(piece)
+            yield whole[start : start + min_chunk_size]
 
 
 def remote(bucket: Bucket) -> RemoteStore:
