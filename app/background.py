@@ -63,6 +63,9 @@ async def in_thread(work: Callable[[], T], seconds: float, name: str) -> T:
             result = todo.pop()()  # and nothing of it is held once its result is known
         except Exception as exc:
             error = exc
+        except BaseException as exc:  # a panic in a library written in Rust
+            error = RuntimeError(f"{name} ended with {exc!r}")
+            error.__cause__ = exc
         with suppress(RuntimeError):  # the loop has been closed meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 

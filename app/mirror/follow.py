@@ -74,7 +74,7 @@ class StoreFollower:
                 done = await in_thread(
                     partial(self._mirror.sync, held), SYNC_SECONDS, "following the bucket"
                 )
-            except (StoreError, TimeoutError) as exc:
+            except Exception as exc:  # of whatever kind: what serves goes on
                 self._note_failure(exc)
                 return False
             return self._note_round(done)
@@ -82,9 +82,14 @@ class StoreFollower:
     def _note_failure(self, exc: Exception) -> None:
         self._failures += 1
         self._metrics.failures.labels(getattr(exc, "kind", "unreachable")).inc()
-        if str(exc) != self._said:
-            self._said = str(exc)
-            logger.error("store not followed, what serves goes on", extra={"reason": self._said})
+        reason = str(exc) or repr(exc)
+        if reason != self._said:
+            self._said = reason
+            unforeseen = None if isinstance(exc, StoreError | TimeoutError) else exc
+            extra = {"reason": reason}
+            logger.error(
+                "store not followed, what serves goes on", extra=extra, exc_info=unforeseen
+            )
 
     def _note_round(self, done: Round) -> bool:
         if self._said:

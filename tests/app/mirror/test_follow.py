@@ -134,6 +134,26 @@ async def test_an_outage_costs_nothing_that_serves_and_is_counted(
     assert following.serving == ["mood/2"]
 
 
+async def test_what_nobody_foresaw_is_said_once_with_its_cause_and_tried_again(
+    bucket: Bucket, following: Following, tiny_store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Panic(BaseException):
+        """As Rust's arrive in Python."""
+
+    def panic(path: str) -> None:
+        raise Panic("index out of bounds")
+
+    bucket.add(tiny_store, "mood", 1)
+    bucket.on_piece = panic
+    for _ in range(2):
+        assert not await asyncio.wait_for(following.follower.sync(), 30)
+    assert caplog.text.count("Traceback") > 0
+    assert len([one for one in caplog.records if one.message.startswith("store not")]) == 1
+    bucket.on_piece = lambda path: None
+    await following.look()
+    assert following.serving == ["mood/1"]
+
+
 async def test_age_begins_anew_with_every_look_that_left_nothing_undone(
     bucket: Bucket, following: Following, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
