@@ -5,7 +5,7 @@ import platform
 import resource
 from pathlib import Path
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from app.memory import read_memory
 from classmark.finding import Finding
 

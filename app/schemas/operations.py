@@ -31,7 +31,9 @@ class ModelStatus(Schema):
     """One model of the store."""
 
     name: str
-    status: Literal["serving", "failed"]
+    status: Literal["serving", "loading", "failed"] = Field(
+        description="loading: no version serves yet, and none was refused."
+    )
     version: int | None
     versions: list[int] = Field(description="In the store, newest first.")
     wanted_version: int | None = Field(

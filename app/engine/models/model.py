@@ -32,6 +32,7 @@ class Model:
     Attributes:
         wanted: the version that the store wants; None if that is not known.
         signature: of the files that serve.
+        listed: whether its versions were ever listed; until then there may be some.
         footprints: what the version that serves, and the one that was tried last, take.
     """
 
@@ -40,6 +41,7 @@ class Model:
     versions: Sequence[int] = ()
     wanted: int | None = None
     signature: Signature = ()
+    listed: bool = False
     failures: dict[int | None, Failure] = field(default_factory=dict)
     footprints: dict[int, Footprint] = field(default_factory=dict)
 
@@ -50,8 +52,14 @@ class Model:
 
     @property
     def is_down(self) -> bool:
-        """Whether the store wants the model and none of its versions serves."""
-        return self.servable is None and bool(self.versions or self.failures)
+        """Whether none of its versions serves, for a reason that is known."""
+        return self.servable is None and bool(self.failures)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether none of its versions serves yet, and none was refused."""
+        may_have_some = bool(self.versions) or not self.listed
+        return self.servable is None and not self.failures and may_have_some
 
     @property
     def is_behind(self) -> bool:

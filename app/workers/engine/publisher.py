@@ -117,6 +117,7 @@ class Publisher:
             models = [await self._describe(model) for model in self._registry.models]
             fields = {
                 "started": self._started(),
+                "unlisted": self._registry.unlisted,
                 "trouble": self._trouble(),
                 "models": models,
                 "base_bytes": self._registry.base_bytes,
@@ -164,6 +165,7 @@ class Publisher:
             "name": model.name,
             "versions": list(model.versions),
             "wanted": model.wanted,
+            "listed": model.listed,
             "servable": servable and self._published[servable].number,
             "footprints": [list(item) for item in model.footprints.items()],
             "failures": [

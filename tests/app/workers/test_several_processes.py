@@ -14,7 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from tests.end_to_end.test_under_load import Versions, calls, until
 from tests.support.load import Clients
 from tests.support.server import Server, serving
@@ -112,6 +112,8 @@ def test_metrics_of_all_front_ends_add_up_whichever_is_asked(together: Server) -
         ):  # fmt: skip
             assert total(after, name) - total(before, name) == count, name
         assert after["classmark_ready", frozenset()] == 1
+        busy = "classmark_executor_busy_seconds_total", frozenset[tuple[str, str]]()
+        assert after[busy] > before[busy]
         assert after["classmark_queue_entries", frozenset()] == 0
 
 
