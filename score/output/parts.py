@@ -48,7 +48,7 @@ class Parts:
             replace(path, lambda file: file.write(json.dumps(description, indent=1).encode()))
             return
         before = json.loads(path.read_text())
-        for name in before.keys() | description.keys():
+        for name in before | description:
             old, new = before.get(name), description.get(name)
             if old != new:
                 raise ScoreError(
