@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.settings import Settings
+    from app.settings.settings import Settings
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     from pydantic_settings import CliApp
 
     from app.environment import check_environment
-    from app.settings import Settings
+    from app.settings.settings import Settings
 
     try:
         check_environment(os.environ)

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 
-from app.settings import Settings
+from app.settings.settings import Settings
 
 # The key of a client, what compose files read from the same .env, and what Kubernetes sets for a
 # Service of this name.

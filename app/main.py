@@ -35,7 +35,7 @@ from app.engine.text.text_pool import TextPool
 from app.playground.routes import add_playground
 from app.security import Authorizer, make_authorizer
 from app.service import Lifecycle, Service
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.store import check_store
 from app.telemetry.metrics import Metrics
 

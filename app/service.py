@@ -10,7 +10,7 @@ from app.engine.interface import Engine
 from app.engine.models.catalog import Catalog
 from app.engine.text.text_pool import TextPool
 from app.security import Authorizer
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.metrics import Metrics
 
 

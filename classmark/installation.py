@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from app.engine.batching.cpus import available_cpus
 from app.environment import check_environment
-from app.settings import Settings
+from app.settings.settings import Settings
 from classmark.finding import Finding
 
 PACKAGES = ("classmark", "onnxruntime", "onnxruntime-gpu", "tokenizers", "numpy", "uvicorn")

@@ -9,7 +9,7 @@ from app.mirror.follow import StoreFollower
 from app.mirror.metrics import MirrorMetrics
 from app.mirror.mirror import Mirror
 from app.mirror.remote_store import open_remote
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.metrics import Metrics
 
 

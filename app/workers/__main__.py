@@ -10,7 +10,7 @@ import uvloop
 from app import python_tuning
 from app.engine.backends.base import Backend
 from app.main import make_backend
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.logging import configure_logging
 from app.workers.supervisor_link import SPEC, Link, SupervisorLink
 

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from app.errors import NotReady
 from app.security import Authorizer
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.workers.metrics_merge import take_snapshot
 
 logger = logging.getLogger(__name__)

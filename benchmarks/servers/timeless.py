@@ -15,7 +15,7 @@ from app.engine.backends.base import Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.engine.text.encoding import Encoding, Logits
 from app.main import create_app, with_middleware
-from app.settings import Settings
+from app.settings.settings import Settings
 
 told = threading.Event()
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.settings import check_place
+from app.settings.models import check_place
 from app.store import require_obstore
 from classmark.store.entry import StoreEntry
 from classmark.store.folder import read_folder

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from app.settings import Settings
+from app.settings.settings import Settings
 
 SCHEMA = Path(__file__).parent / "classmark" / "values.schema.json"
 # What other values of the chart decide, and which.

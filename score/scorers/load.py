@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.engine.models.loader import load_servable
 from app.errors import ClassmarkError
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.store import check_store, list_models, list_versions, read_desired_version
 from score.errors import ScoreError
 from score.options import ScoreOptions

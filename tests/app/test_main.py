@@ -11,7 +11,7 @@ from app import main
 from app.engine.models.registry import LocalRegistry
 from app.main import create_app, make_backend, make_core, running
 from app.service import Service
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.environment import check_environment
-from app.settings import Settings
+from app.settings.settings import Settings
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic.alias_generators import to_camel
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from deploy.kubernetes.settings_schema import DECIDED_BY, SCHEMA, settings_schema
 from tests.deployment.files import ALERTS, DASHBOARD, DOCKERFILE, load_yaml
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.deployment.files import (
     COMPOSE,
     COMPOSE_KEYS,

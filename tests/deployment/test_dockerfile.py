@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, requires
 import pytest
 from packaging.requirements import Requirement
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.deployment.files import DOCKERFILE, INSTALL_SCRIPT, ROOT
 
 OFFLINE = {"torch", "transformers", "optimum", "onnx", "datasets", "accelerate", "spacy"}

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.fleet.chart import read_chart
 from tests.fleet.haproxy import CONFIGURATION, NEEDS_HAPROXY
 

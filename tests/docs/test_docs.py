@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import Metric
 
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.metrics import Metrics
 from export.options import compare_parser, export_parser
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from app.environment import check_environment
-from app.settings import Settings
+from app.settings.settings import Settings
 from deploy.kubernetes.settings_schema import DECIDED_BY
 from tests.fleet.helm import VALUE_SETS, one, render, variables
 

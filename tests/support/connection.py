@@ -25,7 +25,7 @@ from app.engine.text.encoding import Encoding, Logits
 from app.errors import InferenceFailed, Overloaded
 from app.main import create_app, with_middleware
 from app.service import Service
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.support.fakes import FakeClock
 
 TEXT = "a text nobody may find in the log"

@@ -13,7 +13,7 @@ from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import Backend, Mode, Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.main import create_app, with_middleware
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.logging import configure_logging
 from app.workers import __main__ as worker
 from app.workers.supervisor.supervisor import Supervisor

@@ -22,7 +22,7 @@ from app.api.dialects.registry import make_routes
 from app.background import start_task
 from app.ports import listen
 from app.service import Service
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.logging import log_address
 
 logger = logging.getLogger(__name__)

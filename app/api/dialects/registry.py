@@ -8,7 +8,7 @@ from app.api.dialects.label_studio import routes as label_studio
 from app.api.dialects.tei import routes as tei
 from app.api.dialects.v2 import routes as v2
 from app.api.inference.routes import OWN_ROUTES, RouteTable
-from app.settings import Settings
+from app.settings.settings import Settings
 
 DIALECTS = (
     huggingface.DIALECT,

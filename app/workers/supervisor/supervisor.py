@@ -17,7 +17,7 @@ from typing import Any
 from app.background import start_task
 from app.ports import reserve
 from app.security import make_authorizer
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.store import check_store
 from app.telemetry.logging import log_address
 from app.telemetry.metrics import Metrics

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.support.server import Server, serving
 
 ORIGIN = "https://app.example.com"

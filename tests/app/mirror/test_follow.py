@@ -14,7 +14,7 @@ from app.engine.models.servable import Servable
 from app.errors import BundleError, ReloadFailed
 from app.mirror.follow import StoreFollower
 from app.mirror.metrics import MirrorMetrics
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.telemetry.metrics import Metrics
 from tests.support.buckets import URL, Bucket, copy_graph, make_mirror
 from tests.support.connection import until

@@ -11,7 +11,7 @@ import pytest
 
 from app.main import create_app, make_backend, make_core, with_middleware
 from app.service import Service
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.store import check_store
 from app.telemetry.metrics import Metrics
 from tests.support.buckets import URL, Bucket, remote
@@ -85,7 +85,7 @@ async def test_without_a_bucket_its_metrics_are_absent(tiny_store: Path) -> None
 def test_a_service_on_a_folder_runs_without_the_extra(tiny_store: Path) -> None:
     code = (
         "import sys; sys.modules['obstore'] = None\n"
-        "from app.main import create_app; from app.settings import Settings\n"
+        "from app.main import create_app; from app.settings.settings import Settings\n"
         f"create_app(Settings(model_store={str(tiny_store)!r}))\n"
         "assert not [name for name in sys.modules if name.startswith('app.mirror')]"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from app.main import create_app, with_middleware
 from app.playground.assets import STATIC
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.support.server import Server
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

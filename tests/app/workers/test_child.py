@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.security import Authorizer
-from app.settings import Settings
+from app.settings.settings import Settings
 from app.workers.supervisor import child
 from app.workers.supervisor.child import ChildProcess
 from app.workers.supervisor_link import WorkerSpec

@@ -21,7 +21,7 @@ from app.api.inference.routes import Target
 from app.engine.models.servable import Servable
 from app.errors import NotReady
 from app.service import Service
-from app.settings import Settings
+from app.settings.settings import Settings
 
 EXAMPLE = {"inputs": "The room was clean.", "parameters": {"top_k": 2}}
 NAME = "invocations"

@@ -9,7 +9,7 @@ import pytest
 
 from app.api.dialects.invocations.routes import read
 from app.api.dialects.registry import make_routes
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.app.api.dialects.conftest import check_refusal
 from tests.support.server import Server, serving
 

@@ -18,7 +18,7 @@ from app.api.connection.server import max_connections
 from app.api.connection.turns import Turns
 from app.api.dialects.registry import make_routes
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[4]
