@@ -17,6 +17,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # numpy starts a thread for each CPU of the machine as it is imported, for what nothing here
+    # does; a container that may use two has sixty-four of them. Other processes inherit this.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from pydantic import ValidationError
     from pydantic_settings import CliApp
 

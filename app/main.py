@@ -25,7 +25,7 @@ from app.bundle.base import Precision
 from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
 from app.engine.backends.base import Backend
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from app.engine.interface import Engine
 from app.engine.local import LocalEngine
 from app.engine.models.catalog import Catalog
@@ -76,7 +76,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     service = make_service(settings, metrics, core.engine, core.registry, authorizer, exposition)
 
     def on_started() -> None:
-        service.lifecycle.started = True
+        service.lifecycle.start()
         python_tuning.freeze_loaded()
         log_started(core.registry)
 
@@ -177,12 +177,16 @@ def make_service(
         metrics=metrics,
         authorizer=authorizer,
         lifecycle=Lifecycle(),
-        text_pool=TextPool(
-            max(1, available_cpus() // settings.workers), settings.max_queue_seconds
-        ),
+        text_pool=TextPool(_text_threads(settings), settings.max_queue_seconds),
         request_cost=RequestCost(),
         exposition=exposition,
     )
+
+
+def _text_threads(settings: Settings) -> int:
+    """Return how many long texts this process reads at a time: its share of the CPUs."""
+    cpus = available_cpus()
+    return max(1, min(cpus, settings.executors or cpus) // settings.workers)
 
 
 @asynccontextmanager

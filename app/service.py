@@ -1,7 +1,8 @@
 """Everything one application owns, and where its process is in its life."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
@@ -19,11 +20,28 @@ class Lifecycle:
 
     Attributes:
         fault: why the process cannot go on as it should, once a background task has died.
+        moved: set by whatever happens first.
     """
 
     started: bool = False
     draining: bool = False
     fault: str | None = None
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def start(self) -> None:
+        """Note that the first load of the store has ended."""
+        self.started = True
+        self.moved.set()
+
+    def drain(self) -> None:
+        """Note that the process is to end."""
+        self.draining = True
+        self.moved.set()
+
+    def fail(self, reason: str) -> None:
+        """Note what has died."""
+        self.fault = reason
+        self.moved.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +65,7 @@ class Service:
 
     def report_fault(self, reason: str) -> None:
         """Turn readiness off for good: something that must run has died."""
-        self.lifecycle.fault = reason
+        self.lifecycle.fail(reason)
 
     def unready_reason(self) -> str | None:
         """Return why requests cannot be answered now, or None if they can."""

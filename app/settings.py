@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         description="Load new versions as they appear in the store. Off: only by SIGHUP or the "
         "reload call.",
     )
+    wait_for_models: bool = Field(
+        False,
+        description="Open the port only once the first look at the store has ended. Off: it is "
+        "open at once, and requests get 503 until then. On: no probe is answered before, liveness "
+        "neither, so give the start that long.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
         description="Where models run; auto takes CUDA where ONNX Runtime has it and finds a GPU.",
@@ -83,7 +89,7 @@ class Settings(BaseSettings):
         le=1024,
         description="Threads that run batches. 0: one for each CPU this process may use, two on "
         "CUDA, where one prepares while the other runs. More executors than cores slow each "
-        "other down.",
+        "other down. Long texts are read by no more threads than that.",
     )
     workers: int = Field(
         1,
@@ -134,6 +140,13 @@ class Settings(BaseSettings):
         gt=0,
         description="Silence between two requests after which a connection is closed. Keep it "
         "longer than that of the proxy in front, or the proxy sends into closed connections.",
+    )
+    max_connection_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="Age after which a connection is closed with its next answer, spread by 20 % "
+        "up and down; 0 keeps connections. Set it where a balancer that spreads connections, not "
+        "requests, has to bring load to new replicas.",
     )
     max_queue_seconds: float = Field(
         5.0,

@@ -4,14 +4,16 @@
 <store>/<name>/desired-version  a number, if the model is pinned; else the newest is wanted
 """
 
+import errno
 import os
 import re
 import stat
 from pathlib import Path
 
 from app.bundle.bundle import MANIFEST, refuse_checkpoint
+from app.bundle.links import follow
 from app.bundle.manifest import NAME_PATTERN
-from app.errors import BundleError
+from app.errors import BundleError, IncompleteBundle
 
 DESIRED_VERSION = "desired-version"
 VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,8}")
@@ -30,7 +32,12 @@ def list_models(store: Path) -> list[str]:
     """Return the names of the model folders in a store."""
     if not store.is_dir():
         return []
-    return sorted(p.name for p in store.iterdir() if p.is_dir() and re.match(NAME_PATTERN, p.name))
+    return sorted(p.name for p in store.iterdir() if _leads(p) and re.match(NAME_PATTERN, p.name))
+
+
+def _leads(path: Path) -> bool:
+    """Tell whether this is a folder, or a link whose target, not there yet, may become one."""
+    return path.is_dir() or (path.is_symlink() and not path.exists())
 
 
 def list_skipped(store: Path) -> list[str]:
@@ -48,12 +55,17 @@ def list_versions(store: Path, name: str) -> list[int]:
     """Return the version folders of a model, newest first; other folders are ignored.
 
     Raises:
-        BundleError: the folder cannot be listed.
+        BundleError: the folder cannot be listed, or is a link out of the store or to nothing.
     """
     folder = store / name
+    real = follow(folder, store)
     try:
-        found = [p.name for p in folder.iterdir() if p.is_dir()]
-    except FileNotFoundError:
+        found = [p.name for p in real.iterdir() if _leads(p)]
+    except FileNotFoundError as exc:
+        if folder.is_symlink():
+            raise IncompleteBundle(
+                f"{folder} is a link to {real}, where nothing is: put a folder there, or remove it"
+            ) from exc
         return []
     except OSError as exc:
         raise BundleError(
@@ -73,7 +85,7 @@ def read_desired_version(store: Path, name: str) -> int | None:
     Raises:
         BundleError: the pin cannot be read, or is not a number.
     """
-    path = store / name / DESIRED_VERSION
+    path = follow(store / name / DESIRED_VERSION, store)
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be read for ever
             raise BundleError(f"{path} is not a regular file; write a version number into one")
@@ -113,9 +125,21 @@ def write_desired_version(store: Path, name: str, version: int | None) -> None:
 
 
 def version_signature(store: Path, name: str, version: int) -> tuple[object, ...]:
-    """Return a value that changes with a version's files, to tell a new attempt from an old one."""
+    """Return a value that changes with a version's files, to tell a new attempt from an old one.
+
+    It changes too when a link leads to another file.
+    """
     try:
-        files = sorted(p for p in (store / name / str(version)).iterdir())
-        return tuple((p.name, p.lstat().st_size, p.lstat().st_mtime_ns) for p in files)
-    except FileNotFoundError:
-        return ()
+        return tuple(_mark(path) for path in sorted((store / name / str(version)).iterdir()))
+    except OSError as exc:
+        if exc.errno in (errno.ENOENT, errno.ELOOP):
+            return ()
+        raise
+
+
+def _mark(path: Path) -> tuple[object, ...]:
+    try:
+        info = path.stat()
+    except OSError:  # a link to nothing
+        info = path.lstat()
+    return path.name, os.path.realpath(path), info.st_size, info.st_mtime_ns

@@ -4,9 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from app.memory import read_memory
 from classmark.finding import Finding
 from classmark.installation import look_at_installation
-from classmark.machine import free_memory, look_at_machine
+from classmark.machine import look_at_machine
 from classmark.store import StoreEntry, default_store, read_store
 
 
@@ -44,8 +45,8 @@ def _summary(store: Path, entries: list[StoreEntry]) -> Finding:
     wanted = [one.bundle.manifest for one in entries if one.wanted and one.bundle]
     taken = sum(min(graph.total_bytes for graph in one.graphs.values()) for one in wanted)
     text = f"{store}: {len(wanted)} models can serve, their smallest graphs {taken / 1e6:.0f} MB"
-    free, _ = free_memory()
-    if free is not None and taken > free:
+    memory = read_memory()
+    if memory is not None and taken > memory.available:
         remedy = "serve fewer models, or give it more memory"
         return Finding("store", f"{text}, more than memory has free", "fault", remedy)
     return Finding("store", text)

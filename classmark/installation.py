@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from app.environment import check_environment
 from app.settings import Settings
 from classmark.finding import Finding

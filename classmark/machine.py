@@ -5,7 +5,8 @@ import platform
 import resource
 from pathlib import Path
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
+from app.memory import read_memory
 from classmark.finding import Finding
 
 # What speeds up int8, as the kernel calls it and as its makers do.
@@ -23,7 +24,6 @@ FLAGS = {
 }
 # Any of these multiplies and adds bytes in one step; without them int8 gains little or nothing.
 FAST_INT8 = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
-CGROUP_MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
 # A service holds one for each connection, some for itself.
 MANY_DESCRIPTORS = 4096
 
@@ -66,28 +66,17 @@ def _cpus() -> Finding:
 
 
 def _memory() -> Finding:
-    free, text = free_memory()
-    if free is None or free > 1 << 30:
+    memory = read_memory()
+    if memory is None:
+        return Finding("memory", "unknown on this system")
+    text = f"{memory.available / 1e9:.1f} GB free of {memory.total / 1e9:.1f} GB"
+    if memory.limit is not None:
+        text += f"; this container may have {memory.limit / 1e9:.1f} GB"
+    if memory.available > 1 << 30:
         return Finding("memory", text)
     return Finding(
         "memory", text, "note", "a model of BERT's size takes some 0.5 GB: end something else"
     )
-
-
-def free_memory() -> tuple[int | None, str]:
-    """Return the bytes that this process may still take, and a sentence on them."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None, "unknown on this system"
-    fields = dict(line.split(":", 1) for line in lines)
-    total, free = (int(fields[name].split()[0]) << 10 for name in ("MemTotal", "MemAvailable"))
-    text = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
-    try:
-        limit = int(CGROUP_MEMORY_MAX.read_text())
-    except (OSError, ValueError):  # "max"
-        return free, text
-    return min(free, limit), f"{text}; this container may have {limit / 1e9:.1f} GB"
 
 
 def _descriptors() -> Finding:

@@ -26,17 +26,19 @@ _READ = [Depends(require("predict", "admin"))]
 _ADMIN = [Depends(require("admin"))]
 
 
-@models.get("", dependencies=_READ, responses=problems(401, 403))
+@models.get("", dependencies=_READ, responses=problems(401, 403, 503))
 async def list_models(service: ServiceDep) -> ModelList:
     """List every model of the store: what serves, from which graph, and what failed."""
     registry = service.registry
+    registry.check_listed()
     return ModelList(
         models=[_status(model, service) for model in registry.models],
+        predicted_memory_bytes=registry.predicted_bytes,
         data=[_card(servable) for servable in registry.serving],
     )
 
 
-@models.get("/{name}", dependencies=_READ, responses=problems(401, 403, 404))
+@models.get("/{name}", dependencies=_READ, responses=problems(401, 403, 404, 503))
 async def get_model(name: str, service: ServiceDep) -> ModelStatus:
     """Describe one model."""
     return _status(service.registry.model(name), service)
@@ -94,10 +96,11 @@ def _status(model: Model, service: ServiceDep) -> ModelStatus:
     failure = model.last_failure
     status = ModelStatus(
         name=model.name,
-        status="serving" if model.servable else "failed",
+        status="loading" if model.is_loading else "serving" if model.servable else "failed",
         version=model.servable.version if model.servable else None,
         versions=list(model.versions),
         wanted_version=model.wanted,
+        memory_bytes={version: one.own for version, one in model.footprints.items()},
         last_failure=failure
         and LoadFailure(version=failure.version, reason=failure.reason, at=failure.at),
     )

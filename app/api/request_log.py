@@ -15,6 +15,8 @@ from app.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 UNROUTED = "unrouted"
+# In a request's state: a function that tells whether its answer is the last of its connection.
+LEAVES = "leaves"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 # Random once a process, counted from there: an id for each request without asking the system.
 _PROCESS = secrets.token_hex(4)
@@ -69,7 +71,7 @@ class RequestLog:
 
 
 class RequestLogMiddleware:
-    """Records every request to the framework, and asks its client to leave while draining.
+    """Records every request to the framework, and asks its client to leave where that is due.
 
     Labels are route templates, never raw paths.
     """
@@ -94,7 +96,8 @@ class RequestLogMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 added = [(b"x-request-id", log.request_id.encode())]
-                if self._service.lifecycle.draining:
+                leaves = scope["state"].get(LEAVES)
+                if self._service.lifecycle.draining or (leaves is not None and leaves()):
                     added.append((b"connection", b"close"))
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)

@@ -3,7 +3,8 @@
 <store>/<name>/<version>/manifest.json  model.<precision>.onnx ...  tokenizer.json  report.md
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from app.bundle.files import (
     read_plain,
     read_verified,
 )
+from app.bundle.links import follow
 from app.bundle.manifest import SCHEMA_VERSION, GraphFile, Manifest
 from app.errors import BundleError, IncompleteBundle
 
@@ -27,19 +29,39 @@ CHECKPOINT_CONFIGS = ("config.json", "adapter_config.json")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle on disk whose manifest was read; its files are checked when they are read."""
+    """A bundle on disk whose manifest was read; its files are checked when they are read.
+
+    Attributes:
+        real: by the name in the manifest, where a file was when the bundle was opened. What links
+            lead elsewhere since changes nothing: a version is read as it was at one moment.
+    """
 
     path: Path
     manifest: Manifest
+    real: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def graphs(self) -> list[GraphFile]:
+        packed = [self.manifest.packed] if self.manifest.packed else []
+        return [*self.manifest.graphs.values(), *packed]
+
+    @property
+    def records(self) -> list[FileRecord]:
+        weights = [graph.weights for graph in self.graphs if graph.weights]
+        return [self.manifest.tokenizer, *self.graphs, *weights]
+
+    def locate(self, record: FileRecord) -> Path:
+        return self.real.get(record.file, self.path / record.file)
 
     def read_tokenizer(self) -> bytes:
-        return read_verified(self.path, self.manifest.tokenizer)
+        tokenizer = self.manifest.tokenizer
+        return read_verified(self.locate(tokenizer), tokenizer)
 
     def read_graph(self, graph: GraphFile) -> GraphData:
         files = [graph.weights] if graph.weights else []
         return GraphData(
-            read_verified(self.path, graph),
-            {one.file: map_verified(self.path, one) for one in files},
+            read_verified(self.locate(graph), graph),
+            {one.file: map_verified(self.locate(one), one) for one in files},
         )
 
     def check_files(self, *, checksums: bool) -> None:
@@ -48,22 +70,20 @@ class Bundle:
         Args:
             checksums: read them whole; else only their sizes are compared.
         """
-        packed = [self.manifest.packed] if self.manifest.packed else []
-        graphs = [*self.manifest.graphs.values(), *packed]
-        weights = [graph.weights for graph in graphs if graph.weights]
-        records: list[FileRecord] = [self.manifest.tokenizer, *graphs, *weights]
-        for record in records:
-            check_size(self.path, record)
+        for record in self.records:
+            check_size(self.locate(record), record)
         if checksums:
             self.read_tokenizer()
-            for graph in graphs:
+            for graph in self.graphs:
                 self.read_graph(graph)
 
 
 def open_bundle(path: Path) -> Bundle:
     """Read and check a bundle's manifest; raise BundleError naming what is wrong."""
+    store = path.parent.parent
+    found = follow(path / MANIFEST, store)
     try:
-        raw = read_plain(path / MANIFEST, MAX_MANIFEST_BYTES)
+        raw = read_plain(found, MAX_MANIFEST_BYTES)
     except IncompleteBundle:
         refuse_checkpoint(path, path.parent.name)
         raise
@@ -81,7 +101,11 @@ def open_bundle(path: Path) -> Bundle:
             f"{path} says it is {manifest.name}/{manifest.version}: a bundle's folder must be "
             "<store>/<name>/<version>; move it there"
         )
-    return Bundle(path, manifest)
+    bundle = Bundle(path, manifest)
+    real = {one.file: follow(path / one.file, store) for one in bundle.records}
+    if follow(path / MANIFEST, store) != found:
+        raise IncompleteBundle(f"{path} was replaced while it was opened; it is opened again")
+    return replace(bundle, real=real)
 
 
 def refuse_checkpoint(folder: Path, name: str) -> None:

@@ -104,6 +104,7 @@ class LocalEngine(Engine):
         self._pool.start()
         self._metrics.queue_entries.set_function(lambda: self.scheduler.queued)
         self._metrics.queue_expected_wait_seconds.set_function(lambda: self.expected_wait_seconds)
+        self._metrics.executor_busy_seconds.set_function(self._pool.busy_seconds)
         for state in ("alive", "busy", "stuck"):
             self._metrics.executors.labels(state).set_function(
                 functools.partial(self._executors_in, state)

@@ -31,7 +31,9 @@ class ModelStatus(Schema):
     """One model of the store."""
 
     name: str
-    status: Literal["serving", "failed"]
+    status: Literal["serving", "loading", "failed"] = Field(
+        description="loading: no version serves yet, and none was refused."
+    )
     version: int | None
     versions: list[int] = Field(description="In the store, newest first.")
     wanted_version: int | None = Field(
@@ -63,6 +65,11 @@ class ModelStatus(Schema):
         None, description="Lowest score of each label where a request gives no threshold."
     )
     metrics: dict[str, float] = Field({}, description="Of this graph, on the evaluation set.")
+    memory_bytes: dict[int, int] = Field(
+        {},
+        description="Predicted, of the version that serves and the one that was to be loaded last, "
+        "known before it loads. Empty on a GPU.",
+    )
     last_failure: LoadFailure | None = None
 
 
@@ -77,6 +84,11 @@ class ModelCard(Schema):
 
 class ModelList(Schema):
     models: list[ModelStatus]
+    predicted_memory_bytes: int | None = Field(
+        None,
+        description="Of the process that runs the models, once they serve what the store wants. "
+        "What it takes now is `process_resident_memory_bytes` in /metrics.",
+    )
     object: Literal["list"] = "list"
     data: list[ModelCard] = Field(description="Those that serve, as OpenAI's clients read them.")
 

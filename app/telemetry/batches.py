@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from app.telemetry.asked import AskedCounter
 from app.telemetry.histogram import Histogram
 from app.telemetry.requests import SECONDS
 
@@ -60,6 +61,12 @@ class BatchMetrics:
             "Executors, by state: alive, busy, stuck.",
             ["state"],
             registry=registry,
+        )
+        self.executor_busy_seconds = AskedCounter(
+            "classmark_executor_busy_seconds",
+            "Time that executors ran batches, the running ones included: its rate is how many are "
+            "busy.",
+            registry,
         )
         self.executor_restarts = Counter(
             "classmark_executor_restarts",

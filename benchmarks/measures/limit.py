@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from app.bundle.base import Precision
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from benchmarks.errors import BenchmarkError
 from benchmarks.servers.peers.model import Model
 from benchmarks.subjects.served_model import ServedModel

@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from classmark.machine import read_cpuinfo
 
 FLAGS = {"avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX-VNNI", "avx512_bf16": "BF16",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from benchmarks.subjects.served_model import ServedModel
 
 PEERS = Path(__file__).parent / "peers"

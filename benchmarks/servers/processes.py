@@ -37,13 +37,18 @@ def usage(pid: int) -> Usage:
     for one in descendants(pid):
         if fields := _stat(one):
             ticks += int(fields[11]) + int(fields[12])
-            peak += _status_bytes(one, "VmHWM")
+            peak += _bytes(one, "status", "VmHWM")
     return Usage(ticks / TICKS_PER_SECOND, peak)
 
 
 def resident_bytes(pid: int) -> int:
     """Return the resident set of a process and its descendants."""
-    return sum(_status_bytes(one, "VmRSS") for one in descendants(pid))
+    return sum(_bytes(one, "status", "VmRSS") for one in descendants(pid))
+
+
+def proportional_bytes(pid: int) -> int:
+    """Return the resident set of a process tree; of shared pages each process counts its part."""
+    return sum(_bytes(one, "smaps_rollup", "Pss:") for one in descendants(pid))
 
 
 def _stat(pid: int) -> list[str]:
@@ -54,9 +59,9 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _status_bytes(pid: int, field: str) -> int:
+def _bytes(pid: int, file: str, field: str) -> int:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
     except OSError:
         return 0
     return next((int(x.split()[1]) * 1024 for x in lines if x.startswith(field)), 0)

@@ -10,7 +10,7 @@ import numpy as np
 from app.bundle.base import AggregationStrategy, Precision
 from app.bundle.bundle import MANIFEST, open_bundle
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from app.engine.models.loader import load_servable
 from app.engine.text.encoding import TextInput
 from app.errors import BundleError

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from app.engine.backends.base import Session
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from app.engine.text.encoding import Logits
 from export.checkpoint.config import ModelConfig
 from export.errors import GateFailed

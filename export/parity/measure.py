@@ -9,7 +9,7 @@ from functools import partial
 from app.bundle.measured import Parity
 from app.engine.backends.base import Session
 from app.engine.backends.onnxruntime import OnnxSession
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from app.engine.text.encoding import Logits
 from app.errors import lacks_memory
 from export.checkpoint.load import Checkpoint

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from app.engine.batching.executors import available_cpus
+from app.engine.batching.cpus import available_cpus
 from export.checkpoint.load import Checkpoint
 from export.graphs.convert import Graph
 from export.graphs.int8.quantize import Quantizer

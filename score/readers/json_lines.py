@@ -4,25 +4,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-
-from score.options import Columns
 from score.readers.rows import Row, make_row
-from score.readers.text_file import TextFile
+from score.readers.text_file import TextReader
 
 
-class JsonLines:
+class JsonLines(TextReader):
     """Objects whose keys are the columns."""
-
-    id_type = pa.string()
-
-    def __init__(self, file: TextFile, columns: Columns) -> None:
-        self._file = file
-        self._columns = columns
-
-    @property
-    def share(self) -> float:
-        return self._file.share
 
     def rows(self) -> Iterator[Row]:
         with self._file.open() as stream:

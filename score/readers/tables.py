@@ -4,30 +4,17 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-import pyarrow as pa
-
 from score.errors import ScoreError
-from score.options import Columns
 from score.readers.rows import Row, check_columns, make_row
-from score.readers.text_file import TextFile
+from score.readers.text_file import TextReader
 
 SEPARATORS = (",", ";", "\t")
 # A quote that is never closed would take the rest of the file for one cell.
 LONGEST_CELL = 10_000_000
 
 
-class Table:
+class Table(TextReader):
     """A table whose columns have names."""
-
-    id_type = pa.string()
-
-    def __init__(self, file: TextFile, columns: Columns) -> None:
-        self._file = file
-        self._columns = columns
-
-    @property
-    def share(self) -> float:
-        return self._file.share
 
     def rows(self) -> Iterator[Row]:
         csv.field_size_limit(LONGEST_CELL)

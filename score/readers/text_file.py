@@ -7,7 +7,10 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+import pyarrow as pa
+
 from score.errors import ScoreError
+from score.options import Columns
 
 # Half a surrogate pair: no encoding gives it, and no text may hold it.
 MARK = "\udcff"
@@ -55,6 +58,20 @@ class TextFile:
             raise ScoreError(f"{self.path} cannot be read: {exc}") from exc
         finally:
             self._raw = None
+
+
+class TextReader:
+    """Reads rows of a text file, whose ids are text; each format says how."""
+
+    id_type = pa.string()
+
+    def __init__(self, file: TextFile, columns: Columns) -> None:
+        self._file = file
+        self._columns = columns
+
+    @property
+    def share(self) -> float:
+        return self._file.share
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:

@@ -32,7 +32,7 @@ def _load(options: ScoreOptions) -> LocalScorer:
     settings = Settings(host="127.0.0.1", model_store=options.store)
     # Imported here: with --url no runtime is needed.
     from app.engine.backends.selection import select_backend
-    from app.engine.batching.executors import available_cpus
+    from app.engine.batching.cpus import available_cpus
 
     try:
         folder = options.store / options.model / str(_choose_version(options))

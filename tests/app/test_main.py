@@ -1,9 +1,13 @@
 """What becomes of a process whose background work dies, or whose start fails."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from app import main
 from app.engine.models.registry import LocalRegistry
 from app.main import create_app, make_backend, make_core, running
 from app.service import Service
@@ -44,3 +48,30 @@ async def _turn() -> None:
     import asyncio
 
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("executors", "workers", "threads"), [(0, 1, 64), (2, 1, 2), (2, 4, 1), (0, 4, 16), (99, 1, 64)]
+)
+def test_long_texts_are_read_by_no_more_threads_than_run_batches(
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch, executors: int, workers: int, threads: int
+) -> None:
+    monkeypatch.setattr(main, "available_cpus", lambda: 64)
+    settings = Settings(model_store=tiny_store, executors=executors, workers=workers)
+    assert create_app(settings).state.service.text_pool.threads == threads
+
+
+def test_a_service_starts_no_threads_that_nobody_asked_for() -> None:
+    code = (
+        "import os, sys; sys.argv[1:] = ['--help']\n"
+        "from app.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'numpy' not in sys.modules, 'it has started its threads before'\n"
+        "import numpy\n"
+        "print('threads:', len(os.listdir('/proc/self/task')))"
+    )
+    plain = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=plain)
+    assert done.stdout.endswith("threads: 1\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app import memory
 from classmark import installation, machine
 from classmark.doctor import look_at_store, main
 from classmark.installation import look_at_installation
@@ -82,9 +83,9 @@ def test_variables_that_cost_speed_are_noted(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_scarce_is_noted_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit = tmp_path / "memory.max"
-    limit.write_text("1000000")
-    monkeypatch.setattr(machine, "CGROUP_MEMORY_MAX", limit)
+    (tmp_path / "memory.max").write_text("1000000")
+    (tmp_path / "memory.stat").write_text("anon 400000\n")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
     monkeypatch.setattr(machine, "read_cpuinfo", lambda: ("Old CPU", {"avx2"}))
     monkeypatch.setattr(machine, "available_cpus", lambda: 0)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))

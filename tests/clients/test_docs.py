@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.asking import python_of
-from tests.clients.test_clients import in_node
+from tests.clients.commands import in_node
 from tests.support.server import Server, serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "clients.md").read_text("utf-8")

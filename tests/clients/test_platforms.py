@@ -1,12 +1,12 @@
 """Clients of labelling tools and model platforms get what our own routes answer."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.clients.asking import HERE, ask, python_of, script
+from tests.clients.asking import HERE, ask
+from tests.clients.commands import DOCCANO, LABEL_STUDIO, MLFLOW, OPENAI, PRESIDIO, Command
 from tests.support.server import Server
 
 INPUTS = json.loads((HERE / "inputs.json").read_text("utf-8"))
@@ -15,14 +15,9 @@ PERSONAL = {"PER": "PERSON", "LOC": "LOCATION"}
 
 
 @pytest.fixture
-def answers(server: Server) -> Callable[..., Any]:
-    """Return what each case of a client's script gives."""
-
-    def run(environment: str, client: str = "") -> Any:
-        python = python_of(environment)
-        return ask(script(python, f"{client or environment}_client"), server.url, "none")
-
-    return run
+def given(command: Command, server: Server) -> dict[str, Any]:
+    """What each case of the client's script gives."""
+    return ask(command(), server.url, "none")
 
 
 def own(server: Server, route: str, inputs: Any) -> Any:
@@ -37,17 +32,8 @@ def best(server: Server, inputs: Any) -> list[list[Any]]:
     return [[labels[0]["label"], labels[0]["score"]] for labels in own(server, "classify", inputs)]
 
 
-@pytest.mark.parametrize(
-    ("environment", "client"),
-    [
-        pytest.param("everyday", "openai", marks=pytest.mark.slow),
-        pytest.param("mlflow", "mlflow", marks=pytest.mark.clients),
-    ],
-)
-def test_scores_are_those_of_our_own_route(
-    answers: Any, server: Server, environment: str, client: str
-) -> None:
-    given = answers(environment, client)
+@pytest.mark.parametrize("command", [OPENAI, MLFLOW])
+def test_scores_are_those_of_our_own_route(given: dict[str, Any], server: Server) -> None:
     for case in ("single", "list", "pair"):
         assert given[case] == best(server, INPUTS[case]), case
     assert "no model 'none'" in given["unknown"]["error"]
@@ -55,23 +41,22 @@ def test_scores_are_those_of_our_own_route(
     assert given.get("models", ["mood", "names"]) == ["mood", "names"]
 
 
-@pytest.mark.clients
-def test_presidio_finds_what_our_own_route_finds(answers: Any, server: Server) -> None:
-    given = answers("presidio")
+@pytest.mark.parametrize("command", [PRESIDIO])
+def test_presidio_finds_what_our_own_route_finds(given: dict[str, Any], server: Server) -> None:
     expected = [
         sorted(
             [one["start"], one["end"], PERSONAL[one["entity_group"]], one["score"]] for one in text
         )
         for text in own(server, "ner", TEXTS)
     ]
-    assert given["entities"] == expected
+    assert given["list"] == expected
+    assert given["single"] == expected[0]
     persons = [[one for one in text if one[2] == "PERSON"] for text in expected]
     assert given["persons"] == persons
 
 
-@pytest.mark.slow
-def test_doccano_labels_what_our_own_route_finds(answers: Any, server: Server) -> None:
-    given = answers("doccano")
+@pytest.mark.parametrize("command", [DOCCANO])
+def test_doccano_labels_what_our_own_route_finds(given: dict[str, Any], server: Server) -> None:
     assert given["entities"] == [
         [
             {"label": one["entity_group"], "start_offset": one["start"], "end_offset": one["end"]}
@@ -80,11 +65,11 @@ def test_doccano_labels_what_our_own_route_finds(answers: Any, server: Server) -
         for text in own(server, "ner", TEXTS)
     ]
     assert given["labels"] == [[{"label": label}] for label, _ in best(server, TEXTS)]
+    assert given["pair"] == [{"label": label} for label, _ in best(server, INPUTS["pair"])]
 
 
-@pytest.mark.clients
-def test_label_studio_takes_every_prediction(answers: Any, server: Server) -> None:
-    given = answers("label-studio", "label_studio")
+@pytest.mark.parametrize("command", [LABEL_STUDIO])
+def test_label_studio_takes_every_prediction(given: dict[str, Any], server: Server) -> None:
     first, empty, *others = given["entities"]
     assert empty == []
     assert [

@@ -17,6 +17,7 @@ from app.bundle.manifest import GoldenCase, GraphFile, Manifest, Source, Tokeniz
 from app.bundle.measured import Parity
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "good", "bad", "film", "Paris"]
+GRAPH = "model.fp32.onnx"
 LABELS: dict[Task, tuple[str, ...]] = {
     "sequence-classification": ("negative", "positive"),
     "token-classification": ("O", "B-LOC"),
@@ -33,7 +34,7 @@ PARITY = Parity(
 
 def write_bundle(store: Path, name: str, version: int, task: Task) -> Path:
     """Write a bundle whose classifier looks at the first word alone, whatever is beside it."""
-    table = np.random.default_rng(version).normal(size=(len(WORDS), 2)).astype(np.float32)
+    table = _table(version)
     graph, tokenizer = _graph(table, task), _tokenizer()
     logits = [tuple(map(float, table[WORDS.index(word)])) for word in ("[CLS]", "good", "[SEP]")]
     golden = logits[1] if task == "sequence-classification" else tuple(logits)
@@ -48,7 +49,7 @@ def write_bundle(store: Path, name: str, version: int, task: Task) -> Path:
         pad_token_id=0,
         graphs={
             "fp32": GraphFile(
-                file="model.fp32.onnx",
+                file=GRAPH,
                 sha256=hashlib.sha256(graph).hexdigest(),
                 bytes=len(graph),
                 inputs=("input_ids",),
@@ -68,10 +69,19 @@ def write_bundle(store: Path, name: str, version: int, task: Task) -> Path:
     )
     folder = store / name / str(version)
     folder.mkdir(parents=True)
-    (folder / "model.fp32.onnx").write_bytes(graph)
+    (folder / GRAPH).write_bytes(graph)
     (folder / "tokenizer.json").write_bytes(tokenizer)
     (folder / "manifest.json").write_text(manifest.model_dump_json())
     return folder
+
+
+def label_of(word: str, version: int) -> str:
+    """Return what a classifier of this version says of a text that begins with one of WORDS."""
+    return LABELS["sequence-classification"][int(_table(version)[WORDS.index(word)].argmax())]
+
+
+def _table(version: int) -> np.ndarray:
+    return np.random.default_rng(version).normal(size=(len(WORDS), 2)).astype(np.float32)
 
 
 def _graph(table: np.ndarray, task: Task) -> bytes:

@@ -18,6 +18,8 @@ ALERTS = ROOT / "docker/prometheus/alerts.yml"
 ALERT_TESTS = ROOT / "docker/prometheus/alerts.test.yml"
 GRAFANA = ROOT / "docker/grafana"
 DASHBOARD = GRAFANA / "dashboards/classmark.json"
+# Its ScaledObject is the chart's, as a test with helm holds.
+KSERVE = ROOT / "deploy/kubernetes/kserve/inferenceservice.yaml"
 
 
 class ComposeLoader(yaml.SafeLoader):

@@ -1,10 +1,10 @@
-"""A real Prometheus that scrapes one service as docker/prometheus says."""
+"""A real Prometheus, which scrapes services as docker/prometheus says."""
 
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import yaml
 from tests.deployment.files import ALERTS, PROMETHEUS, load_yaml
 
 POLL_SECONDS = 0.2
+RECEIVES_WRITES = "--web.enable-remote-write-receiver"
 
 
 class Prometheus:
@@ -37,6 +38,23 @@ class Prometheus:
         series: list[dict[str, Any]] = answer.json()["data"]["result"]
         return [one for one in series if any(value != "NaN" for _, value in one["values"])]
 
+    def values(self, expression: str, at: float | None = None) -> list[float]:
+        """Evaluate at a moment, by default now, as KEDA does; return the value of each series."""
+        moment = {"query": expression} | ({} if at is None else {"time": str(at)})
+        answer = self._client.post("/api/v1/query", data=moment)
+        assert answer.status_code == 200, answer.text
+        return [float(one["value"][1]) for one in answer.json()["data"]["result"]]
+
+    def write(self, request: bytes) -> None:
+        """Store what tests.fleet.remote_write encoded; `running` needs RECEIVES_WRITES for it."""
+        headers = {
+            "Content-Encoding": "snappy",
+            "Content-Type": "application/x-protobuf",
+            "X-Prometheus-Remote-Write-Version": "0.1.0",
+        }
+        answer = self._client.post("/api/v1/write", content=request, headers=headers)
+        assert answer.status_code == 204, answer.text
+
     def firing(self) -> set[str]:
         """Return the names of the alerts that fire."""
         alerts = self._client.get("/api/v1/alerts").json()["data"]["alerts"]
@@ -52,23 +70,12 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @contextmanager
-def scraping(address: str, folder: Path) -> Iterator[Prometheus]:
-    """Run Prometheus in a folder until the block ends, on the service at an address.
-
-    The repository's configuration is changed in two things: where the service is, and that a second
-    is as good as five.
-    """
-    config = load_yaml(PROMETHEUS)
-    job = next(job for job in config["scrape_configs"] if job["job_name"] == "classmark")
-    job = {k: v for k, v in job.items() if k != "dns_sd_configs"}
-    job["static_configs"] = [{"targets": [address]}]
-    seconds = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    config = config | {"global": config["global"] | seconds, "scrape_configs": [job]}
+def running(config: Any, folder: Path, *options: str) -> Iterator[Prometheus]:
+    """Run Prometheus in a folder, with its configuration, until the block ends."""
     (folder / PROMETHEUS.name).write_text(yaml.safe_dump(config))
-    shutil.copy(ALERTS, folder)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = ["prometheus", f"--config.file={folder / PROMETHEUS.name}"]
+    command = ["prometheus", f"--config.file={folder / PROMETHEUS.name}", *options]
     command += [f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}"]
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
     with (
@@ -82,3 +89,23 @@ def scraping(address: str, folder: Path) -> Iterator[Prometheus]:
             yield prometheus
         finally:
             process.terminate()
+
+
+@contextmanager
+def scraping(
+    *addresses: str, folder: Path, labels: Mapping[str, str] | None = None
+) -> Iterator[Prometheus]:
+    """Run Prometheus in a folder until the block ends, on the services at some addresses.
+
+    The repository's configuration is changed in two things: where the services are, and what labels
+    they get, and that a second is as good as five.
+    """
+    config = load_yaml(PROMETHEUS)
+    job = next(job for job in config["scrape_configs"] if job["job_name"] == "classmark")
+    job = {k: v for k, v in job.items() if k not in ("dns_sd_configs", "relabel_configs")}
+    job["static_configs"] = [{"targets": list(addresses), "labels": dict(labels or {})}]
+    seconds = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    config = config | {"global": config["global"] | seconds, "scrape_configs": [job]}
+    shutil.copy(ALERTS, folder)
+    with running(config, folder) as prometheus:
+        yield prometheus

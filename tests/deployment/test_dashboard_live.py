@@ -48,7 +48,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
     with (
         serving(store, api_keys_file=keys) as server,
         server.client(headers={"Authorization": "Bearer a-key"}) as client,
-        scraping(server.url.removeprefix("http://"), folder) as prometheus,
+        scraping(server.url.removeprefix("http://"), folder=folder) as prometheus,
     ):
         send_load(client)
         publish(store, "mood", 2)

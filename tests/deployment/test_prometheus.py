@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
@@ -13,6 +14,7 @@ from app.telemetry.histogram import Histogram
 from app.telemetry.metrics import Metrics
 from tests.deployment.files import (
     ALERT_TESTS,
+    KSERVE,
     PROMETHEUS,
     ROOT,
     alert_rules,
@@ -67,6 +69,13 @@ def test_every_metric_and_label_of_dashboard_and_rules_is_exported(expression: s
     available = set().union({"le"}, TARGET_LABELS, *(SERIES[name] for name, _ in used))
     for grouping in re.findall(r"\bby \(([^)]*)\)", expression):
         assert {label.strip() for label in grouping.split(",")} <= available
+
+
+def test_every_metric_that_pods_are_scaled_by_is_exported() -> None:
+    _, scaled = yaml.safe_load_all(KSERVE.read_text())
+    for trigger in scaled["spec"]["triggers"]:
+        ((name, _),) = used_series(trigger["metadata"]["query"])
+        assert name in SERIES
 
 
 @pytest.mark.parametrize(("title", "target"), panel_targets())

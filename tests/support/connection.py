@@ -23,7 +23,7 @@ from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import InferenceFailed, Overloaded
-from app.main import create_app
+from app.main import create_app, with_middleware
 from app.service import Service
 from app.settings import Settings
 from tests.support.fakes import FakeClock
@@ -152,7 +152,9 @@ async def connected(store: Path, **settings: Any) -> AsyncIterator[Side]:
     app.state.service = service
     await service.registry.scan()
     state = ServerState()
-    config = uvicorn.Config(app, timeout_keep_alive=1000)  # only what a test does closes
+    config = uvicorn.Config(
+        with_middleware(app), timeout_keep_alive=1000
+    )  # only what a test does closes
     own = max_connections(service.settings), Turns(5.0), make_routes(service.settings)
     make = partial(Protocol, service, *own, config=config, server_state=state, app_state={})
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)

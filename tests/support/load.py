@@ -28,6 +28,25 @@ class Call:
         return cls(head.encode() + content)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one call."""
+
+    status: int
+    body: bytes
+    keeps_connection: bool
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+async def read_answer(reader: asyncio.StreamReader) -> Answer:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(head.split("content-length:")[1].split("\r\n")[0])
+    body = await reader.readexactly(length)
+    return Answer(int(head.split(" ")[1]), body, "connection: close" not in head)
+
+
 @dataclass
 class Tally:
     """What the clients saw."""
@@ -77,15 +96,12 @@ class Clients:
         """Send one call and check its answer; return whether the connection stays."""
         try:
             writer.write(self._calls[number].data)
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            length = int(head.split("content-length:")[1].split("\r\n")[0])
-            body = json.loads(await reader.readexactly(length))
+            answer = await read_answer(reader)
         except (asyncio.IncompleteReadError, ConnectionError):
             self.tally.unanswered += 1
             return False
-        status = int(head.split(" ")[1])
         self.tally.answered += 1
-        self.tally.statuses[status] = self.tally.statuses.get(status, 0) + 1
-        if status == 200:
-            self._check(number, body)
-        return "connection: close" not in head
+        self.tally.statuses[answer.status] = self.tally.statuses.get(answer.status, 0) + 1
+        if answer.status == 200:
+            self._check(number, answer.json())
+        return answer.keeps_connection

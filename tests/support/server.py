@@ -21,12 +21,14 @@ KEY = "a-key-for-predictions"
 class Server:
     """`python -m app`, with its log at hand."""
 
-    def __init__(self, store: Path, python: Path, settings: dict[str, object]) -> None:
+    def __init__(
+        self, store: Path, python: Path, settings: dict[str, object], module: str = "app"
+    ) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
         settings = {"port": 0, "model_store": store} | settings
         environment |= {f"CLASSMARK_{key.upper()}": str(value) for key, value in settings.items()}
         self.process = subprocess.Popen(
-            [python, "-m", "app"], env=environment, stderr=subprocess.PIPE, text=True
+            [python, "-m", module], env=environment, stderr=subprocess.PIPE, text=True
         )
         self.log: list[str] = []
         self._url: str | None = None
@@ -66,6 +68,10 @@ class Server:
             self.wait_for_log("listening")
         assert self._url is not None
         return self._url
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
 
     def client(self, **options: object) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **options)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """A tiny random BERT, made on the spot, and files to train it on."""
 
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,10 @@ import pytest
 WORDS = (
     "the a of film was good great fun bad dull poor anna smith paris rome lives in met ##s ##ton"
 )
+
+# Options that make the tiny encoder learn in seconds.
+FAST = ("--epochs", "15", "--learning-rate", "3e-3", "--eval-fraction", "0.25", "--patience", "9")
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +51,22 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BertModel(config).save_pretrained(folder)
     BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def run(encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command on a file; return its exit code, its output and its errors."""
+    from training.__main__ import main
+
+    def command(task: str, data: Path, *options: str) -> tuple[int, str, str]:
+        out = tmp_path / "checkpoint"
+        arguments = ["--task", task, "--data", str(data), "--base", str(encoder)]
+        arguments += ["--out", str(out), "--max-length", "32", *options]
+        code = main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
 
 
 @pytest.fixture

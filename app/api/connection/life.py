@@ -4,6 +4,8 @@ uvicorn's protocol parses, pipelines and keeps alive; what is taken from its ins
 """
 
 import logging
+import math
+import random
 import socket
 from typing import Any
 
@@ -30,6 +32,8 @@ LINGER_SECONDS = 2.0
 PROBE = b"HTTP/1.1 "
 # When to look whether a client has refused the probe; later the sweeper looks.
 LOOK_AFTER_SECONDS = (0.01, 0.1)
+# How far ages are spread, so that connections that came together do not leave together.
+AGE_SPREAD = 0.2
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -46,6 +50,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._settings = service.settings
         self._max_connections = max_connections
         self._head_bytes = 0
+        self._old_at = math.inf
+        self._is_old = False
         # Since when it waits: for a head, for a body, for an answer to be read, to be closed.
         self._head_since: float | None = None
         self._body_since: float | None = None
@@ -72,9 +78,16 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._head_since = self.loop.time()
+        self._head_since = now = self.loop.time()
+        if (age := self._settings.max_connection_seconds) > 0:
+            self._old_at = now + age * random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD)
         if len(self.connections) > self._max_connections:
             self._reject(TooManyConnections(self._max_connections))
+
+    def leaves(self) -> bool:
+        """Tell whether the next answer is the last: the connection is old and nothing else came."""
+        more = self.pipeline or self._head_since is not None or self._body_since is not None
+        return self._is_old and not more
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -135,6 +148,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def sweep(self, now: float) -> None:
         """End the connection if it has waited for its client for too long."""
         settings, request_seconds = self._settings, self._settings.request_timeout_seconds
+        self._is_old = now > self._old_at
         if self._half_closed:
             self._end_if_gone()
         if self._lingering_since is not None and now - self._lingering_since > LINGER_SECONDS:

@@ -10,6 +10,7 @@ from app.api.connection.turns import Turns
 from app.api.inference.direct import DirectRequest
 from app.api.inference.routes import RouteTable
 from app.api.inference.writer import Headers
+from app.api.request_log import LEAVES
 from app.errors import ClassmarkError
 from app.service import Service
 
@@ -56,6 +57,7 @@ class Protocol(LimitedProtocol):
         is_posted = self.parser.get_method() == b"POST"
         target = self._routes.find(self.url) if is_posted else None
         if target is None:
+            self.scope["state"][LEAVES] = self.leaves
             super().on_headers_complete()
             return
         request = DirectRequest(
@@ -87,7 +89,10 @@ class Protocol(LimitedProtocol):
             self._body_since = None
             if not self.cycle.response_complete:
                 self.cycle.reader.is_whole = True
-                self._answer_if_ready()
+                if self._is_old:  # what came with it is to be read first: it may not be the last
+                    self.loop.call_soon(self._answer_if_ready)
+                else:
+                    self._answer_if_ready()
         else:
             super().on_message_complete()
 
@@ -132,5 +137,6 @@ class Protocol(LimitedProtocol):
     def respond(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
         """Write a request's answer at once, and go on to the next request."""
         self._current = None
+        keep_alive = keep_alive and not (self._is_old and self.leaves())
         self.write(status, headers, body, keep_alive=keep_alive)
         self.on_response_complete()

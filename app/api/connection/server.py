@@ -64,9 +64,20 @@ class Server(uvicorn.Server):
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
-        self.servers = [Listener(one, self._make_protocol) for one in bound]  # type: ignore[misc]
+        self.servers = []
         self.started = True
-        self._announce()
+        if settings.wait_for_models:
+            await self._wait_for_models()
+        if not self.should_exit:
+            self.servers = [Listener(one, self._make_protocol) for one in bound]  # type: ignore[misc]
+            self._announce()
+
+    async def _wait_for_models(self) -> None:
+        """Wait for the end of the first look at the store; stop at once if told to meanwhile."""
+        logger.info("port stays shut until the models are loaded")
+        await self._service.lifecycle.moved.wait()
+        if self._service.lifecycle.draining:
+            self.stop()
 
     def _make_protocol(self) -> asyncio.Protocol:
         make = self.config.http_protocol_class
@@ -91,7 +102,7 @@ class Server(uvicorn.Server):
             logger.warning("stopped at once, what was accepted is dropped")
             logging.shutdown()
             os._exit(1)
-        self._service.lifecycle.draining = True
+        self._service.lifecycle.drain()
         seconds = self._service.settings.drain_seconds
         logger.info("draining", extra={"seconds": seconds})
         asyncio.get_running_loop().call_later(seconds, self.stop)

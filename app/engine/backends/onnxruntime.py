@@ -1,5 +1,6 @@
 """Runs graphs with ONNX Runtime on the CPU, and padded ones with any of its providers."""
 
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -61,6 +62,8 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        if provider == "CPUExecutionProvider":
+            _share_arena(options)
         _attach_weights(options, data)
         self._inputs = tuple(inputs)
         self._pad_token_id = pad_token_id
@@ -80,11 +83,35 @@ class OnnxSession:
                 f"the graph has the inputs {sorted(found)}, the manifest says "
                 f"{sorted(self._inputs)}; export the checkpoint again"
             )
+        if provider == "CPUExecutionProvider":
+            # ONNX Runtime has its own copy of the weights. Its Python class keeps these bytes too,
+            # to start again on another provider, and on the CPU there is none to fall back to.
+            self._session.disable_fallback()
+            self._session._model_bytes = None
 
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
         feeds = pad(encodings, self._inputs, self._pad_token_id)
         (logits,) = self._session.run(None, feeds)[:1]
         return unpad(np.asarray(logits, dtype=np.float32), encodings)
+
+
+def _share_arena(options: ort.SessionOptions) -> None:
+    """Let a session's batches take their memory from the one arena of the process.
+
+    An arena keeps what it once took. No more batches run at once than there are executors, however
+    many models are loaded, so what the hungriest model needs is enough for all. Weights lie outside
+    of it, and go with their session.
+    """
+    _make_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+
+
+@functools.cache
+def _make_arena() -> None:
+    memory = ort.OrtMemoryInfo(
+        "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg({}))
 
 
 def _attach_weights(options: ort.SessionOptions, data: GraphData) -> None:

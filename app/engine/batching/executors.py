@@ -1,12 +1,11 @@
 """Runs batches on threads that pull them; a thread that dies is replaced and reported."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from app.errors import InferenceFailed
 logger = logging.getLogger(__name__)
 
 STUCK_AFTER_SECONDS = 60.0
-CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +41,21 @@ class ExecutorStates:
     stuck: int
 
 
+class BusyTime(NamedTuple):
+    """How long one executor has run batches, replaced as a whole: any thread may read it.
+
+    Attributes:
+        seconds: of the batches that have ended.
+        since: when the batch that runs now was begun.
+    """
+
+    seconds: float = 0.0
+    since: float | None = None
+
+    def until(self, now: float) -> float:
+        return self.seconds + (0.0 if self.since is None else max(0.0, now - self.since))
+
+
 class ExecutorPool:
     """A fixed number of executor threads on one scheduler.
 
@@ -65,6 +78,7 @@ class ExecutorPool:
         self._clock = clock
         self._threads = [self._thread(slot) for slot in range(count)]
         self._running: list[Batch | None] = [None] * count
+        self._busy = [BusyTime()] * count
 
     def start(self) -> None:
         for thread in self._threads:
@@ -84,6 +98,11 @@ class ExecutorPool:
             busy=len(running),
             stuck=sum(batch.sealed_at < stuck_before for batch in running),
         )
+
+    def busy_seconds(self) -> float:
+        """Return how long executors have run batches, the running ones included; it only grows."""
+        now = self._clock()  # first, so that a batch that ends meanwhile counts no less
+        return sum(busy.until(now) for busy in self._busy)
 
     def _thread(self, slot: int) -> threading.Thread:
         return threading.Thread(
@@ -111,11 +130,13 @@ class ExecutorPool:
         if batch is None:
             return False
         self._running[slot] = batch
-        started = self._clock()
+        before, started = self._busy[slot].seconds, self._clock()
+        self._busy[slot] = BusyTime(before, started)
         try:
             outcomes, failed = run_batch(batch)
         finally:  # also when the thread dies: entries may be held back until then
             seconds = self._clock() - started
+            self._busy[slot] = BusyTime(before + seconds)
             self._scheduler.finished(batch, seconds)
         self._running[slot] = None
         self._deliver(CompletedBatch(batch, outcomes, seconds, failed))
@@ -182,13 +203,3 @@ def _failure(exc: Exception) -> InferenceFailed:
         f"the model failed on this input with {type(exc).__name__}; its neighbours were run "
         "without it; look for 'batch failed' in the log"
     )
-
-
-def available_cpus() -> int:
-    """Return the CPUs this process may use: its affinity, limited by the container's quota."""
-    allowed = len(os.sched_getaffinity(0))
-    try:
-        quota, period = CGROUP_CPU_MAX.read_text().split()
-    except (OSError, ValueError):
-        return allowed
-    return allowed if quota == "max" else max(1, min(allowed, int(quota) // int(period)))

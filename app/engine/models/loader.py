@@ -38,7 +38,7 @@ def load_servable(
     """
     bundle = open_bundle(folder)
     refused: dict[Mode, BundleError] = {}
-    for mode in _candidates(bundle, backend, precision):
+    for mode in list_candidates(bundle, backend, precision):
         try:
             servable = load_graph(bundle, backend, mode, predecessor, callers)
         except (DamagedBundle, IncompleteBundle):
@@ -88,7 +88,7 @@ def load_graph(
     return servable
 
 
-def _candidates(bundle: Bundle, backend: Backend, precision: Precision | None) -> list[Mode]:
+def list_candidates(bundle: Bundle, backend: Backend, precision: Precision | None) -> list[Mode]:
     """Return the modes to try, the best first.
 
     A requested precision is a candidate even if the bundle lacks it: loading then reports that.

@@ -23,6 +23,7 @@ from app.engine.models.servable import Servable
 from app.engine.models.store_reader import StoreReader
 from app.engine.models.version_loader import VersionLoader
 from app.errors import BundleError, ClassmarkError, ReloadFailed, UnknownModel
+from app.memory import resident_bytes
 from app.store import (
     check_model,
     list_models,
@@ -52,7 +53,7 @@ class LocalRegistry(Catalog):
         metrics: Metrics,
         executors: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(base_bytes=resident_bytes())
         self._store = StoreReader(store)
         self._loader = VersionLoader(self._store, backend, precision, executors, metrics)
         self._gauges = ModelGauges(metrics)
@@ -74,11 +75,13 @@ class LocalRegistry(Catalog):
             )
             return
         self._forget_all_but(names)
+        for name in names:
+            self._models.setdefault(name, Model(name))
+        self.unlisted = None
         await self._report_skipped()
         for name in names:
             if name not in self._looks or self._looks[name].done():
-                model = self._models.setdefault(name, Model(name))
-                self._looks[name] = asyncio.create_task(self._look(model))
+                self._looks[name] = asyncio.create_task(self._look(self._models[name]))
         if names:
             await asyncio.wait([self._looks[name] for name in names], timeout=patience_seconds)
 
@@ -95,7 +98,7 @@ class LocalRegistry(Catalog):
             if name not in await self._store.ask(list_models):
                 self.model(name)
             async with asyncio.timeout(store_reader.LOOK_SECONDS), self._locks[name]:
-                model.versions = await self._store.ask(list_versions, name)
+                await self._list_versions(model)
         except (BundleError, TimeoutError) as exc:
             reason = str(exc) or "the model is being loaded"
             raise ReloadFailed(f"{reason}. {_still_serving(model)}") from exc
@@ -153,9 +156,7 @@ class LocalRegistry(Catalog):
             self._gauges.show(model)
 
     async def _reconcile(self, model: Model) -> None:
-        model.versions = await self._store.ask(list_versions, model.name)
-        if not model.versions:
-            await self._store.ask(check_model, model.name)
+        await self._list_versions(model)
         desired = await self._store.ask(read_desired_version, model.name)
         newest = model.versions[0] if model.versions else None
         model.wanted = desired if desired is not None else newest
@@ -176,6 +177,12 @@ class LocalRegistry(Catalog):
             except ClassmarkError:
                 continue
             break
+
+    async def _list_versions(self, model: Model) -> None:
+        model.versions = await self._store.ask(list_versions, model.name)
+        if not model.versions:
+            await self._store.ask(check_model, model.name)
+        model.listed = True
 
     def _swap(self, model: Model, servable: Servable, signature: Signature) -> None:
         """Serve new requests from the servable; the old one is freed with its last reference."""

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
 from app.background import in_thread
 from app.bundle.base import Precision
 from app.engine.backends.base import Backend
+from app.engine.models.footprint import predict_version, warn_if_short
 from app.engine.models.loader import load_servable
 from app.engine.models.model import Failure, Model, Signature
 from app.engine.models.servable import Servable
@@ -55,6 +57,7 @@ class VersionLoader:
         """
         started = time.perf_counter()
         signature = await self._store.ask(version_signature, model.name, version)
+        await self._predict(model, version)
         work = partial(
             load_servable,
             self._store.path / model.name / str(version),
@@ -75,6 +78,15 @@ class VersionLoader:
         model.failures.pop(version, None)
         self._note_loaded(servable, time.perf_counter() - started)
         return servable, signature
+
+    async def _predict(self, model: Model, version: int) -> None:
+        """Note what a version will take; if its manifest is bad, loading it says so."""
+        how = (self._backend, self._precision, self._executors)
+        with suppress(BundleError):
+            footprint = await self._store.ask(predict_version, model.name, version, *how)
+            if footprint is not None:
+                model.expect(version, footprint)
+                warn_if_short(model.name, version, footprint)
 
     def refuse(
         self, model: Model, version: int | None, exc: Exception, signature: Signature

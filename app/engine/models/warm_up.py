@@ -64,7 +64,7 @@ def reserve_memory(servable: Servable, callers: int) -> None:
     when somebody watches, and not on a busy day. Of a model that reads very long texts only some
     callers reserve: it is rare that all run one at once.
     """
-    callers = max(1, min(callers, RESERVED_TOKENS // servable.manifest.max_length))
+    callers = count_reserving(callers, servable.manifest.max_length)
     ready = threading.Barrier(callers)
     longest = stretch(longest_golden(servable), servable.manifest.max_length)
 
@@ -81,6 +81,11 @@ def reserve_memory(servable: Servable, callers: int) -> None:
             raise
         for run in runs:
             run.result()
+
+
+def count_reserving(callers: int, max_length: int) -> int:
+    """Return how many of the callers reserve memory for a model that reads texts of this length."""
+    return max(1, min(callers, RESERVED_TOKENS // max_length))
 
 
 def longest_golden(servable: Servable) -> Encoding:

@@ -33,7 +33,7 @@ class TextPool:
         max_wait_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._threads = threads
+        self.threads = threads
         self._max_wait_seconds = max_wait_seconds
         self._admission = Admission(max_wait_seconds)
         self._clock = clock
@@ -46,7 +46,7 @@ class TextPool:
     def expected_wait_seconds(self) -> float:
         """How long a text submitted now waits before its work begins."""
         with self._lock:
-            return self._outstanding_seconds / self._threads
+            return self._outstanding_seconds / self.threads
 
     def check_admission(self, kind: Work, size: int, deadline: float) -> None:
         """Raise Overloaded for work that would wait too long, or past its deadline."""
@@ -54,7 +54,7 @@ class TextPool:
         own = self._paces[kind] * size
         limit = max(0.0, min(self._max_wait_seconds, deadline - now - own))
         if wait > limit:
-            seconds = self._admission.seconds_until_room(wait, limit, own / self._threads, now)
+            seconds = self._admission.seconds_until_room(wait, limit, own / self.threads, now)
             raise Overloaded(
                 f"a text of this length would be read in about {wait + own:.2f} s and the limit is "
                 f"{limit + own:.2f} s; retry in {math.ceil(seconds)} s, send shorter texts, or add "

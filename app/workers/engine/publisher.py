@@ -117,8 +117,10 @@ class Publisher:
             models = [await self._describe(model) for model in self._registry.models]
             fields = {
                 "started": self._started(),
+                "unlisted": self._registry.unlisted,
                 "trouble": self._trouble(),
                 "models": models,
+                "base_bytes": self._registry.base_bytes,
             }
             if self._state is not None and self._state.fields == fields:
                 return
@@ -163,7 +165,9 @@ class Publisher:
             "name": model.name,
             "versions": list(model.versions),
             "wanted": model.wanted,
+            "listed": model.listed,
             "servable": servable and self._published[servable].number,
+            "footprints": [list(item) for item in model.footprints.items()],
             "failures": [
                 {"version": one.version, "reason": one.reason, "at": one.at.isoformat()}
                 for one in model.failures.values()

@@ -41,7 +41,7 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     fatal: list[str] = []
 
     def on_started() -> None:
-        service.lifecycle.started = True
+        service.lifecycle.start()
         python_tuning.freeze_loaded()
         started.set()
         supervisor.tell("started", models=[f"{s.name}/{s.version}" for s in registry.serving])

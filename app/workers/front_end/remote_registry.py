@@ -8,15 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.bundle.base import Task
 from app.bundle.bundle import Bundle
 from app.bundle.manifest import Manifest
 from app.engine.backends.base import PADDED, Execution, Mode, RuntimeSpec
 from app.engine.models.catalog import Catalog
+from app.engine.models.footprint import Footprint
 from app.engine.models.model import Failure, Model
 from app.engine.models.servable import Servable, make_tokenizer
 from app.engine.text.encoding import Encoding, Logits
-from app.errors import AmbiguousModel, NotReady, UnknownModel
 from app.telemetry.metrics import Metrics
 from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, EngineConnection
 from app.workers.transport.frames import Frame, Kind, pack_json, read_json, read_json_and_data
@@ -40,7 +39,7 @@ class RemoteRegistry(Catalog):
     def __init__(
         self, client: EngineClient, metrics: Metrics, on_started: Callable[[], None]
     ) -> None:
-        super().__init__()
+        super().__init__(unlisted=ENGINE_AWAY)
         self._client = client
         self._metrics = metrics
         self._on_started = on_started
@@ -57,14 +56,6 @@ class RemoteRegistry(Catalog):
     def number(self, servable: Servable) -> int | None:
         """Return the engine's number of a servable, or None if it does not know it (any more)."""
         return self._numbers.get(servable)
-
-    def resolve(self, name: str | None, task: Task | None = None) -> Servable:
-        try:
-            return super().resolve(name, task)
-        except (UnknownModel, AmbiguousModel):
-            if not self._started:  # the models are not known yet
-                raise NotReady(ENGINE_AWAY) from None
-            raise
 
     async def scan(self) -> None:
         await self._ask(Kind.SCAN, b"")
@@ -138,13 +129,16 @@ class RemoteRegistry(Catalog):
     def _apply(self, state: Mapping[str, Any], known: Mapping[int, Servable]) -> None:
         if self._started and self._trouble == ENGINE_AWAY:
             logger.info("engine is back")
-        self._trouble = state["trouble"]
+        self._trouble, self.unlisted = state["trouble"], state["unlisted"]
+        self.base_bytes = state["base_bytes"]
         self._models = {
             fields["name"]: Model(
                 fields["name"],
                 known.get(fields["servable"]),
                 tuple(fields["versions"]),
                 fields["wanted"],
+                listed=fields["listed"],
+                footprints={version: Footprint(*one) for version, one in fields["footprints"]},
                 failures={one["version"]: _failure(one) for one in fields["failures"]},
             )
             for fields in state["models"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import requests
-from asking import INPUTS, URL, run
+from asking import INPUTS, KEY, LONG, SINGLE, URL, run
 from label_studio_sdk.label_interface import LabelInterface
 from label_studio_sdk.label_interface.objects import PredictionValue
 
@@ -12,14 +12,16 @@ NER = """<View><Labels name="ner" toName="text"><Label value="PER"/><Label value
 MOOD = """<View><Text name="text" value="$text"/><Choices name="mood" toName="text">
 <Choice value="Negative"/><Choice value="Neutral"/><Choice value="Positive"/></Choices></View>"""
 TEXTS = [INPUTS["single"], "", *INPUTS["list"]]
+LONG_PROJECT = [LONG] * 20  # more than a project may have: 32 MiB
 
 
-def ask(model: str, config: str) -> list[Any]:
+def ask(texts: list[str], model: str = "names", config: str = NER) -> list[Any]:
     interface = LabelInterface(config)
     interface.validate()
-    tasks = [{"id": i, "data": {"text": text}} for i, text in enumerate(TEXTS)]
+    tasks = [{"id": i, "data": {"text": text}} for i, text in enumerate(texts)]
     body = {"tasks": tasks, "label_config": config, "project": "1.1"}
-    answer = requests.post(f"{URL}/label-studio/{model}/predict", json=body, timeout=60)
+    address = f"{URL}/label-studio/{model}/predict"
+    answer = requests.post(address, json=body, auth=("any", KEY), timeout=60)
     answer.raise_for_status()
     predictions = answer.json()["results"]
     for one in predictions:
@@ -28,4 +30,12 @@ def ask(model: str, config: str) -> list[Any]:
     return [[region["value"] for region in PredictionValue(**one).result] for one in predictions]
 
 
-run({"entities": lambda: ask("names", NER), "labels": lambda: ask("mood", MOOD)})
+run(
+    {
+        "single": lambda: ask([SINGLE]),
+        "entities": lambda: ask(TEXTS),
+        "labels": lambda: ask(TEXTS, "mood", MOOD),
+        "unknown": lambda: ask([SINGLE], "none"),
+        "long": lambda: ask(LONG_PROJECT),
+    }
+)

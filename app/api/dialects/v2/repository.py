@@ -27,6 +27,7 @@ class LoadRequest(ForeignSchema):
 @router.post("/index", dependencies=[Depends(require("predict", "admin"))])
 async def index(request: Request, service: ServiceDep) -> list[dict[str, str]]:
     """List the models of the store: those that serve, or all."""
+    service.registry.check_listed()
     raw = await request.body()
     asked = parse_json(IndexRequest, raw)[0] if raw else IndexRequest()
     return [
@@ -67,6 +68,8 @@ def _state(model: Model) -> dict[str, str]:
             "state": "READY",
             "reason": "",
         }
+    if model.is_loading:
+        return {"name": model.name, "version": "", "state": "LOADING", "reason": ""}
     failure = model.last_failure
     return {
         "name": model.name,

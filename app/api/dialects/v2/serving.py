@@ -10,7 +10,7 @@ def find_servable(models: Catalog, name: str | None, version: str | None) -> Ser
 
     Raises:
         UnknownModel: no such model serves, or another version of it.
-        ModelUnavailable: the store has it, and no version of it serves.
+        NotReady: the store has it, or may have it, and no version of it serves.
     """
     servable = models.resolve(name)
     if version not in (None, str(servable.version)):

@@ -11,6 +11,12 @@ from tests.support.server import Server
 Own = Callable[..., Any]
 
 
+def check_refusal(answer: httpx.Response, status: int, said: str) -> None:
+    """Check that a request was refused with a status, and a sentence that holds the words."""
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+
+
 @pytest.fixture(scope="session")
 def client(dialect_server: Server) -> Iterator[httpx.Client]:
     with dialect_server.client() as client:

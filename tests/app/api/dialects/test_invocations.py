@@ -10,6 +10,7 @@ import pytest
 from app.api.dialects.invocations.routes import read
 from app.api.dialects.registry import make_routes
 from app.settings import Settings
+from tests.app.api.dialects.conftest import check_refusal
 from tests.support.server import Server, serving
 
 GOOD, EMOJI, CHINESE = "a good film", "angela merkel 👩‍👩‍👧 visited paris", "北京你好"
@@ -191,9 +192,7 @@ def test_mlflow_is_known_by_the_name_of_its_arguments(client: httpx.Client) -> N
 def test_a_request_that_cannot_be_answered_says_why(
     client: httpx.Client, body: dict[str, Any], status: int, said: str
 ) -> None:
-    answer = client.post("/invocations", json=body)
-    assert answer.status_code == status
-    assert said in answer.json()["error"]
+    check_refusal(client.post("/invocations", json=body), status, said)
 
 
 def test_a_body_that_is_not_json_is_refused(client: httpx.Client) -> None:

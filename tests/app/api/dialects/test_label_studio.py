@@ -11,6 +11,7 @@ import pytest
 
 from app.api.dialects.label_studio.config import read_config
 from app.errors import InvalidRequest
+from tests.app.api.dialects.conftest import check_refusal
 from tests.support.server import Server, serving
 from tests.support.tiny import export_bundles, make_checkpoint
 
@@ -177,9 +178,8 @@ def test_a_request_that_cannot_be_answered_says_why_and_its_token_is_nowhere(
 ) -> None:
     sent = {**body, "access_token": TOKEN, "params": {"password": TOKEN}}
     answer = client.post(f"/label-studio/{path}", json=sent)
-    assert answer.status_code == status
+    check_refusal(answer, status, said)
     assert answer.headers["content-type"] == "application/json"
-    assert said in answer.json()["error"]
     assert TOKEN not in answer.text
     assert TOKEN not in "".join(server.log)
 

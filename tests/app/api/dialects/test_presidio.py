@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.app.api.dialects.conftest import check_refusal
 from tests.support.server import Server
 
 NAMES = {"PER": "PERSON", "LOC": "LOCATION"}
@@ -80,6 +81,4 @@ def test_what_can_be_found_is_listed(client: httpx.Client) -> None:
 def test_a_request_that_cannot_be_answered_says_why(
     client: httpx.Client, path: str, body: dict[str, Any], status: int, said: str
 ) -> None:
-    answer = client.post(path, json={"language": "en", **body})
-    assert answer.status_code == status
-    assert said in answer.json()["error"]
+    check_refusal(client.post(path, json={"language": "en", **body}), status, said)

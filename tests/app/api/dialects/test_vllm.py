@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.app.api.dialects.conftest import check_refusal
 from tests.support.server import Server
 
 TEXTS = ["a good film", "angela 👩‍👩‍👧 visited paris", "北京你好"]
@@ -84,9 +85,7 @@ def test_long_texts_are_cut_when_it_is_asked(client: httpx.Client) -> None:
 def test_a_request_that_cannot_be_answered_says_why(
     client: httpx.Client, body: dict[str, Any], status: int, said: str
 ) -> None:
-    answer = client.post("/classify", json=body)
-    assert answer.status_code == status
-    assert said in answer.json()["error"]
+    check_refusal(client.post("/classify", json=body), status, said)
 
 
 def test_the_list_of_models_is_one_that_openai_reads(client: httpx.Client) -> None:

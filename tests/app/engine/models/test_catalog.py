@@ -1,12 +1,18 @@
 """A request finds the model that it means, or is told why there is none."""
 
+import asyncio
 import json
 import shutil
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.errors import AmbiguousModel, InvalidRequest, ModelUnavailable, UnknownModel
+from app.engine.models import version_loader
+from app.engine.models.servable import Servable
+from app.errors import AmbiguousModel, InvalidRequest, ModelUnavailable, NotReady, UnknownModel
+from tests.support.connection import until
 from tests.support.registries import corrupt, make_registry
 
 pytestmark = pytest.mark.anyio
@@ -53,3 +59,45 @@ async def test_a_request_is_labelled_with_a_model_only_where_that_is_certain(sto
     await registry.scan()
     assert registry.model("other").servable is not None
     assert registry.label(None, "sequence-classification") == ""
+
+
+async def test_a_store_that_was_not_listed_lacks_no_model(store: Path) -> None:
+    registry, _ = make_registry(store)
+    for name in ("mood", "nothing", None):
+        with pytest.raises(NotReady, match="the model store has not been read yet"):
+            registry.resolve(name, "sequence-classification")
+    with pytest.raises(NotReady, match="has not been read"):
+        registry.model("mood")
+    await registry.scan()
+    assert registry.resolve("mood").name == "mood"
+    with pytest.raises(UnknownModel, match="the store has: mood, names"):
+        registry.model("nothing")
+
+
+async def test_a_model_is_loading_until_it_serves_or_is_refused(
+    store: Path, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, real = threading.Event(), version_loader.load_servable
+
+    def gated(folder: Path, *arguments: Any) -> Servable:
+        assert gate.wait(30)
+        return real(folder, *arguments)
+
+    shutil.rmtree(store / "names")
+    registry, _ = make_registry(store)
+    await registry.scan()
+    monkeypatch.setattr(version_loader, "load_servable", gated)
+    shutil.copytree(tiny_store / "names", store / "names")
+    (store / "empty").mkdir()
+    scanning = asyncio.ensure_future(registry.scan())
+    await until(lambda: "names" in registry._models and registry.model("names").is_loading)
+    for name in ("names", None):
+        with pytest.raises(ModelUnavailable, match="names.*being loaded; try again"):
+            registry.resolve(name, "token-classification")
+    assert registry.resolve(None, "sequence-classification").name == "mood"
+    gate.set()
+    await scanning
+    assert registry.resolve("names").name == "names"
+    with pytest.raises(UnknownModel):
+        registry.resolve("empty")
+    assert not registry.model("empty").is_loading

@@ -136,6 +136,12 @@ def with_int8(store: Path) -> Path:
     return folder
 
 
+def link_target(store: Path, data: bytes) -> Path:
+    outside = store.parent / "outside.onnx"
+    outside.write_bytes(data)
+    return outside
+
+
 @pytest.mark.parametrize("damage", ["one byte", "longer", "unreadable", "link"])
 def test_a_damaged_graph_refuses_the_version_and_no_slower_one_stands_in(
     store: Path, damage: str
@@ -150,7 +156,7 @@ def test_a_damaged_graph_refuses_the_version_and_no_slower_one_stands_in(
         graph.write_bytes(data + b"\0")
     else:
         graph.unlink()
-        graph.mkdir() if damage == "unreadable" else graph.symlink_to(folder / "model.fp32.onnx")
+        graph.mkdir() if damage == "unreadable" else graph.symlink_to(link_target(store, data))
     backend = FakeBackend("int8", "fp32")
     with pytest.raises(DamagedBundle):
         load_servable(folder, backend, None)
