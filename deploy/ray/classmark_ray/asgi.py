@@ -15,8 +15,6 @@ from app.api.inference.writer import Headers
 from app.main import with_middleware
 from app.service import Service
 
-PAUSE_SECONDS = 0.05
-
 
 class Answer:
     """Stands for the connection: keeps what is written to it.
@@ -59,20 +57,17 @@ class InferenceApp:
             self._service, answer, target, headers, keep_alive=True, expects_continue=False
         )
         request.begin()
-        listening = asyncio.create_task(_listen(request, receive))
-        try:
+        async with asyncio.TaskGroup() as group:  # what goes wrong in one ends the other
+            listening = group.create_task(_listen(request, receive))
             status, fields, body = await answer.written
-        finally:
             listening.cancel()
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 
     async def _send_when_loaded(self, send: Send, message: Message) -> None:
         """Say that all has started once the models have: a host may send requests from then on."""
-        lifecycle = self._service.lifecycle
         if message["type"] == "lifespan.startup.complete":
-            while not (lifecycle.started or lifecycle.fault):
-                await asyncio.sleep(PAUSE_SECONDS)
+            await self._service.lifecycle.moved.wait()
         await send(message)
 
 

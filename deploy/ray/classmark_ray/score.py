@@ -19,9 +19,7 @@ from ray.data.checkpoint import CheckpointConfig
 from offline.command import run
 from score.errors import ScoreError
 from score.options import ScoreOptions, read_options
-from score.output.formats import answer_schema
-from score.readers.rows import make_row
-from score.scorers.load import open_scorer
+from score.tables import TableScorer
 
 # One for a task that lists, reads or writes, and one for the actor that knows the written ids.
 SPARE_CPUS = 2
@@ -50,22 +48,10 @@ class Actor:
 
     def __init__(self, options: ScoreOptions, cpus: int) -> None:
         os.environ["CLASSMARK_EXECUTORS"] = str(cpus)
-        self._columns = options.columns
-        self._scorer = open_scorer(options)
+        self._scorer = TableScorer(options)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        columns = self._columns
-        ids = table.column(columns.id)
-        nothing = [None] * len(table)
-        pairs = table.column(columns.text_pair).to_pylist() if columns.text_pair else nothing
-        texts = table.column(columns.text).to_pylist()
-        cells = zip(ids.to_pylist(), texts, pairs, strict=True)
-        rows = [make_row(number, *three) for number, three in enumerate(cells)]
-        answers = iter(self._scorer.start([row for row in rows if not row.fault])())
-        found = [{"error": row.fault} if row.fault else next(answers) for row in rows]
-        # Ray knows a row by its id, under the name that the input gives it.
-        answered = pa.Table.from_pylist(found, answer_schema(self._scorer.task))
-        return answered.add_column(0, columns.id, ids)
+        return self._scorer.answer(table)
 
 
 def read_job(given: list[str]) -> tuple[Job, ScoreOptions]:

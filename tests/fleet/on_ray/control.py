@@ -19,7 +19,9 @@ ENVIRONMENT = {
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
     # A machine that is shared starts Ray's own processes slowly.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
-    # Nor does it start a worker for each CPU before any is wanted.
+    # Workers, and the servers they start, else give way to everything else on the machine.
+    "RAY_worker_niceness": "0",
+    # Nor does Ray start a worker for each CPU before any is wanted.
     "RAY_prestart_worker_first_driver": "0",
     "OMP_NUM_THREADS": "1",
     # This checkout's code, before what the environment has installed.

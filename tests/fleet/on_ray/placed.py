@@ -34,7 +34,11 @@ class PlacedServers:
 
     def ready(self) -> list[int]:
         """Return the ports where a server is ready."""
-        return [port for port in self.ports if _is_ready(port)]
+        return [port for port in self.ports if _health(port) == httpx.codes.OK]
+
+    def drain(self) -> bool:
+        """Tell whether a server still answers, and says that nothing more shall be sent."""
+        return any(_health(port) == httpx.codes.SERVICE_UNAVAILABLE for port in self.ports)
 
     def wait_for(self, count: int, seconds: float = 60) -> None:
         assert wait_until(lambda: len(self.ready()) == count, seconds), self.ready()
@@ -45,11 +49,12 @@ class PlacedServers:
         return [pid for pid in _pids() if wanted & set(_environment(pid))]
 
 
-def _is_ready(port: int) -> bool:
+def _health(port: int) -> int | None:
+    """Return the status of readiness; None without an answer."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code
     except httpx.HTTPError:
-        return False
+        return None
 
 
 def _pids() -> Sequence[int]:
