@@ -13,11 +13,7 @@ from app.settings import Settings
 
 SCHEMA = Path(__file__).parent / "classmark" / "values.schema.json"
 # What other values of the chart decide, and which.
-DECIDED_BY = {
-    "api_keys_file": "apiKeys",
-    "model_store": "store.volume",
-    "store_cache": "store.bucket",
-}
+DECIDED_BY = {"api_keys_file": "apiKeys", "model_store": "store", "store_cache": "store"}
 # In a pod 0 would be a port that nobody knows, and an executor for each of the node's CPUs.
 LIMITS = {"executors": {"minimum": 1}, "port": {"minimum": 1}}
 

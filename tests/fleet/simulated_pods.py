@@ -82,7 +82,7 @@ class Fleet:
 
     def _exported(self, pod: Pod, at: float) -> list[Sample]:
         figures = {
-            "classmark_batch_seconds_sum": pod.busy_seconds,
+            "classmark_executor_busy_seconds_total": pod.busy_seconds,
             "classmark_queue_expected_wait_seconds": pod.expected_wait,
         }
         labels = {**self._labels, "pod": pod.name}

@@ -30,9 +30,9 @@ MORE = {
     ],
     "a volume that a container fills": [
         "--set-json",
-        '{"store": {"volume": {"emptyDir": {}}}, "initContainers": [{"name": "sync", "image":'
-        ' "git-sync:4", "restartPolicy": "Always", "volumeMounts": [{"name": "models",'
-        ' "mountPath": "/git"}]}], "affinity": {"nodeAffinity": {}}, "nodeSelector": {"a": "b"}}',
+        '{"store": {"volume": {"emptyDir": {}}, "folder": "current"}, "initContainers": [{"name":'
+        ' "sync", "image": "git-sync:4", "restartPolicy": "Always", "volumeMounts": [{"name":'
+        ' "models", "mountPath": "/git"}]}], "nodeSelector": {"a": "b"}}',
     ],
 }
 
@@ -75,9 +75,9 @@ def test_the_validator_notices_a_misspelt_probe() -> None:
         ("settings.drainSeconds=25", "stop.graceSeconds is 60; it must be over 60"),
         ("stop.graceSeconds=50", "stop.graceSeconds is 50; it must be over 50"),
         ("apiKeys.existingSecret=", "there are no API keys"),
-        ("store.bucket=s3://models", "set store.volume to null"),
-        ("store.volume=null", "store.bucket and store.volume are both empty"),
-        ("store.bucket=s3://models,store.volume=null", "networkPolicy.egress is empty"),
+        ("store.bucket=s3://models,store.folder=current", "bundles come from one place"),
+        ("store.bucket=s3://models", "networkPolicy.egress is empty"),
+        ("store.volume.emptyDir.medium=Memory,store.volume.nfs.path=/", "/store/volume"),
         ("autoscaling.minReplicas=11", "over autoscaling.maxReplicas, which is 10"),
         ("autoscaling.by=cpu,settings.device=cuda", "take keda"),
     ],

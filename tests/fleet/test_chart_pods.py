@@ -1,5 +1,7 @@
 """What the chart says of pods: how they are probed, stopped, confined, scaled and watched."""
 
+from typing import Any
+
 import pytest
 
 from tests.deployment.files import ALERTS, DASHBOARD, load_yaml
@@ -64,6 +66,19 @@ def test_a_container_can_do_nothing_but_serve(values: list[str]) -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+@pytest.mark.parametrize(
+    ("values", "source"),
+    [
+        ([], {"persistentVolumeClaim": {"claimName": "classmark-models", "readOnly": True}}),
+        (["--set=store.volume.nfs.path=/m"], {"nfs": {"path": "/m"}}),
+        (VALUE_SETS["bucket"], {"emptyDir": {"sizeLimit": "10Gi"}}),
+    ],
+)
+def test_bundles_come_from_one_volume(values: list[str], source: dict[str, Any]) -> None:
+    volumes = one(render(*values), "Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert volumes[0] == {"name": "models", **source}
 
 
 def test_pods_are_replaced_when_their_keys_change() -> None:

@@ -63,6 +63,8 @@ def test_what_the_chart_decides_reaches_the_service_too() -> None:
         name.removeprefix("CLASSMARK_").lower() for name in variables(render(*VALUE_SETS["bucket"]))
     }
     assert variables(render())["CLASSMARK_MODEL_STORE"] == "/models"
+    linked = render("--set=store.folder=current")
+    assert variables(linked)["CLASSMARK_MODEL_STORE"] == "/models/current"
 
 
 def test_executors_follow_the_requested_cpus_but_not_on_a_gpu() -> None:

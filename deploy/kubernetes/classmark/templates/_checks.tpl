@@ -11,11 +11,8 @@
 {{- if not (or (include "classmark.keysSecret" .) $settings.allowAnonymous) -}}
 {{- fail "there are no API keys: set apiKeys.existingSecret or apiKeys.hashes, or settings.allowAnonymous if something in front of the service guards it" -}}
 {{- end -}}
-{{- if and .Values.store.bucket .Values.store.volume -}}
-{{- fail (printf "store.bucket is %q and store.volume is set; bundles come from one of them: set store.volume to null" .Values.store.bucket) -}}
-{{- end -}}
-{{- if not (or .Values.store.bucket .Values.store.volume) -}}
-{{- fail "store.bucket and store.volume are both empty; set one of them, bundles come from there" -}}
+{{- if and .Values.store.bucket (or .Values.store.volume .Values.store.folder) -}}
+{{- fail (printf "store.bucket is %q, and store.volume or store.folder is set; bundles come from one place: empty the others" .Values.store.bucket) -}}
 {{- end -}}
 {{- if and .Values.store.bucket .Values.networkPolicy.enabled (not .Values.networkPolicy.egress) -}}
 {{- fail (printf "networkPolicy.egress is empty, so no pod reaches %s: name whom it may reach, [{}] for all" .Values.store.bucket) -}}
