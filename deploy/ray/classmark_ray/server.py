@@ -1,19 +1,21 @@
 """A Classmark in a process of its own, on one of this node's ports, in whatever Python has it.
 
-Only Linux: the kernel ends the server with its replica, and a lock a port tells who owns it.
+Between the two stands a shell, and its death is the server's SIGTERM: the kernel sends one however
+the replica ends, by itself or by SIGKILL. Two would stop the server at once. A lock a port, which
+the server holds for as long as it lives, tells whether it is still there. All that is Linux.
 """
 
-import fcntl
 import http.client
 import os
-import socket
+import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from classmark_ray.ports import claim_port, lock_port
+
+LAUNCH = 'setpriv --pdeathsig TERM "$@" >&2 & echo $!; wait $!'
 ASK_SECONDS = 5.0
 PAUSE_SECONDS = 0.2
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # and where it can be asked from here
@@ -43,20 +45,26 @@ class ServerOptions:
 
 
 class OwnServer:
-    """A server that is ready, and is this process's child: whoever else answers is an error.
+    """A server that is ready, and is this process's own: whoever else answers is an error.
 
-    The thread that makes it must live as long as the server: SIGTERM comes when that thread ends.
+    The thread that makes it must live as long as the server, which drains when that thread ends.
+
+    Attributes:
+        pid: of the server.
     """
 
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
         self._host = options.settings["CLASSMARK_HOST"]
         deadline = time.monotonic() + options.start_seconds
-        self.port, lock = self._claim(deadline)
+        self.port, lock = self._wait_for_port(deadline)
         try:
-            self.process = self._start(lock)
+            self._shell = self._launch(lock)
         finally:
-            os.close(lock)  # the server holds it now, for as long as it lives
+            os.close(lock)  # the server holds it now
+        assert self._shell.stdout is not None
+        with self._shell.stdout as told:
+            self.pid = int(told.readline())
         try:
             self._wait_until_ready(deadline)
         except ServerError:
@@ -65,7 +73,7 @@ class OwnServer:
 
     def ask(self, path: str) -> str:
         """Return the body of an answer of 200; raise ServerError for any other, or without one."""
-        if (code := self.process.poll()) is not None:
+        if (code := self._shell.poll()) is not None:
             raise ServerError(f"the server on port {self.port} has ended with {code}; see its log")
         address = EVERY_ADDRESS.get(self._host, self._host)
         connection = http.client.HTTPConnection(address, self.port, timeout=ASK_SECONDS)
@@ -83,35 +91,35 @@ class OwnServer:
 
     def stop(self) -> None:
         """Let it drain; kill it if it does not end."""
-        self.process.terminate()
-        try:
-            self.process.wait(self._options.stop_seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def _claim(self, deadline: float) -> tuple[int, int]:
-        """Return a port that nobody has, and its lock; wait for one that still drains."""
-        while time.monotonic() < deadline:
-            for port in self._options.ports:
-                lock = _lock(port)
-                if lock is not None and _is_free(self._host, port):
-                    return port, lock
-                if lock is not None:
-                    os.close(lock)
+        self._shell.kill()
+        self._shell.wait()
+        deadline = time.monotonic() + self._options.stop_seconds
+        while (lock := lock_port(self.port)) is None:
+            if time.monotonic() >= deadline:
+                os.kill(self.pid, signal.SIGKILL)
             time.sleep(PAUSE_SECONDS)
-        ports = ", ".join(map(str, self._options.ports))
-        raise ServerError(
-            f"no port of {ports} is free on this node; stop what listens, or name more"
-        )
+        os.close(lock)
 
-    def _start(self, lock: int) -> "subprocess.Popen[bytes]":
-        """Start it so that it drains when this process is gone, however that ends."""
+    def _wait_for_port(self, deadline: float) -> tuple[int, int]:
+        """Return a port that nobody has, and its lock; wait for one whose server still drains."""
+        ports = self._options.ports
+        while (found := claim_port(self._host, ports)) is None:
+            if time.monotonic() >= deadline:
+                names = ", ".join(map(str, ports))
+                raise ServerError(f"no port of {names} is free; stop what listens, or name more")
+            time.sleep(PAUSE_SECONDS)
+        return found
+
+    def _launch(self, lock: int) -> "subprocess.Popen[str]":
+        """Start the shell, which says the server's process id and ends with its code."""
         # Ray's own packages are none of the server's.
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", self._options.python, "-m", "app"],
+            ["setpriv", "--pdeathsig", "KILL", "sh", "-c", LAUNCH, "sh", self._options.python]
+            + ["-m", "app"],
             env=kept | dict(self._options.settings) | {"CLASSMARK_PORT": str(self.port)},
+            stdout=subprocess.PIPE,
+            text=True,
             pass_fds=[lock],
             start_new_session=True,  # Ray kills the group of a worker that ends
         )
@@ -121,30 +129,8 @@ class OwnServer:
             try:
                 self.ask("/health/ready")
             except ServerError as exc:
-                if self.process.poll() is not None or time.monotonic() >= deadline:
+                if self._shell.poll() is not None or time.monotonic() >= deadline:
                     raise ServerError(f"not ready on port {self.port}: {exc}") from exc
                 time.sleep(PAUSE_SECONDS)
             else:
                 return
-
-
-def _lock(port: int) -> int | None:
-    """Return what keeps a port for one server of this node, while open; None if one has it."""
-    path = Path(tempfile.gettempdir()) / f"classmark-{port}.lock"
-    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
-
-
-def _is_free(host: str, port: int) -> bool:
-    """Tell whether nothing listens on a port, such as a program that knows no locks."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError:
-        return False
-    return True

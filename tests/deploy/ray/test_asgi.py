@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import httpx
@@ -12,6 +12,8 @@ import pytest
 import uvicorn
 from classmark_ray.asgi import InferenceApp
 
+from app.engine.backends.base import Session
+from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.main import create_app
 from app.settings import Settings
 from tests.deploy.ray.asking import answers
@@ -44,6 +46,37 @@ def test_it_answers_from_the_first_request_on_as_under_its_own_server(
         assert found == answers(client)
     assert found[0][0] == 200
     assert 'route="/v1/classify"' in elsewhere.get("/metrics").text
+
+
+class SlowBackend(OnnxRuntimeBackend):
+    """Loads once it may."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.begun, self.may_load = Event(), Event()
+
+    def load(self, *given: Any) -> Session:
+        self.begun.set()
+        assert self.may_load.wait(60)
+        return super().load(*given)
+
+
+@pytest.mark.anyio
+async def test_its_host_is_told_that_it_has_started_once_the_models_are_loaded(
+    tiny_store: Path,
+) -> None:
+    backend = SlowBackend()
+    app = InferenceApp(create_app(Settings(model_store=tiny_store, executors=1), backend))
+    came: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    sent: asyncio.Queue[Any] = asyncio.Queue()
+    running = asyncio.create_task(app({"type": "lifespan", "state": {}}, came.get, sent.put))
+    came.put_nowait({"type": "lifespan.startup"})
+    assert await asyncio.to_thread(backend.begun.wait, 60)
+    assert sent.empty()
+    backend.may_load.set()
+    assert (await asyncio.wait_for(sent.get(), 60))["type"] == "lifespan.startup.complete"
+    came.put_nowait({"type": "lifespan.shutdown"})
+    await asyncio.wait_for(running, 60)
 
 
 @pytest.mark.anyio

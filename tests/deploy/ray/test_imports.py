@@ -19,7 +19,7 @@ def imported(module: str) -> set[str]:
     return names - set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("module", ["__main__", "placement", "server", "load"])
+@pytest.mark.parametrize("module", ["__main__", "placement", "server", "ports", "load"])
 def test_placement_needs_ray_alone(module: str) -> None:
     assert imported(module) <= {"ray", "classmark_ray"}
 

@@ -41,8 +41,6 @@ def in_flight(load: Load, since: float) -> int:
     return sum(one.sent <= since <= one.ended for one in load.outcomes)
 
 
-# Told on every node: a replica that has lost its node leaves its server to end by itself.
-DRAINS = {"RAY_kill_child_processes_on_worker_exit": "false"}
 # Told on every node: how long it lives on without a head; else a minute.
 OUTLIVES_HEAD = {"RAY_gcs_rpc_server_reconnect_timeout_s": "3600"}
 
@@ -99,10 +97,8 @@ def test_without_retries_a_killed_node_costs_what_is_in_flight_at_most(
     assert len(load.faults) <= held
 
 
-def test_the_server_of_a_killed_node_drains_where_nodes_are_told_so(
-    ray_python: Path, store: Path
-) -> None:
-    with cluster(ray_python, nodes=1, **DRAINS) as nodes:
+def test_the_server_of_a_killed_node_drains(ray_python: Path, store: Path) -> None:
+    with cluster(ray_python, nodes=1) as nodes:
         servers = PlacedServers(nodes, store, ports=1)
         servers.place("min_replicas=1", "max_replicas=1")
         nodes.tell("kill node0")
