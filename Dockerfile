@@ -11,10 +11,10 @@ COPY pyproject.toml constraints.txt docker/install-requirements.sh ./
 
 # Requirements and code are layers of their own: a new version of the code is a small download.
 FROM build AS requirements-cpu
-RUN sh install-requirements.sh serve
+RUN sh install-requirements.sh serve store
 
 FROM build AS requirements-gpu
-RUN sh install-requirements.sh serve-gpu
+RUN sh install-requirements.sh serve-gpu store
 
 FROM build AS code
 COPY README.md LICENSE ./
@@ -29,9 +29,12 @@ FROM ${PYTHON_IMAGE} AS service
 ENV CLASSMARK_HOST=0.0.0.0 \
     CLASSMARK_LOG_FORMAT=json \
     CLASSMARK_MODEL_STORE=/models \
+    CLASSMARK_STORE_CACHE=/cache \
     ORT_DISABLE_TELEMETRY=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+# Where a bucket's files are kept; a volume there outlives the container, and works with a read-only root.
+RUN install -d -o 10001 -g 10001 /cache
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 CMD ["python", "-c", "\
 import http.client, os, sys; \

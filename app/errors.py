@@ -20,6 +20,8 @@ ClassmarkError
 ├── Cancelled 499               the client went away
 ├── InferenceFailed 500         the model failed on this input alone
 ├── ReloadFailed 409            the requested version could not be swapped in
+├── StoreError 503              a bucket, or the cache of one, that cannot be used now
+│   └── PinConflict 409         a pin that somebody else has changed meanwhile
 └── BundleError 500             a folder in the store that cannot be trusted or loaded
     └── IncompleteBundle        files missing or short: a copy in progress, or a truncated one
 """
@@ -27,6 +29,7 @@ ClassmarkError
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Literal
 
 
 def brief(text: str, most: int = 60) -> str:
@@ -207,6 +210,28 @@ class InferenceFailed(ClassmarkError):
 class ReloadFailed(ClassmarkError):
     status = HTTPStatus.CONFLICT
     title = "Reload failed"
+
+
+class StoreError(ClassmarkError):
+    """A model store in a bucket that cannot be followed now, or in part.
+
+    Attributes:
+        kind: for metrics: the bucket is `unreachable`, a version is `refused`, the `disk` is short.
+    """
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Model store"
+
+    def __init__(
+        self, message: str, kind: Literal["unreachable", "refused", "disk"] = "unreachable"
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class PinConflict(StoreError):
+    status = HTTPStatus.CONFLICT
+    title = "Pin conflict"
 
 
 class BundleError(ClassmarkError):

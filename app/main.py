@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -21,7 +22,6 @@ from app.api.inference import openapi
 from app.api.problems import install_handlers
 from app.api.request_log import RequestLogMiddleware
 from app.background import OnDeath, start_task
-from app.bundle.base import Precision
 from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
 from app.engine.backends.base import Backend
@@ -39,6 +39,9 @@ from app.settings import Settings
 from app.store import check_store
 from app.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:
+    from app.mirror.follow import StoreFollower
+
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
@@ -54,6 +57,13 @@ class EngineCore:
 
     engine: LocalEngine
     registry: LocalRegistry
+    follower: "StoreFollower | None" = None
+
+    async def scan(self) -> None:
+        """Look at the store now, wherever it is."""
+        if self.follower is not None:
+            await self.follower.sync()
+        await self.registry.scan()
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
@@ -65,7 +75,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     Raises:
         ValueError: settings that cannot work here.
     """
-    check_store(settings.model_store)
+    check_store(settings.store_folder, settings.store_url)
     metrics = Metrics()
     core = make_core(settings, backend or make_backend(settings), metrics)
 
@@ -83,7 +93,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with running(core, settings, on_started, service.report_fault):
-            on_hangup(core.registry, service.report_fault)
+            on_hangup(core.scan, service.report_fault)
             yield
         service.text_pool.close()
         logger.info("stopped")
@@ -137,14 +147,22 @@ def make_core(settings: Settings, backend: Backend, metrics: Metrics) -> EngineC
         from app.engine.backends.cuda.nvml import observe_gpus
 
         observe_gpus(metrics.registry)
-    return EngineCore(
-        LocalEngine(executors, settings.max_queue_seconds, metrics),
-        LocalRegistry(settings.model_store, backend, _precision(settings), metrics, executors),
+    registry = LocalRegistry(
+        settings.store_folder,
+        backend,
+        settings.wanted_precision,
+        metrics,
+        executors,
+        settings.store_channel,
+        settings.store_url,
     )
+    follower = None
+    if settings.store_url is not None:
+        from app.mirror.start import make_follower
 
-
-def _precision(settings: Settings) -> Precision | None:
-    return None if settings.precision == "auto" else settings.precision
+        follower = make_follower(settings, backend, registry, metrics)
+    engine = LocalEngine(executors, settings.max_queue_seconds, metrics)
+    return EngineCore(engine, registry, follower)
 
 
 def read_authorizer(settings: Settings) -> Authorizer:
@@ -201,7 +219,7 @@ async def running(
     """
     core.engine.start()
     following = start_task(
-        _load_and_watch(core.registry, settings, on_started), "following the model store", on_death
+        _load_and_watch(core, settings, on_started), "following the model store", on_death
     )
     try:
         yield
@@ -209,16 +227,25 @@ async def running(
         following.cancel()
         await asyncio.wait([following])
         await core.engine.stop(settings.request_timeout_seconds)
+        if core.follower is not None:
+            core.follower.close()
 
 
 async def _load_and_watch(
-    registry: LocalRegistry, settings: Settings, on_started: Callable[[], None]
+    core: EngineCore, settings: Settings, on_started: Callable[[], None]
 ) -> None:
     """Load what the store has, then follow it; liveness answers meanwhile."""
-    await registry.scan()
+    if core.follower is None:
+        await core.registry.scan()
+    else:
+        await core.follower.load_first()
     on_started()
-    if settings.watch:
-        await watch(registry, settings.model_store)
+    if not settings.watch:
+        return
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch(core.registry, settings.store_folder))
+        if core.follower is not None:
+            tasks.create_task(core.follower.follow())
 
 
 def log_started(registry: Catalog) -> None:
@@ -226,11 +253,11 @@ def log_started(registry: Catalog) -> None:
     logger.info("started", extra={"models": ", ".join(serving) or "none yet"})
 
 
-def on_hangup(registry: Catalog, on_death: OnDeath) -> None:
+def on_hangup(scan: Callable[[], Coroutine[Any, Any, None]], on_death: OnDeath) -> None:
     """Let SIGHUP rescan the store, where there are such signals and this is the main thread."""
 
     def rescan() -> None:
-        start_task(registry.scan(), "scanning the model store", on_death)
+        start_task(scan(), "scanning the model store", on_death)
 
     with suppress(ValueError, RuntimeError, NotImplementedError, AttributeError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, rescan)

@@ -74,7 +74,7 @@ class Service:
         if self.lifecycle.fault is not None:
             return self.lifecycle.fault
         if not self.lifecycle.started:
-            return "the models are loading"
+            return self.registry.unlisted or "the models are loading"
         if not self.registry.serving:
             return f"no model serves; put a bundle into {self.settings.model_store}"
         return self.engine.unready_reason()

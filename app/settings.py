@@ -1,5 +1,6 @@
 """Every setting, read once at start from CLASSMARK_* variables or the command line."""
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -15,6 +16,7 @@ from pydantic_settings import (
 )
 
 from app.bundle.base import Precision
+from app.bundle.manifest import NAME_PATTERN
 
 # The APIs of others that the service speaks, by the setting's words.
 DIALECTS = ("huggingface", "invocations", "label-studio", "presidio", "tei", "v2", "vllm")
@@ -32,6 +34,20 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+_BUCKETS = ("s3", "gs", "az")
+
+
+def check_place(store: str) -> str:
+    """Return a folder's path, or a bucket's URL without its last slash; raise ValueError else."""
+    scheme, separator, rest = store.partition("://")
+    if separator and (scheme not in _BUCKETS or not rest.strip("/")):
+        raise ValueError(
+            f"{store} is no model store; name a folder by its path, or a bucket as "
+            "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
+        )
+    return store.rstrip("/") if separator else store
 
 
 def _words(joined: str | None) -> list[str]:
@@ -60,8 +76,27 @@ class Settings(BaseSettings):
         description="TCP port; 0 takes a free one. AIP_HTTP_PORT, which Vertex AI sets, does the "
         "same.",
     )
-    model_store: Path = Field(
-        Path("models"), description="Folder of bundles: <store>/<name>/<version>/manifest.json."
+    model_store: str = Field(
+        "models",
+        description="Folder of bundles: <store>/<name>/<version>/manifest.json. Or a bucket, which "
+        "is kept up with: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.",
+    )
+    store_cache: Path | None = Field(
+        None,
+        description="Folder where the files of a bucket that this device needs are kept. None: one "
+        "for each bucket and channel in ~/.cache/classmark.",
+    )
+    store_channel: str | None = Field(
+        None,
+        description="Channel whose pin counts first, as canary: desired-version.canary before "
+        "desired-version, for a rollout in stages.",
+    )
+    store_poll_seconds: float = Field(
+        10.0,
+        ge=1,
+        le=3600,
+        description="Time between two looks at a bucket, give or take a fifth. Raising it asks the "
+        "bucket less often, and new versions come later.",
     )
     watch: bool = Field(
         True,
@@ -226,6 +261,18 @@ class Settings(BaseSettings):
     def _plain_host(cls, host: str) -> str:
         return host.strip("[]").lower()
 
+    @field_validator("model_store", mode="before")
+    @classmethod
+    def _folder_or_bucket(cls, store: str | Path) -> str:
+        return check_place(os.fspath(store))
+
+    @field_validator("store_channel")
+    @classmethod
+    def _plain_channel(cls, channel: str | None) -> str | None:
+        if channel and not re.match(NAME_PATTERN, channel):
+            raise ValueError(f"{channel} is no channel; name it in a-z, 0-9, _ and -, as canary")
+        return channel
+
     @field_validator("dialects")
     @classmethod
     def _known_dialects(cls, dialects: str) -> str:
@@ -262,6 +309,36 @@ class Settings(BaseSettings):
                 "front of the service guards it, or listen on 127.0.0.1"
             )
         return self
+
+    @property
+    def store_url(self) -> str | None:
+        """The bucket that the models come from, if it is one."""
+        return self.model_store if "://" in self.model_store else None
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where the files of a bucket are kept: a folder of its own for each thing to follow."""
+        if self.store_cache is not None:
+            return self.store_cache
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        if not os.path.isabs(base):  # a user without a home
+            raise ValueError(
+                f"{self.model_store} needs a folder to be kept in; name one by "
+                "CLASSMARK_STORE_CACHE"
+            )
+        plain = re.sub(r"[^A-Za-z0-9.-]+", "-", self.model_store)
+        followed = f"{self.model_store} {self.store_channel}".encode()
+        return Path(base) / "classmark" / f"{plain[:80]}-{hashlib.sha256(followed).hexdigest()[:8]}"
+
+    @property
+    def store_folder(self) -> Path:
+        """The folder that models are loaded from."""
+        return self.cache_folder / "store" if self.store_url else Path(self.model_store)
+
+    @property
+    def wanted_precision(self) -> Precision | None:
+        """The graph to load; None for the first that serves."""
+        return None if self.precision == "auto" else self.precision
 
     @property
     def spoken_dialects(self) -> frozenset[str]:

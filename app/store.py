@@ -2,9 +2,11 @@
 
 <store>/<name>/<version>/...    bundles; a version is a positive integer
 <store>/<name>/desired-version  a number, if the model is pinned; else the newest is wanted
+<store>/<name>/desired-version.<channel>  counts before it where that channel is followed
 """
 
 import errno
+import importlib.util
 import os
 import re
 import stat
@@ -19,12 +21,38 @@ DESIRED_VERSION = "desired-version"
 VERSION_PATTERN = re.compile(r"[1-9][0-9]{0,8}")
 
 
-def check_store(store: Path) -> None:
-    """Raise ValueError if there is no such folder."""
+def check_store(store: Path, bucket: str | None = None) -> None:
+    """Raise ValueError if there is no such folder; make it where it is the cache of a bucket."""
+    if bucket is not None:
+        _prepare_cache(bucket, store)
     if not store.is_dir():
         raise ValueError(
             f"the model store {store} is not a folder; make the demo models with `make models`, "
             "or set CLASSMARK_MODEL_STORE"
+        )
+
+
+def require_obstore(url: str) -> None:
+    """Raise ValueError where what speaks to buckets is not installed."""
+    if importlib.util.find_spec("obstore") is None:
+        raise ValueError(
+            f"the model store {url} is a bucket, which needs obstore; install the extra: "
+            "pip install 'classmark[store]'"
+        )
+
+
+def _prepare_cache(url: str, folder: Path) -> None:
+    """Make the folder that a bucket is mirrored into; raise ValueError where that cannot work."""
+    require_obstore(url)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "it is read-only"
+    except OSError as exc:
+        reason = str(exc.strerror)
+    if reason:
+        raise ValueError(
+            f"the cache {folder} of {url} cannot be written ({reason}); name a folder that can by "
+            "CLASSMARK_STORE_CACHE"
         )
 
 
@@ -74,18 +102,37 @@ def list_versions(store: Path, name: str) -> list[int]:
     return sorted((int(n) for n in found if VERSION_PATTERN.fullmatch(n)), reverse=True)
 
 
+def list_channels(store: Path, name: str) -> list[str]:
+    """Return the channels that have a pin of their own for a model."""
+    pins = (store / name).glob(f"{DESIRED_VERSION}.*")
+    return sorted(path.name.removeprefix(f"{DESIRED_VERSION}.") for path in pins)
+
+
 def check_model(store: Path, name: str) -> None:
     """Raise BundleError if a model's folder, where versions should be, is a checkpoint."""
     refuse_checkpoint(store / name, name)
 
 
-def read_desired_version(store: Path, name: str) -> int | None:
+def pin_file(channel: str | None) -> str:
+    """Return the name of the file with the pin of a channel, or of all that follow none."""
+    return f"{DESIRED_VERSION}.{channel}" if channel else DESIRED_VERSION
+
+
+def read_desired_version(store: Path, name: str, channel: str | None = None) -> int | None:
     """Return the version a model is pinned to, or None where the newest is wanted.
+
+    Args:
+        channel: whose pin counts first.
 
     Raises:
         BundleError: the pin cannot be read, or is not a number.
     """
-    path = follow(store / name / DESIRED_VERSION, store)
+    own = _read_pin(store, name, pin_file(channel)) if channel else None
+    return own if own is not None else _read_pin(store, name, DESIRED_VERSION)
+
+
+def _read_pin(store: Path, name: str, file: str) -> int | None:
+    path = follow(store / name / file, store)
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be read for ever
             raise BundleError(f"{path} is not a regular file; write a version number into one")
@@ -101,20 +148,21 @@ def read_desired_version(store: Path, name: str) -> int | None:
         ) from exc
     if not VERSION_PATTERN.fullmatch(text):
         raise BundleError(
-            f"{store / name / DESIRED_VERSION} says {text[:20]!r}, not a version number; write one "
-            "or remove the file"
+            f"{path} says {text[:20]!r}, not a version number; write one or remove the file"
         )
     return int(text)
 
 
-def write_desired_version(store: Path, name: str, version: int | None) -> None:
+def write_desired_version(
+    store: Path, name: str, version: int | None, channel: str | None = None
+) -> None:
     """Pin a model to a version, or unpin it; raise BundleError where the store is read-only."""
-    target = store / name / DESIRED_VERSION
+    target = store / name / pin_file(channel)
     try:
         if version is None:
             target.unlink(missing_ok=True)
             return
-        draft = target.with_name(f".{DESIRED_VERSION}.tmp")
+        draft = target.with_name(f".{target.name}.tmp")
         draft.write_text(f"{version}\n")
         draft.replace(target)
     except OSError as exc:

@@ -52,7 +52,10 @@ VERBS = {
         ("pyarrow", "rich", "httpx"),
     ),
     "keys": Verb("app.security", "make an API key"),
-    "store": Verb("classmark.store", "list what a model store holds, and what is wrong with it"),
+    "store": Verb(
+        "classmark.store.command",
+        "list what a model store holds, folder or bucket, and what is wrong; push, pin, unpin",
+    ),
     "doctor": Verb("classmark.doctor", "say what this machine can do, and what to mend"),
 }
 

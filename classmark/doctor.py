@@ -2,13 +2,14 @@
 
 import argparse
 import sys
-from pathlib import Path
 
+from app.errors import StoreError
 from app.memory import read_memory
 from classmark.finding import Finding
 from classmark.installation import look_at_installation
 from classmark.machine import look_at_machine
-from classmark.store import StoreEntry, default_store, read_store
+from classmark.store.entry import StoreEntry
+from classmark.store.place import default_place, read_store
 
 
 def main() -> int:
@@ -17,7 +18,7 @@ def main() -> int:
         description="Say what this machine can do, and what to mend; exit code 1 if anything is."
     )
     parser.add_argument(
-        "--store", type=Path, default=default_store(), help="model store; default: %(default)s"
+        "--store", default=default_place(), help="model store; default: %(default)s"
     )
     parser.add_argument("--checksums", action="store_true", help="read all files of the store too")
     options = parser.parse_args()
@@ -28,11 +29,11 @@ def main() -> int:
     return 1 if any(finding.level == "fault" for finding in findings) else 0
 
 
-def look_at_store(store: Path, *, checksums: bool) -> list[Finding]:
+def look_at_store(store: str, *, checksums: bool) -> list[Finding]:
     """Tell whether every version can be loaded, and all wanted ones together."""
     try:
         entries = read_store(store, checksums=checksums)
-    except (ValueError, OSError) as exc:
+    except (ValueError, OSError, StoreError) as exc:
         return [Finding("store", str(exc), "fault")]
     faults = [Finding("store", f"{one.name}: {one.fault}", "fault") for one in entries if one.fault]
     if not entries:
@@ -41,8 +42,8 @@ def look_at_store(store: Path, *, checksums: bool) -> list[Finding]:
     return [_summary(store, entries), *faults]
 
 
-def _summary(store: Path, entries: list[StoreEntry]) -> Finding:
-    wanted = [one.bundle.manifest for one in entries if one.wanted and one.bundle]
+def _summary(store: str, entries: list[StoreEntry]) -> Finding:
+    wanted = [one.manifest for one in entries if one.wanted and one.manifest]
     taken = sum(min(graph.total_bytes for graph in one.graphs.values()) for one in wanted)
     text = f"{store}: {len(wanted)} models can serve, their smallest graphs {taken / 1e6:.0f} MB"
     memory = read_memory()

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Installs what the service needs with one extra (serve or serve-gpu), at the versions pip's
-# environment constrains it to, and removes what a running service never loads.
+# Installs what the service needs with these extras (serve or serve-gpu, and store), at the versions
+# pip's environment constrains it to, and removes what a running service never loads.
 set -eu
-python - "$1" >requirements.txt <<'PYTHON'
+python - "$@" >requirements.txt <<'PYTHON'
 import sys, tomllib
 
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print(*project["dependencies"], *project["optional-dependencies"][sys.argv[1]], sep="\n")
+extras = [line for extra in sys.argv[1:] for line in project["optional-dependencies"][extra]]
+print(*project["dependencies"], *extras, sep="\n")
 PYTHON
 pip install --requirement requirements.txt
 

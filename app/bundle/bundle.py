@@ -40,16 +40,6 @@ class Bundle:
     manifest: Manifest
     real: Mapping[str, Path] = field(default_factory=dict)
 
-    @property
-    def graphs(self) -> list[GraphFile]:
-        packed = [self.manifest.packed] if self.manifest.packed else []
-        return [*self.manifest.graphs.values(), *packed]
-
-    @property
-    def records(self) -> list[FileRecord]:
-        weights = [graph.weights for graph in self.graphs if graph.weights]
-        return [self.manifest.tokenizer, *self.graphs, *weights]
-
     def locate(self, record: FileRecord) -> Path:
         return self.real.get(record.file, self.path / record.file)
 
@@ -70,12 +60,10 @@ class Bundle:
         Args:
             checksums: read them whole; else only their sizes are compared.
         """
-        for record in self.records:
+        for record in self.manifest.files:
             check_size(self.locate(record), record)
-        if checksums:
-            self.read_tokenizer()
-            for graph in self.graphs:
-                self.read_graph(graph)
+            if checksums:
+                map_verified(self.locate(record), record)
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -102,7 +90,7 @@ def open_bundle(path: Path) -> Bundle:
             "<store>/<name>/<version>; move it there"
         )
     bundle = Bundle(path, manifest)
-    real = {one.file: follow(path / one.file, store) for one in bundle.records}
+    real = {one.file: follow(path / one.file, store) for one in manifest.files}
     if follow(path / MANIFEST, store) != found:
         raise IncompleteBundle(f"{path} was replaced while it was opened; it is opened again")
     return replace(bundle, real=real)

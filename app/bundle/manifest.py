@@ -179,6 +179,13 @@ class Manifest(Record):
         return self.graphs.get(precision)
 
     @property
+    def files(self) -> list[TokenizerFile | GraphFile | WeightsFile]:
+        """Every file that the bundle is made of, but the manifest."""
+        graphs = [*self.graphs.values(), *([self.packed] if self.packed else [])]
+        weights = [graph.weights for graph in graphs if graph.weights]
+        return [self.tokenizer, *graphs, *weights]
+
+    @property
     def temperature(self) -> float:
         """The divisor of logits before they become scores; 1 without a calibration."""
         return self.calibration.temperature if self.calibration else 1.0

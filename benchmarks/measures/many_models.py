@@ -94,9 +94,9 @@ def _wait_until_loaded(server: Server, count: int) -> int:
 
 
 def _bodies(session: BenchmarkSession, copies: list[ServedModel]) -> list[bytes]:
-    """Return bodies that ask the models in turn, short texts and some long ones."""
+    """Return bodies that ask the models in turn, some long texts before the short ones."""
     workload = session.workload
-    texts = [*workload.texts, *workload.long_texts[:LONG_TEXTS]]
+    texts = [*workload.long_texts[:LONG_TEXTS], *workload.texts]
     asked = [CLASSMARK.body(copy, [text]) for text in texts for copy in copies]
     return [json.dumps(body).encode() for body in asked]
 

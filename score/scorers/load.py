@@ -38,8 +38,7 @@ def _load(options: ScoreOptions) -> LocalScorer:
         folder = options.store / options.model / str(_choose_version(options))
         backend = select_backend(settings.device, settings.executors or available_cpus())
         executors = settings.executors or backend.executors
-        precision = None if settings.precision == "auto" else settings.precision
-        servable = load_servable(folder, backend, precision, callers=executors)
+        servable = load_servable(folder, backend, settings.wanted_precision, callers=executors)
     except (ClassmarkError, ValueError) as exc:
         raise ScoreError(str(exc)) from exc
     check_options(options.answers, servable.manifest.task, options.model)

@@ -34,6 +34,12 @@ def start(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         ),
         ({"CLASSMARK_HOST": "0.0.0.0"}, "set CLASSMARK_API_KEYS_FILE"),
         ({"CLASSMARK_MODEL_STORE": "/nowhere"}, "make models"),
+        ({"CLASSMARK_MODEL_STORE": "file:///models"}, "name a folder by its path, or a bucket as"),
+        (
+            {"CLASSMARK_MODEL_STORE": "s3://models", "CLASSMARK_STORE_CACHE": "/proc/cache"},
+            "name a folder that can by CLASSMARK_STORE_CACHE",
+        ),
+        ({"CLASSMARK_STORE_CHANNEL": "Canary!"}, "name it in a-z, 0-9, _ and -, as canary"),
         ({"CLASSMARK_DEVICE": "tpu"}, "CLASSMARK_DEVICE"),
     ],
 )
@@ -124,3 +130,18 @@ def test_the_argument_that_sagemaker_runs_images_with_changes_nothing() -> None:
     assert "CLASSMARK_DEVICE" in done.stderr
     other = start("nonsense")
     assert other.returncode == 2
+
+
+def test_each_bucket_and_channel_has_a_cache_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    followed = [("s3://a/b-c", None), ("s3://a-b/c", None), ("s3://a/b-c", "canary")]
+    folders = {Settings(model_store=url, store_channel=one).store_folder for url, one in followed}
+    assert len(folders) == 3
+    assert all(tmp_path / "classmark" in folder.parents for folder in folders)
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/.cache")  # as it is without a home
+    with pytest.raises(ValueError, match="name one by CLASSMARK_STORE_CACHE"):
+        assert Settings(model_store="s3://a/b").store_folder
+    assert Settings(model_store="s3://a/b/").store_url == "s3://a/b"
+    assert Settings(model_store=tmp_path).store_url is None

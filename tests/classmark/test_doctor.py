@@ -49,8 +49,8 @@ def test_a_broken_version_is_to_be_mended(
 
 
 def test_a_store_that_is_missing_or_empty_is_to_be_mended(tmp_path: Path) -> None:
-    (missing,) = look_at_store(tmp_path / "none", checksums=False)
-    (empty,) = look_at_store(tmp_path, checksums=False)
+    (missing,) = look_at_store(str(tmp_path / "none"), checksums=False)
+    (empty,) = look_at_store(str(tmp_path), checksums=False)
     assert (missing.level, empty.level) == ("fault", "fault")
     assert "classmark export" in empty.remedy
 

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, requires
 
 import pytest
@@ -35,9 +36,13 @@ def _closure(requirement: Requirement, seen: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("extra", ["serve", "serve-gpu"])
 def test_no_image_installs_what_only_export_and_training_need(extra: str) -> None:
-    assert f"install-requirements.sh {extra}\n" in TEXT
+    assert f"install-requirements.sh {extra} store\n" in TEXT
     installed = _closure(Requirement(f"classmark[{extra}]"), set())
-    assert {"fastapi", "tokenizers"} < installed
+    for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]["store"]:
+        _closure(Requirement(line), installed)
+    assert {"fastapi", "tokenizers", "obstore"} < installed
     assert not installed & OFFLINE
 
 

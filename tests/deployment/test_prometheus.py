@@ -10,6 +10,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
+from app.mirror.metrics import MirrorMetrics
 from app.telemetry.histogram import Histogram
 from app.telemetry.metrics import Metrics
 from tests.deployment.files import (
@@ -35,7 +36,8 @@ promtool = pytest.mark.skipif(
 def exported() -> dict[str, set[str]]:
     """Return the label names of every series the service exports."""
     metrics, series = Metrics(), dict(PROMETHEUS_SERIES)
-    for metric in vars(metrics).values():
+    mirror = MirrorMetrics(metrics.registry)  # there only with a bucket
+    for metric in (*vars(metrics).values(), *vars(mirror).values()):
         if isinstance(metric, MetricWrapperBase | Histogram):
             (family,) = metric.collect()
             for suffix in SUFFIXES[family.type]:

@@ -22,7 +22,11 @@ class Server:
     """`python -m app`, with its log at hand."""
 
     def __init__(
-        self, store: Path, python: Path, settings: dict[str, object], module: str = "app"
+        self,
+        store: Path | str,
+        python: Path,
+        settings: dict[str, object],
+        module: str = "app",
     ) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
         settings = {"port": 0, "model_store": store} | settings
@@ -93,7 +97,7 @@ class Server:
 
 @contextmanager
 def serving(
-    store: Path, *, python: Path = Path(sys.executable), **settings: object
+    store: Path | str, *, python: Path = Path(sys.executable), **settings: object
 ) -> Iterator[Server]:
     """Run a service, with its models loaded, until the block ends."""
     server = Server(store, python, settings)

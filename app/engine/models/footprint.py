@@ -78,7 +78,7 @@ def predict_version(
     bundle = open_bundle(store / name / str(version))
     modes = [
         mode
-        for mode in list_candidates(bundle, backend, precision)
+        for mode in list_candidates(bundle.manifest, backend, precision)
         if mode.find_graph(bundle.manifest) is not None
     ]
     if backend.provider != "CPUExecutionProvider" or not modes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.bundle.base import Precision
 from app.bundle.bundle import Bundle, open_bundle
+from app.bundle.manifest import Manifest
 from app.engine.backends.base import Backend, Mode, RuntimeSpec
 from app.engine.models.golden import check_golden
 from app.engine.models.servable import Servable
@@ -38,7 +39,7 @@ def load_servable(
     """
     bundle = open_bundle(folder)
     refused: dict[Mode, BundleError] = {}
-    for mode in list_candidates(bundle, backend, precision):
+    for mode in list_candidates(bundle.manifest, backend, precision):
         try:
             servable = load_graph(bundle, backend, mode, predecessor, callers)
         except (DamagedBundle, IncompleteBundle):
@@ -88,12 +89,14 @@ def load_graph(
     return servable
 
 
-def list_candidates(bundle: Bundle, backend: Backend, precision: Precision | None) -> list[Mode]:
+def list_candidates(
+    manifest: Manifest, backend: Backend, precision: Precision | None
+) -> list[Mode]:
     """Return the modes to try, the best first.
 
     A requested precision is a candidate even if the bundle lacks it: loading then reports that.
     """
-    found = [mode for mode in backend.modes if mode.find_graph(bundle.manifest) is not None]
+    found = [mode for mode in backend.modes if mode.find_graph(manifest) is not None]
     if precision is None:
         return found
     wanted = [mode for mode in backend.modes if mode.precision == precision]

@@ -9,7 +9,7 @@ the store (`<store>/<name>/desired-version`, else the highest version), so repli
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,6 +43,10 @@ class LocalRegistry(Catalog):
 
     Each model is looked at by a task of its own: whatever is wrong with one, of whatever kind,
     touches no other.
+
+    Args:
+        channel: whose pins count before those for all.
+        bucket: what the store is the cache of, and where pins are then.
     """
 
     def __init__(
@@ -52,8 +56,13 @@ class LocalRegistry(Catalog):
         precision: Precision | None,
         metrics: Metrics,
         executors: int = 1,
+        channel: str | None = None,
+        bucket: str | None = None,
     ) -> None:
         super().__init__(base_bytes=resident_bytes())
+        self._channel = channel
+        self._bucket = bucket
+        self._blamed: Mapping[str, Mapping[int, str]] = {}
         self._store = StoreReader(store)
         self._loader = VersionLoader(self._store, backend, precision, executors, metrics)
         self._gauges = ModelGauges(metrics)
@@ -85,6 +94,13 @@ class LocalRegistry(Catalog):
         if names:
             await asyncio.wait([self._looks[name] for name in names], timeout=patience_seconds)
 
+    def blame(self, reasons: Mapping[str, Mapping[int, str]]) -> None:
+        """Keep, by model and version, why what is wanted could not be brought into the store.
+
+        They are failures of these models from the next scan on, until they are blamed no more.
+        """
+        self._blamed = reasons
+
     async def reload(self, name: str, version: int | None) -> Servable:
         """Swap in a version and pin the model to it; without one, take the newest and unpin it.
 
@@ -94,6 +110,8 @@ class LocalRegistry(Catalog):
                 before still serves.
         """
         model = self._models.get(name, Model(name))
+        if self._bucket is not None:
+            raise ReloadFailed(_pinned_in(self._bucket, self._channel, name, version))
         try:
             if name not in await self._store.ask(list_models):
                 self.model(name)
@@ -107,10 +125,13 @@ class LocalRegistry(Catalog):
             if not model.versions or version not in (None, *model.versions):
                 known = ", ".join(map(str, model.versions)) or "none"
                 raise UnknownModel(f"{name} has no version {version}; the store has: {known}")
-            wanted = version if version is not None else model.versions[0]
             try:
+                wanted = version
+                if wanted is None and self._channel:  # whose pin is removed: that for all counts
+                    wanted = await self._store.ask(read_desired_version, name)
+                wanted = wanted or model.versions[0]
                 servable, signature = await self._loader.load(model, wanted)
-                await self._store.ask(write_desired_version, name, version)
+                await self._store.ask(write_desired_version, name, version, self._channel)
             except (ClassmarkError, TimeoutError) as exc:
                 self._gauges.show(model)
                 raise ReloadFailed(f"{exc}. {_still_serving(model)}") from exc
@@ -157,14 +178,15 @@ class LocalRegistry(Catalog):
 
     async def _reconcile(self, model: Model) -> None:
         await self._list_versions(model)
-        desired = await self._store.ask(read_desired_version, model.name)
-        newest = model.versions[0] if model.versions else None
-        model.wanted = desired if desired is not None else newest
+        desired = await self._store.ask(read_desired_version, model.name, self._channel)
+        blamed = self._blamed.get(model.name, {})
+        model.wanted = desired or max((*model.versions, *blamed), default=None)
         model.failures = {
             version: failure
             for version, failure in model.failures.items()
-            if version in model.versions or version == desired is not None
+            if version in (*model.versions, *blamed) or version == desired is not None
         }
+        self._note_blamed(model, blamed)
         for version in _candidates(model, desired):
             signature = await self._store.ask(version_signature, model.name, version)
             if version == model.version and signature in ((), model.signature):
@@ -177,6 +199,12 @@ class LocalRegistry(Catalog):
             except ClassmarkError:
                 continue
             break
+
+    def _note_blamed(self, model: Model, blamed: Mapping[int, str]) -> None:
+        for version, reason in blamed.items():
+            known = model.failures.get(version)
+            if known is None or known.reason != reason:
+                self._loader.refuse(model, version, BundleError(reason), ())
 
     async def _list_versions(self, model: Model) -> None:
         model.versions = await self._store.ask(list_versions, model.name)
@@ -203,6 +231,15 @@ def _candidates(model: Model, desired: int | None) -> list[int]:
     if current not in model.versions:  # nothing serves, or its folder was taken back
         return list(model.versions)
     return [version for version in model.versions if version >= current]
+
+
+def _pinned_in(bucket: str, channel: str | None, name: str, version: int | None) -> str:
+    pin = f"pin {name} {version}" if version is not None else f"unpin {name}"
+    where = f"--store {bucket}" + (f" --channel {channel}" if channel else "")
+    return (
+        f"{name} is served from {bucket}, where every replica's pins are: run `classmark store "
+        f"{pin} {where}`, and all follow"
+    )
 
 
 def _still_serving(model: Model) -> str:

@@ -84,7 +84,7 @@ class FrontEndSession:
                 work = self._core.registry.reload(str(fields.get("name")), fields.get("version"))
                 self._start(self._administer(frame.number, work))
             case Kind.SCAN:
-                self._start(self._administer(frame.number, self._core.registry.scan()))
+                self._start(self._administer(frame.number, self._core.scan()))
             case _:
                 raise WireError(f"a frame of kind {frame.kind.name}, which only the engine sends")
 

@@ -43,7 +43,7 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
         stopped.set()
 
     def scan() -> None:
-        start_task(core.registry.scan(), "scanning the model store", faults.append)
+        start_task(core.scan(), "scanning the model store", faults.append)
 
     def on_started() -> None:
         started.set()

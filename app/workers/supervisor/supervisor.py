@@ -50,7 +50,7 @@ class Supervisor:
     """
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
-        check_store(settings.model_store)
+        check_store(settings.store_folder, settings.store_url)
         self._authorizer = make_authorizer(
             settings.api_keys_file,
             on_loopback=settings.on_loopback,

@@ -1,6 +1,7 @@
 """What a version takes is known before it is loaded, and said if memory is short."""
 
 import asyncio
+import gc
 import json
 import logging
 from pathlib import Path
@@ -83,6 +84,7 @@ async def test_short_memory_is_said_before_the_load_is_tried(
 ) -> None:
     monkeypatch.setattr(footprint, "read_memory", lambda: SystemMemory(9_000, 1_000, 2_000))
     registry, _ = make_registry(store)
+    gc.collect()  # or models of other tests say here that they were closed
     with caplog.at_level(logging.INFO):
         await asyncio.wait_for(registry.scan(), 60)
     # Servables of other tests may tell of their end meanwhile.

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from app.engine.backends.onnxruntime import OnnxRuntimeBackend
+from app.engine.models.registry import LocalRegistry
 from app.errors import ReloadFailed, UnknownModel
 from app.store import read_desired_version
+from app.telemetry.metrics import Metrics
 from tests.support.registries import add_version, behind, corrupt, make_registry, reloads
 
 pytestmark = pytest.mark.anyio
@@ -108,3 +111,27 @@ async def test_taking_back_the_newest_version_rolls_back_to_the_one_before(
     await registry.scan()
     assert registry.resolve("mood", "sequence-classification").version == 1
     assert behind(metrics, "mood") == 0
+
+
+async def test_a_channels_pin_counts_before_that_for_all(tiny_store: Path, store: Path) -> None:
+    add_version(tiny_store, store)
+    canary = LocalRegistry(store, OnnxRuntimeBackend(), None, Metrics(), channel="canary")
+    registry, _ = make_registry(store)
+    (store / "mood/desired-version").write_text("1")
+    (store / "mood/desired-version.canary").write_text("2")
+    for one, version in ((canary, 2), (registry, 1)):
+        await one.scan()
+        assert one.resolve("mood").version == version
+
+
+async def test_a_reload_pins_the_registrys_own_channel_and_unpins_to_what_is_for_all(
+    tiny_store: Path, store: Path
+) -> None:
+    add_version(tiny_store, store)
+    canary = LocalRegistry(store, OnnxRuntimeBackend(), None, Metrics(), channel="canary")
+    (store / "mood/desired-version").write_text("1")
+    assert (await canary.reload("mood", 2)).version == 2
+    assert read_desired_version(store, "mood") == 1
+    assert (await canary.reload("mood", None)).version == 1
+    assert not (store / "mood/desired-version.canary").exists()
+    assert read_desired_version(store, "mood") == 1

@@ -80,10 +80,10 @@ async def test_whatever_a_look_raises_touches_one_model_and_is_said(
 ) -> None:
     real = registry_module.read_desired_version
 
-    def broken(folder: Path, name: str) -> int | None:
+    def broken(folder: Path, name: str, channel: None) -> int | None:
         if name == "mood":
             raise ZeroDivisionError("nobody foresaw this")
-        return real(folder, name)
+        return real(folder, name, channel)
 
     monkeypatch.setattr(registry_module, "read_desired_version", broken)
     registry, _ = make_registry(store)
@@ -97,10 +97,10 @@ async def test_a_read_that_hangs_holds_up_no_other_model_and_is_said(
 ) -> None:
     gate, real = threading.Event(), registry_module.read_desired_version
 
-    def hanging(folder: Path, name: str) -> int | None:
+    def hanging(folder: Path, name: str, channel: None) -> int | None:
         if name == "mood":
             gate.wait(30)
-        return real(folder, name)
+        return real(folder, name, channel)
 
     monkeypatch.setattr(registry_module, "read_desired_version", hanging)
     monkeypatch.setattr(store_reader, "LOOK_SECONDS", 0.2)

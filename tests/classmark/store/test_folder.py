@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from classmark.store import main, read_store
+from classmark.store.command import main
+from classmark.store.folder import read_folder
 
 
 def listed(
@@ -33,7 +34,7 @@ def test_a_pinned_version_is_the_wanted_one(tiny_store: Path, tmp_path: Path) ->
     store = tmp_path / "store"
     shutil.copytree(tiny_store, store)
     (store / "mood" / "desired-version").write_text("1")
-    wanted = [entry.name for entry in read_store(store, checksums=False) if entry.wanted]
+    wanted = [entry.name for entry in read_folder(store, checksums=False) if entry.wanted]
     assert wanted == ["mood/1", "names/1"]
 
 
