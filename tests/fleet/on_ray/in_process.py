@@ -12,7 +12,7 @@ from ray import serve
 
 def main() -> None:
     store, port = sys.argv[1:]
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80_000_000)
+    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=80_000_000)
     serve.start(http_options={"port": int(port)})
     serve.run(app({"CLASSMARK_MODEL_STORE": store, "CLASSMARK_EXECUTORS": "1"}))
     sys.stdout.write("> ready\n")

@@ -44,9 +44,11 @@ class PlacedServers:
         assert wait_until(lambda: len(self.ready()) == count, seconds), self.ready()
 
     def processes(self) -> list[int]:
-        """Return the ids of all processes that are servers on one of the ports."""
+        """Return the ids of all servers on one of the ports, and of shells that have none."""
         wanted = {f"CLASSMARK_PORT={port}".encode() for port in self.ports}
-        return [pid for pid in _pids() if wanted & set(_environment(pid))]
+        found = [pid for pid in _pids() if wanted & set(_environment(pid))]
+        parents = {_parent(pid) for pid in found}
+        return [pid for pid in found if pid not in parents]
 
 
 def _health(port: int) -> int | None:
@@ -59,6 +61,13 @@ def _health(port: int) -> int | None:
 
 def _pids() -> Sequence[int]:
     return [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _environment(pid: int) -> list[bytes]:
