@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("app", "offline", "export", "training", "demo", "benchmarks", "classmark", "score")
+PACKAGES = (
+    "app",
+    "offline",
+    "export",
+    "training",
+    "demo",
+    "benchmarks",
+    "classmark",
+    "score",
+    "deploy",
+)
 MOST_MODULES = 12
 
 

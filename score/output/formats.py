@@ -62,20 +62,8 @@ class ParquetFormat:
     ending = ".parquet"
 
     def __init__(self, task: Task, id_type: pa.DataType | None) -> None:
-        found = ("entities", pa.list_(_ENTITY))
-        if task == "sequence-classification":
-            found = ("labels", pa.list_(_LABEL))
-        self._schema = pa.schema(
-            [
-                ("row", pa.int64()),
-                *([("id", id_type)] if id_type is not None else []),
-                ("tokens", pa.int64()),
-                ("windows", pa.int64()),
-                ("truncated", pa.bool_()),
-                found,
-                ("error", pa.string()),
-            ]
-        )
+        columns = {"row": pa.int64()} | ({} if id_type is None else {"id": id_type})
+        self._schema = pa.schema([*pa.schema(columns), *answer_schema(task)])
 
     def write(self, rows: Sequence[OutputRow], file: BinaryIO) -> None:
         with pq.ParquetWriter(file, self._schema) as writer:
@@ -85,6 +73,22 @@ class ParquetFormat:
         with pq.ParquetWriter(file, self._schema) as writer:
             for part in parts:
                 writer.write_table(pq.read_table(part, schema=self._schema))
+
+
+def answer_schema(task: Task) -> pa.Schema:
+    """Return the columns of an answer, without those that tell whose it is."""
+    found = ("entities", pa.list_(_ENTITY))
+    if task == "sequence-classification":
+        found = ("labels", pa.list_(_LABEL))
+    return pa.schema(
+        [
+            ("tokens", pa.int64()),
+            ("windows", pa.int64()),
+            ("truncated", pa.bool_()),
+            found,
+            ("error", pa.string()),
+        ]
+    )
 
 
 def find_format(out: Path, task: Task, id_type: pa.DataType | None) -> OutputFormat:

@@ -1,0 +1,1 @@
+"""Classmark on a Ray cluster: a server a node, or inside replicas; and files by Ray Data."""
