@@ -11,7 +11,7 @@ from ray import serve
 from ray.serve import Application
 
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 from classmark_ray.asgi import InferenceApp
 
 # More than the queue of any replica holds: what to refuse is decided there.

@@ -15,7 +15,7 @@ from classmark_ray.asgi import InferenceApp
 from app.engine.backends.base import Session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend
 from app.main import create_app
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.deploy.ray.asking import answers
 from tests.deployment.prometheus import wait_until
 from tests.support.server import Server
