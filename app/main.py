@@ -5,8 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -22,15 +21,13 @@ from app.api.inference import openapi
 from app.api.problems import install_handlers
 from app.api.request_log import RequestLogMiddleware
 from app.background import OnDeath, start_task
+from app.core import make_backend, make_core, running
 from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
 from app.engine.backends.base import Backend
 from app.engine.batching.cpus import available_cpus
 from app.engine.interface import Engine
-from app.engine.local import LocalEngine
 from app.engine.models.catalog import Catalog
-from app.engine.models.registry import LocalRegistry
-from app.engine.models.watcher import watch
 from app.engine.text.text_pool import TextPool
 from app.playground.routes import add_playground
 from app.security import Authorizer, make_authorizer
@@ -39,9 +36,6 @@ from app.settings.settings import Settings
 from app.store import check_store
 from app.telemetry.metrics import Metrics
 
-if TYPE_CHECKING:
-    from app.mirror.follow import StoreFollower
-
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
@@ -49,21 +43,6 @@ DESCRIPTION = (
     "batch. Offsets are Unicode code points. Errors are `application/problem+json` and name the "
     "value, the limit and the remedy."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCore:
-    """An engine with the models that run on it."""
-
-    engine: LocalEngine
-    registry: LocalRegistry
-    follower: "StoreFollower | None" = None
-
-    async def scan(self) -> None:
-        """Look at the store now, wherever it is."""
-        if self.follower is not None:
-            await self.follower.sync()
-        await self.registry.scan()
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
@@ -133,38 +112,6 @@ def with_middleware(app: FastAPI) -> ASGIApp:
     return RequestLogMiddleware(allow_origins(limited, service.authorizer), service)
 
 
-def make_backend(settings: Settings) -> Backend:
-    """Return what runs graphs; a runtime is imported by those processes alone that use it."""
-    from app.engine.backends.selection import select_backend
-
-    return select_backend(settings.device, settings.executors or available_cpus())
-
-
-def make_core(settings: Settings, backend: Backend, metrics: Metrics) -> EngineCore:
-    """Build what owns the device; nothing starts yet."""
-    executors = settings.executors or backend.executors
-    if backend.provider == "CUDAExecutionProvider":
-        from app.engine.backends.cuda.nvml import observe_gpus
-
-        observe_gpus(metrics.registry)
-    registry = LocalRegistry(
-        settings.store_folder,
-        backend,
-        settings.wanted_precision,
-        metrics,
-        executors,
-        settings.store_channel,
-        settings.store_url,
-    )
-    follower = None
-    if settings.store_url is not None:
-        from app.mirror.start import make_follower
-
-        follower = make_follower(settings, backend, registry, metrics)
-    engine = LocalEngine(executors, settings.max_queue_seconds, metrics)
-    return EngineCore(engine, registry, follower)
-
-
 def read_authorizer(settings: Settings) -> Authorizer:
     """Return who may ask what; raise ValueError for a keys file that is bad."""
     return make_authorizer(
@@ -205,47 +152,6 @@ def _text_threads(settings: Settings) -> int:
     """Return how many long texts this process reads at a time: its share of the CPUs."""
     cpus = available_cpus()
     return max(1, min(cpus, settings.executors or cpus) // settings.workers)
-
-
-@asynccontextmanager
-async def running(
-    core: EngineCore, settings: Settings, on_started: Callable[[], None], on_death: OnDeath
-) -> AsyncIterator[None]:
-    """Start the executors and the first load; at the end run what is queued and stop.
-
-    Args:
-        on_started: called when the first load of the store has ended.
-        on_death: called with the reason if the store is followed no more.
-    """
-    core.engine.start()
-    following = start_task(
-        _load_and_watch(core, settings, on_started), "following the model store", on_death
-    )
-    try:
-        yield
-    finally:
-        following.cancel()
-        await asyncio.wait([following])
-        await core.engine.stop(settings.request_timeout_seconds)
-        if core.follower is not None:
-            core.follower.close()
-
-
-async def _load_and_watch(
-    core: EngineCore, settings: Settings, on_started: Callable[[], None]
-) -> None:
-    """Load what the store has, then follow it; liveness answers meanwhile."""
-    if core.follower is None:
-        await core.registry.scan()
-    else:
-        await core.follower.load_first()
-    on_started()
-    if not settings.watch:
-        return
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch(core.registry, settings.store_folder))
-        if core.follower is not None:
-            tasks.create_task(core.follower.follow())
 
 
 def log_started(registry: Catalog) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import uvloop
 
 from app import python_tuning
+from app.core import make_backend
 from app.engine.backends.base import Backend
-from app.main import make_backend
 from app.settings.settings import Settings
 from app.telemetry.logging import configure_logging
 from app.workers.supervisor_link import SPEC, Link, SupervisorLink

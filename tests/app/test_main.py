@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from app import main
+from app.core import make_backend, make_core, running
 from app.engine.models.registry import LocalRegistry
-from app.main import create_app, make_backend, make_core, running
+from app.main import create_app
 from app.service import Service
 from app.settings.settings import Settings
 from app.telemetry.metrics import Metrics

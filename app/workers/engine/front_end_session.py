@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from app.background import start_task
+from app.core import EngineCore
 from app.engine.interface import PendingRun
 from app.engine.models.servable import Servable
 from app.errors import ClassmarkError, NotReady, ReloadFailed
-from app.main import EngineCore
 from app.workers.engine.publisher import Publisher, State
 from app.workers.transport.channel import Channel
 from app.workers.transport.frames import (

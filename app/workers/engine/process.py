@@ -10,8 +10,8 @@ from pathlib import Path
 
 from app import python_tuning
 from app.background import OnDeath, start_task
+from app.core import EngineCore, make_core, running
 from app.engine.backends.base import Backend
-from app.main import EngineCore, make_core, running
 from app.telemetry.metrics import Metrics
 from app.workers.engine.front_end_session import FrontEndSession
 from app.workers.engine.publisher import Publisher

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.main import create_app, make_backend, make_core, with_middleware
+from app.core import make_backend, make_core
+from app.main import create_app, with_middleware
 from app.service import Service
 from app.settings.settings import Settings
 from app.store import check_store

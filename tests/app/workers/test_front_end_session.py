@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import pytest
 
+from app.core import EngineCore
 from app.engine.admission import Admission
 from app.engine.batching.cost_model import Cost
 from app.engine.local import LocalEngine, LocalRun
 from app.engine.models.registry import LocalRegistry
 from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
-from app.main import EngineCore
 from app.telemetry.metrics import Metrics
 from app.workers.engine.front_end_session import FrontEndSession
 from app.workers.engine.publisher import Follower, Published, Publisher, State
