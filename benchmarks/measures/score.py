@@ -1,7 +1,7 @@
 """`python -m benchmarks.measures.score`: scoring a large file beside the limit, and killed.
 
 A CSV of the benchmark's texts, repeated, is scored once undisturbed, with the limit just before and
-just after, and once killed at three places and started again. Both outputs must be equal.
+just after, and once killed at random places and started again. Both outputs must be equal.
 """
 
 import csv
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -25,7 +26,6 @@ from benchmarks.session import BenchmarkSession, make_parser, open_demo_session,
 from benchmarks.subjects.workload import SEED
 from score.readers.rows import CHUNK_ROWS
 
-KILLS = 3
 LOOK_SECONDS = 0.2
 
 
@@ -47,7 +47,7 @@ class ScoredFile:
     equal: bool
 
 
-def measure_score(session: BenchmarkSession, rows: int) -> ScoredFile:
+def measure_score(session: BenchmarkSession, rows: int, kills: int) -> ScoredFile:
     """Score a file of so many rows; raise BenchmarkError if a run fails."""
     folder = session.folder / "score"
     shutil.rmtree(folder, ignore_errors=True)
@@ -64,9 +64,11 @@ def measure_score(session: BenchmarkSession, rows: int) -> ScoredFile:
     rate = rows / (time.monotonic() - started)
     around = mean([before, limit.measure()])
     say(f"  {rate:.0f} texts/s, {rate / around:.2f} of the limit, {peak / 1e6:.0f} MB at most")
-    killed_after = run_killed(session, source, folder / "killed.jsonl", -(-rows // CHUNK_ROWS))
+    parts = -(-rows // CHUNK_ROWS)
+    places = sorted(random.Random(SEED).sample(range(1, parts), min(kills, parts - 1)))
+    run_killed(session, source, folder / "killed.jsonl", places)
     equal = digest(folder / "whole.jsonl") == digest(folder / "killed.jsonl")
-    return ScoredFile(rows, rate, around, peak, killed_after, equal)
+    return ScoredFile(rows, rate, around, peak, places, equal)
 
 
 def write_source(path: Path, texts: tuple[str, ...], rows: int) -> None:
@@ -94,18 +96,16 @@ def run_to_end(process: subprocess.Popen[bytes]) -> int:
     return peak
 
 
-def run_killed(session: BenchmarkSession, source: Path, out: Path, parts: int) -> list[int]:
-    """Run to the end, but kill the run at random places before; return the parts at each."""
-    places = sorted(random.Random(SEED).sample(range(1, max(KILLS + 1, parts)), KILLS))
+def run_killed(session: BenchmarkSession, source: Path, out: Path, places: Sequence[int]) -> None:
+    """Run to the end, but kill the run whenever so many parts are there."""
     for place in places:
-        say(f"  killed after {place} of {parts} parts")
+        say(f"  killed after {place} parts")
         process = start(session, source, out)
         while process.poll() is None and count_parts(out) < place:
             time.sleep(LOOK_SECONDS)
         process.kill()
         process.wait()
     run_to_end(start(session, source, out))
-    return places
 
 
 def count_parts(out: Path) -> int:
@@ -134,11 +134,12 @@ def render(session: BenchmarkSession, found: ScoredFile) -> str:
 def main() -> int:
     parser = make_parser("benchmarks.measures.score", __doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--kills", type=int, default=3)
     options = parser.parse_args()
 
     def measure() -> None:
         session = open_demo_session(options, FULL)
-        found = measure_score(session, options.rows)
+        found = measure_score(session, options.rows, options.kills)
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "score.json").write_text(json.dumps(asdict(found), indent=1) + "\n")
         (options.out / "score.md").write_text(render(session, found))
