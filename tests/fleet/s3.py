@@ -24,7 +24,7 @@ class S3Server:
 
     def __init__(self) -> None:
         requirements = Path(__file__).parent / "environments" / "s3.txt"
-        self._command = python_with(requirements).parent / "moto_server"
+        self._python = python_with(requirements)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
@@ -32,7 +32,7 @@ class S3Server:
     def start(self) -> None:
         """Start with an empty bucket."""
         self._process = subprocess.Popen(
-            [self._command, "-H", "127.0.0.1", "-p", str(self.port)],
+            [self._python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
