@@ -2,42 +2,29 @@
 
 import signal
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from benchmarks.load.arrivals import bursts
 from tests.deployment.prometheus import wait_until
-from tests.fleet.chart import ChartNumbers
-from tests.fleet.haproxy import NEEDS_HAPROXY, balancing
-from tests.fleet.load import Question, asking
-from tests.fleet.services import fleet
+from tests.fleet.conftest import Play
+from tests.fleet.haproxy import NEEDS_HAPROXY
 
 pytestmark = [pytest.mark.fleet, NEEDS_HAPROXY]
 
 
 @pytest.mark.parametrize("retry", [False, True], ids=["without-retry", "with-retry"])
 def test_only_what_a_killed_pod_held_fails_and_with_retry_nothing(
-    retry: bool,
-    store: Path,
-    tmp_path: Path,
-    chart: ChartNumbers,
-    questions: Sequence[Question],
-    measured: dict[str, str],
+    retry: bool, play: Play, measured: dict[str, str]
 ) -> None:
-    with (
-        balancing(tmp_path, retry=retry) as haproxy,
-        fleet(store, haproxy, chart, 3) as running,
-        asking(haproxy.requests_port, questions, bursts) as load,
-    ):
-        load.wait_for(300)
-        pod = running.pods[0]
+    with play(3, retry=retry, arrivals=bursts) as (haproxy, fleet, load):
+        load.wait_for(200)
+        pod = fleet.pods[0]
         # It holds what it gets from now on, as a pod does that swaps before it is killed.
         pod.server.process.send_signal(signal.SIGSTOP)
         assert wait_until(lambda: haproxy.in_flight(pod.slot) >= 3, 30)
         held, counted = haproxy.in_flight(pod.slot), time.monotonic()
-        running.kill(pod)
+        fleet.kill(pod)
         dead = time.monotonic()
         load.wait_for(max(100, 1000 - len(load.outcomes)))
         sent_again = haproxy.sent_again()

@@ -11,9 +11,10 @@ import pytest
 from tests.deployment.bundles import GRAPH, write_bundle
 from tests.deployment.prometheus import wait_until
 from tests.fleet.chart import ChartNumbers
-from tests.fleet.haproxy import NEEDS_HAPROXY, balancing
+from tests.fleet.conftest import Play
+from tests.fleet.haproxy import NEEDS_HAPROXY
 from tests.fleet.load import Load, Question, asking
-from tests.fleet.services import Pod, fleet
+from tests.fleet.services import Pod
 
 pytestmark = [pytest.mark.fleet, NEEDS_HAPROXY]
 REQUESTS = 1000
@@ -27,64 +28,40 @@ def finish(measured: dict[str, str], **loads: Load) -> None:
 
 
 def test_all_pods_are_replaced_and_no_request_fails(
-    store: Path,
-    tmp_path: Path,
-    chart: ChartNumbers,
-    questions: Sequence[Question],
-    measured: dict[str, str],
+    play: Play, questions: Sequence[Question], measured: dict[str, str]
 ) -> None:
     with (
-        balancing(tmp_path, retry=False) as haproxy,
-        fleet(store, haproxy, chart, 3) as running,
-        asking(haproxy.requests_port, questions) as spread,
+        play(3) as (haproxy, fleet, spread),
         asking(haproxy.connections_port, questions) as kept,
     ):
-        spread.wait_for(100)
-        codes = running.roll()
+        codes = fleet.roll()
         finish(measured, rolling_restart_by_request=spread, rolling_restart_by_connection=kept)
     assert codes == [0, 0, 0]
     assert spread.faults + kept.faults == []
 
 
 def test_a_restart_of_which_only_checks_tell_fails_no_request(
-    store: Path,
-    tmp_path: Path,
-    chart: ChartNumbers,
-    questions: Sequence[Question],
-    measured: dict[str, str],
+    play: Play, chart: ChartNumbers, measured: dict[str, str]
 ) -> None:
-    with (
-        balancing(tmp_path, retry=False) as haproxy,
-        fleet(store, haproxy, chart, 2) as running,
-        asking(haproxy.requests_port, questions) as load,
-    ):
-        load.wait_for(100)
-        pod = running.pods[0]
+    with play(2) as (haproxy, fleet, load):
+        pod = fleet.pods[0]
         port = pod.server.port
         assert pod.server.terminate(chart.grace_seconds) == 0
         before = haproxy.sent(pod.slot)
-        running.wait_until_ready(running.launch(port=port))
+        fleet.wait_until_ready(fleet.launch(port=port))
         assert wait_until(lambda: haproxy.sent(pod.slot) > before + 100, 60)
         finish(measured, restart_by_checks_alone=load)
     assert load.faults == []
 
 
 def test_a_pod_whose_model_is_still_copied_gets_requests_only_once_it_is_ready(
-    store: Path,
-    tmp_path: Path,
-    chart: ChartNumbers,
-    questions: Sequence[Question],
-    measured: dict[str, str],
+    play: Play, tmp_path: Path, measured: dict[str, str]
 ) -> None:
     graph = write_bundle(tmp_path / "copy", "mood", 1, "sequence-classification") / GRAPH
     whole = graph.read_bytes()
     graph.write_bytes(whole[:100])
-    with (
-        balancing(tmp_path) as haproxy,
-        fleet(store, haproxy, chart, 2) as running,
-        asking(haproxy.requests_port, questions) as load,
-    ):
-        server = running.launch(model_store=tmp_path / "copy")
+    with play(2, retry=True) as (haproxy, fleet, load):
+        server = fleet.launch(model_store=tmp_path / "copy")
         server.wait_for_log("started")
         pod = Pod(server, haproxy.add(server.port))
         assert wait_until(lambda: not haproxy.is_up(pod.slot), 30)
@@ -101,20 +78,13 @@ def test_a_pod_whose_model_is_still_copied_gets_requests_only_once_it_is_ready(
 
 
 def test_new_pods_get_their_share_and_old_ones_leave_without_a_failed_request(
-    store: Path,
-    tmp_path: Path,
-    chart: ChartNumbers,
-    questions: Sequence[Question],
-    measured: dict[str, str],
+    play: Play, questions: Sequence[Question], measured: dict[str, str]
 ) -> None:
     with (
-        balancing(tmp_path, retry=False) as haproxy,
-        fleet(store, haproxy, chart, 2, max_connection_seconds=5) as running,
-        asking(haproxy.requests_port, questions) as spread,
+        play(2, max_connection_seconds=5) as (haproxy, fleet, spread),
         asking(haproxy.connections_port, questions) as kept,
     ):
-        spread.wait_for(100)
-        (pod,) = running.start()
+        (pod,) = fleet.start()
 
         def by_connection() -> int:
             return pod.answered() - haproxy.sent(pod.slot)
@@ -127,7 +97,7 @@ def test_new_pods_get_their_share_and_old_ones_leave_without_a_failed_request(
             (haproxy.sent(pod.slot) - first) / (len(spread.outcomes) - since),
             (by_connection() - first_kept) / (len(kept.outcomes) - since_kept),
         ]
-        leaving = [running.stop(old) for old in running.pods[:2]]
+        leaving = [fleet.stop(old) for old in fleet.pods[:2]]
         assert [one.result() for one in leaving] == [0, 0]
         finish(measured, scaling_by_request=spread, scaling_by_connection=kept)
         measured["share of a third pod, by request and by connection"] = str(shares)
@@ -136,21 +106,13 @@ def test_new_pods_get_their_share_and_old_ones_leave_without_a_failed_request(
 
 
 def test_a_new_version_in_the_shared_store_fails_no_request(
-    store: Path,
-    tmp_path: Path,
-    chart: ChartNumbers,
-    questions: Sequence[Question],
-    measured: dict[str, str],
+    play: Play, store: Path, tmp_path: Path, measured: dict[str, str]
 ) -> None:
-    with (
-        balancing(tmp_path, retry=False) as haproxy,
-        fleet(store, haproxy, chart, 3) as running,
-        asking(haproxy.requests_port, questions) as load,
-    ):
-        load.wait_for(300)
+    with play(3) as (_, fleet, load):
+        load.wait_for(200)
         made = write_bundle(tmp_path / "made", "mood", 3, "sequence-classification")
         made.rename(store / "mood" / "3")
-        for pod in running.pods:
+        for pod in fleet.pods:
             pod.server.wait_for_log("model swapped.*version=3")
         swapped = len(load.outcomes)
         finish(measured, new_version=load)
