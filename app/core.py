@@ -101,7 +101,10 @@ async def _load_and_watch(
     on_started()
     if not settings.watch:
         return
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch(core.registry, settings.store_folder))
-        if core.follower is not None:
-            tasks.create_task(core.follower.follow())
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watch(core.registry, settings.store_folder))
+            if core.follower is not None:
+                tasks.create_task(core.follower.follow())
+    except ExceptionGroup as died:  # by one of the two, which is to be named; the other goes along
+        raise died.exceptions[0] from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app import main
+from app import core, main
 from app.core import make_backend, make_core, running
 from app.engine.models.registry import LocalRegistry
 from app.main import create_app
@@ -18,17 +18,22 @@ from app.telemetry.metrics import Metrics
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.parametrize("place", ["first scan", "watch"])
 async def test_a_store_that_is_followed_no_more_makes_the_service_unready_and_says_why(
-    tiny_store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tiny_store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
-    async def scan(_: LocalRegistry) -> None:
+    async def end(*_: object) -> None:
         raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 
-    monkeypatch.setattr(LocalRegistry, "scan", scan)
+    async def look(_: LocalRegistry) -> None:
+        pass
+
+    monkeypatch.setattr(LocalRegistry, "scan", end if place == "first scan" else look)
+    monkeypatch.setattr(core, "watch", end)
     app = create_app(Settings(model_store=tiny_store))
     service: Service = app.state.service
     async with app.router.lifespan_context(app):
-        while service.lifecycle.fault is None:  # the scan dies before anything waits for long
+        while service.lifecycle.fault is None:  # it dies before anything waits for long
             await _turn()
         assert "following the model store ended with UnicodeDecodeError" in (
             service.unready_reason() or ""
@@ -38,11 +43,11 @@ async def test_a_store_that_is_followed_no_more_makes_the_service_unready_and_sa
 
 async def test_an_error_while_the_service_runs_still_ends_its_executors(tiny_store: Path) -> None:
     settings = Settings(model_store=tiny_store, watch=False)
-    core = make_core(settings, make_backend(settings), Metrics())
+    owner = make_core(settings, make_backend(settings), Metrics())
     with pytest.raises(ZeroDivisionError):
-        async with running(core, settings, lambda: None, lambda _: None):
+        async with running(owner, settings, lambda: None, lambda _: None):
             raise ZeroDivisionError
-    assert core.engine.health().alive == 0
+    assert owner.engine.health().alive == 0
 
 
 async def _turn() -> None:
