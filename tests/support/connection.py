@@ -31,6 +31,8 @@ from tests.support.fakes import FakeClock
 TEXT = "a text nobody may find in the log"
 # What every run costs.
 COST_SECONDS = 0.5
+HEAD = b"POST /v1/classify HTTP/1.1\r\nContent-Type: application/json\r\n"
+PROBE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 BODY = json.dumps({"model": "mood", "inputs": TEXT}).encode()
 
 
@@ -172,3 +174,14 @@ async def until(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it never came true")
+
+
+def later(side: Side, seconds: float) -> None:
+    """Sweep the connections as if so much time had passed."""
+    now = asyncio.get_running_loop().time() + seconds
+    for connection in tuple(side.state.connections):
+        connection.sweep(now)  # type: ignore[union-attr]
+
+
+async def connection_of(side: Side) -> None:
+    await until(lambda: len(side.state.connections) == 1)
