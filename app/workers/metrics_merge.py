@@ -39,6 +39,31 @@ def kept_of_the_dead(snapshot: Snapshot) -> Snapshot:
     return [family for family in snapshot if family[2] in _KEPT_OF_THE_DEAD]
 
 
+def forget_versions(dead: Snapshot, living: Sequence[Snapshot]) -> Snapshot:
+    """Return what the dead counted without the versions that the living have forgotten.
+
+    A model that no living process knows, as while all load, keeps its versions.
+    """
+    known = {version for snapshot in living for version in _versions(snapshot)}
+    models = {model for model, _ in known}
+    forgotten = {one for one in _versions(dead) if one[0] in models} - known
+    return [
+        [*family, [sample for sample in samples if _version(sample) not in forgotten]]
+        for *family, samples in dead
+    ]
+
+
+def _versions(snapshot: Snapshot) -> set[tuple[str, str]]:
+    found = {_version(sample) for *_, samples in snapshot for sample in samples}
+    return {one for one in found if one is not None}
+
+
+def _version(sample: list[Any]) -> tuple[str, str] | None:
+    """Return the model version that a sample is of, if it is of one."""
+    model, version = (sample[1].get(name) for name in ("model", "version"))
+    return (model, version) if model and version else None
+
+
 def merge(snapshots: Sequence[Snapshot], asked: Snapshot | None = None) -> Snapshot:
     """Return the snapshots as one.
 

@@ -22,7 +22,14 @@ from app.store import check_store
 from app.telemetry.cold_start import process_age_seconds
 from app.telemetry.logging import log_address
 from app.telemetry.metrics import Metrics
-from app.workers.metrics_merge import Snapshot, kept_of_the_dead, merge, render, take_snapshot
+from app.workers.metrics_merge import (
+    Snapshot,
+    forget_versions,
+    kept_of_the_dead,
+    merge,
+    render,
+    take_snapshot,
+)
 from app.workers.supervisor.child import ChildProcess
 from app.workers.supervisor_link import WorkerSpec
 
@@ -190,6 +197,7 @@ class Supervisor:
         """Answer a scrape with the metrics of all processes, the dead ones included."""
         await asyncio.gather(*(process.collect() for process in self._processes.values()))
         living = [process.snapshot for process in self._processes.values()]
+        self._dead = forget_versions(self._dead, living)
         own = take_snapshot(self._metrics.registry)
         text = render(merge([*living, own, self._dead], asker.snapshot))
         asker.tell("expose", number=number, text=text)
