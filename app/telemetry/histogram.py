@@ -5,7 +5,7 @@ the event loop. The library still collects and exposes them.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -57,13 +57,12 @@ class Histogram(Collector):
             raise ValueError(f"{self._name} has the labels {self._labelnames}, not {values}")
         return self._series.setdefault(values, Series(self._bounds))
 
-    def remove_by_labels(self, labels: Mapping[str, str]) -> None:
-        """Remove all series that have these label values."""
-        wanted = {(self._labelnames.index(name), value) for name, value in labels.items()}
+    def remove_where(self, matches: Callable[[Mapping[str, str]], bool]) -> None:
+        """Remove the series whose label values match."""
         self._series = {
             values: series
             for values, series in self._series.items()
-            if not wanted.issubset(enumerate(values))
+            if not matches(dict(zip(self._labelnames, values, strict=True)))
         }
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
