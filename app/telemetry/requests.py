@@ -46,8 +46,8 @@ class RequestMetrics:
         self._ends: dict[tuple[str, str, int], tuple[Counter, Series]] = {}
         self._keys: dict[tuple[str, int], Counter] = {}
 
-    def count_request(self, route: str, model: str, status: int, seconds: float) -> None:
-        """Count and time a request that has ended."""
+    def count_request(self, route: str, model: str, status: int, seconds: float) -> Series:
+        """Count and time a request that has ended; return the series of its time."""
         known = self._ends.get((route, model, status))
         if known is None:
             known = self._ends[route, model, status] = (
@@ -57,6 +57,7 @@ class RequestMetrics:
         counter, histogram = known
         counter.inc()
         histogram.observe(seconds)
+        return histogram
 
     def count_key(self, key: str, status: int) -> None:
         """Count a request that came with a known key, by the key's name."""

@@ -1,7 +1,12 @@
 """The metrics of several processes are those of one service."""
 
+from app.telemetry import exposition
 from app.telemetry.metrics import Metrics
-from app.workers.metrics_merge import kept_of_the_dead, merge, render, take_snapshot
+from app.workers.metrics_merge import Merged, Snapshot, kept_of_the_dead, merge, take_snapshot
+
+
+def render(snapshot: Snapshot, wanted: exposition.Format = "text") -> str:
+    return exposition.render(Merged(snapshot), wanted).decode()
 
 
 def process(requests: int, *, ready: int, in_flight: int, start: float = 1.0) -> list[list[object]]:
