@@ -43,6 +43,7 @@ class RequestLog:
     Attributes:
         route: its template, never the raw path: labels are bounded.
         model: that answers or refuses; None until it is known whether there is one.
+        version: of the model that answers; empty while none is found.
         key: name of the caller's API key, never the key.
         stages: seconds that the answer took in each.
         trace: of a request that is traced.
@@ -76,7 +77,9 @@ class RequestLog:
         """Count and time the request, end its trace, and log it."""
         seconds = time.perf_counter() - self._started
         self._metrics.requests_in_flight.dec()
-        series = self._metrics.count_request(self.route, self.model or "", status, seconds)
+        series = self._metrics.count_request(
+            self.route, self.model or "", self.version, status, seconds
+        )
         if self.trace is not None:
             series.keep_exemplar(seconds, self.trace.trace_id)
             self.trace.end(self, status)

@@ -82,9 +82,10 @@ class Tracing:
         place = pack_place(context)
         for entry in traced:
             entry.batch_trace = place
-        real = batch.real_tokens
+        (model, version), real = batch.servable.metric_labels, batch.real_tokens
         attributes: Attributes = {
-            "classmark.model": batch.servable.name,
+            "classmark.model": model,
+            "classmark.version": version,
             "classmark.entries": len(batch.entries),
             "classmark.tokens": real,
             "classmark.padding_tokens": batch.padded_tokens - real,
