@@ -18,6 +18,8 @@ Attributes = Mapping[str, str | int | bool]
 
 # As many as OpenTelemetry's own limit.
 MOST_LINKS = 128
+# By more nanoseconds than these the two clocks do not part within a read of both.
+TIME_WAS_SET = 2_000_000
 FAILED, UNSET = Status(StatusCode.ERROR), Status(StatusCode.UNSET)
 
 
@@ -26,6 +28,7 @@ class SpanMaker:
 
     def __init__(self, processor: SpanProcessor) -> None:
         self._processor = processor
+        self._clock = UnixClock()
         self._ids = RandomIdGenerator()
         self._scope = InstrumentationScope("classmark", __version__)
         own: dict[str, AnyValue] = {
@@ -61,7 +64,7 @@ class SpanMaker:
             times: its start and its end, in seconds of the monotonic clock.
             places: what it links to.
         """
-        start, end = to_unix(times)
+        start, end = map(self._clock.nanoseconds, times)
         span = ReadableSpan(
             name, context, parent, self._resource, attributes, (), make_links(places), kind,
             None, FAILED if failed else UNSET, start, end, self._scope,
@@ -74,7 +77,14 @@ def make_links(places: Iterable[bytes]) -> Sequence[Link]:
     return [Link(read_place(place)) for place, _ in zip(places, range(MOST_LINKS), strict=False)]
 
 
-def to_unix(times: Iterable[float]) -> list[int]:
-    """Return moments of the monotonic clock in nanoseconds of Unix time."""
-    ahead = time.time_ns() - time.monotonic_ns()
-    return [ahead + int(moment * 1e9) for moment in times]
+class UnixClock:
+    """Tells Unix time of moments of the monotonic clock; goes along when the time is set."""
+
+    def __init__(self) -> None:
+        self._ahead = time.time_ns() - time.monotonic_ns()
+
+    def nanoseconds(self, moment: float) -> int:
+        ahead = time.time_ns() - time.monotonic_ns()
+        if abs(ahead - self._ahead) > TIME_WAS_SET:
+            self._ahead = ahead
+        return self._ahead + int(moment * 1e9)
