@@ -5,6 +5,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.batching.scheduler import Clock
@@ -29,6 +30,14 @@ class RunResult:
     run_seconds: float
     cost_seconds: float
     failures: Mapping[int, InferenceFailed] = field(default_factory=dict)
+
+
+class RunRequest(NamedTuple):
+    """What a request wants of one of several servables; `on_done` as in `Engine.submit`."""
+
+    servable: Servable
+    encodings: Sequence[Encoding]
+    on_done: Callable[[], None]
 
 
 class PendingRun(ABC):
@@ -101,6 +110,21 @@ class Engine(ABC):
         Args:
             deadline: on the engine's clock; past it the request ends with DeadlineExceeded.
             on_done: called once, on the event loop, when there is a result.
+
+        Raises:
+            Overloaded, NotReady, DeadlineExceeded: nothing was taken.
+        """
+
+    @abstractmethod
+    def submit_together(
+        self, requests: Sequence[RunRequest], deadline: float
+    ) -> Sequence[PendingRun]:
+        """Take what one request wants of several servables: all of it or none, in one decision.
+
+        All is queued at once, so executors run the servables side by side.
+
+        Returns:
+            A run for each, in order; the caller must close them all.
 
         Raises:
             Overloaded, NotReady, DeadlineExceeded: nothing was taken.
