@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter
 
 from app.monitor.opinions import Opinion
-from app.telemetry.requests import MOST_LABELS, OTHER
+from app.telemetry.predictions import MOST_LABELS, OTHER
 
 
 class _Shown(dict[str, str]):

@@ -12,7 +12,10 @@ from app.engine.joint_run import JointRun
 from app.engine.text.tokenization import SHORT_CHARACTERS
 from app.errors import InferenceFailed, InvalidRequest
 from app.service import ModelAnswers, Service
+from app.telemetry.series import ModelLabels
 
+# A request to several models is counted for none of them; what each reads and answers is.
+SEVERAL = ModelLabels("", "")
 # How a stage's time is that of several models: they are encoded and decoded one after another, and
 # queue and run side by side.
 _COMBINED: dict[str, Callable[[Sequence[float]], float]] = {
@@ -39,7 +42,6 @@ class AnalyzeJob:
         models, inputs = question.models, question.body.inputs
         _check_runs(len(inputs), len(models), service.settings.max_inputs)
         servables = [service.registry.resolve(name) for name in models]
-        self._label = question.model
         self._observers = service.answer_observers
         self._jobs = [make_job(service, question.of(servable)) for servable in servables]
         self._abandoned = False
@@ -54,8 +56,8 @@ class AnalyzeJob:
         return sum(job.cost_seconds for job in self._jobs)
 
     @property
-    def model_label(self) -> str:
-        return self._label
+    def metric_labels(self) -> ModelLabels:
+        return self._jobs[0].metric_labels if len(self._jobs) == 1 else SEVERAL
 
     @property
     def is_answered(self) -> bool:

@@ -106,7 +106,7 @@ class DirectRequest(Exchange):
         except ClassmarkError:
             self._log.model = self._model_label(question.model)
             raise
-        self._log.model = job.model_label
+        self._log.model, self._log.version = job.metric_labels
         job.look_up()
         if service.cache.enabled and not job.is_answered:
             self._check_admission()

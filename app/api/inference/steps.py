@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from app.api.inference.writer import Written
 from app.engine.interface import Engine
+from app.telemetry.series import ModelLabels
 
 
 class Pending(Protocol):
@@ -34,7 +35,7 @@ class Job(Protocol):
         ...
 
     @property
-    def model_label(self) -> str:
+    def metric_labels(self) -> ModelLabels:
         """Model that the request is counted for; nothing where it asks several."""
         ...
 
