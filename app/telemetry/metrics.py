@@ -9,6 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from app.telemetry.batches import BatchMetrics
 from app.telemetry.histogram import Series
+from app.telemetry.memory import MemoryCollector
 from app.telemetry.models import ModelMetrics
 from app.telemetry.requests import STAGES, AnswerCounters, RequestMetrics
 
@@ -36,6 +37,7 @@ class Metrics(RequestMetrics, BatchMetrics, ModelMetrics):
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        MemoryCollector(registry)
         RequestMetrics.__init__(self, registry)
         BatchMetrics.__init__(self, registry)
         ModelMetrics.__init__(self, registry)
