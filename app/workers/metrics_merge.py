@@ -15,8 +15,9 @@ Family = list[Any]
 Snapshot = list[Family]
 
 # Counters, histograms, and gauges such as requests in flight or resident memory are added up. These
-# are no amounts, or one that all processes share: the largest counts. The start is that of the youngest process, so a process that
-# keeps restarting raises the alert that a service in one process would raise.
+# are no amounts, or one that all processes share: the largest counts. The start is that of the
+# youngest process, so a process that keeps restarting raises the alert that a service in one
+# process would raise.
 _LARGEST = {"process_start_time_seconds", "classmark_build_info", "python_info", LIMIT, AVAILABLE}
 # Readiness is that of the front end that was scraped, as its /health/ready says.
 _ASKED = {"classmark_ready"}

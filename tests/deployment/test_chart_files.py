@@ -54,7 +54,9 @@ def test_a_pod_answers_until_every_readiness_probe_has_said_no() -> None:
     assert VALUES["settings"]["drainSeconds"] > noticed
 
 
-@pytest.mark.parametrize(("link", "file"), [("dashboard.json", DASHBOARD), ("rules", RULES[0].parent)])
+@pytest.mark.parametrize(
+    ("link", "file"), [("dashboard.json", DASHBOARD), ("rules", RULES[0].parent)]
+)
 def test_the_chart_links_to_the_files_that_compose_uses(link: str, file: Any) -> None:
     assert (CHART / "files" / link).resolve() == file.resolve()
 

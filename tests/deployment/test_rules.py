@@ -1,4 +1,4 @@
-"""Rules speak of what is exported, every alert is tested and explained, and promtool accepts all."""
+"""Rules speak of what is exported; every alert is tested and explained; promtool accepts all."""
 
 import re
 import shutil
