@@ -55,6 +55,11 @@ class Prometheus:
         answer = self._client.post("/api/v1/write", content=request, headers=headers)
         assert answer.status_code == 204, answer.text
 
+    def rules(self) -> list[dict[str, Any]]:
+        """Return every rule with its health, and its last error if it has one."""
+        groups = self._client.get("/api/v1/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
     def firing(self) -> set[str]:
         """Return the names of the alerts that fire."""
         alerts = self._client.get("/api/v1/alerts").json()["data"]["alerts"]
