@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.deployment.exported import SERIES, TARGET_LABELS, used_series
-from tests.deployment.files import KSERVE, ROOT, expressions, panel_targets
+from tests.deployment.files import KSERVE, expressions, panel_targets
 
 
 @pytest.mark.parametrize("expression", expressions().values(), ids=expressions())
@@ -36,10 +36,3 @@ def test_a_legend_names_only_labels_its_query_keeps(title: str, target: dict[str
         assert legend <= {label.strip() for label in groupings[0].split(",")}
     else:
         assert legend <= TARGET_LABELS
-
-
-def test_every_metric_is_documented() -> None:
-    text = (ROOT / "docs/operations.md").read_text()
-    names = {name for name in SERIES if name.startswith("classmark_")}
-    families = {re.sub("_(total|bucket|sum|count)$", "", name) for name in names}
-    assert [name for name in sorted(families) if f"| `{name}` |" not in text] == []
