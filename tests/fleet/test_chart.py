@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.files import ALERTS, DASHBOARD
+from tests.deployment.files import DASHBOARD, RULES
 from tests.fleet.helm import (
     CHART,
     VALUE_SETS,
@@ -93,7 +93,8 @@ def test_a_packaged_chart_has_the_files_themselves(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (package,) = tmp_path.iterdir()
     with tarfile.open(package) as files:
-        for name, source in (("alerts.yml", ALERTS), ("dashboard.json", DASHBOARD)):
+        rules = [(f"rules/{file.name}", file) for file in RULES]
+        for name, source in (*rules, ("dashboard.json", DASHBOARD)):
             packed = files.extractfile(f"classmark/files/{name}")
             assert packed is not None
             assert packed.read() == source.read_bytes()

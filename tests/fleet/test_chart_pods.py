@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployment.files import ALERTS, DASHBOARD, load_yaml
+from tests.deployment.files import DASHBOARD, RULES, load_yaml
 from tests.fleet.helm import VALUE_SETS, container, one, render
 
 pytestmark = pytest.mark.fleet
@@ -95,7 +95,8 @@ def test_pods_are_replaced_when_their_keys_change() -> None:
 
 def test_monitoring_gets_rules_and_dashboard_as_compose_does() -> None:
     manifests = render(*VALUE_SETS["bucket"])
-    assert one(manifests, "PrometheusRule")["spec"] == load_yaml(ALERTS)
+    groups = [group for file in RULES for group in load_yaml(file)["groups"]]
+    assert one(manifests, "PrometheusRule")["spec"] == {"groups": groups}
     assert one(manifests, "ConfigMap")["data"] == {"classmark.json": DASHBOARD.read_text()}
     monitor = one(manifests, "ServiceMonitor")["spec"]
     labels = one(manifests, "Service")["metadata"]["labels"]
