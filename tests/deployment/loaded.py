@@ -59,22 +59,23 @@ class Loaded:
         long = {"inputs": ["good", "film " * 40], "long_text": "error", "on_error": "report"}
         yield client.post("/v1/classify", json=self._body())
         yield client.post("/v1/ner", json={"inputs": ["good film Paris", "film " * 40]})
-        yield client.post("/v1/classify", json={"model": "mood"} | long)
+        yield client.post("/v1/classify", json={"model": "sentiment"} | long)
         yield client.post("/v1/classify", json={"model": "nobody", "inputs": "good"})
         yield client.post("/v1/classify", json={"inputs": "good", "top_k": 0})
         yield client.post("/v1/ner", content=b"{", headers={"Content-Type": "application/json"})
 
     def _body(self) -> dict[str, object]:
         """Return texts of which some were sent before, and some were not."""
-        return {"model": "mood", "inputs": ["good film", f"bad {next(self._numbers)}"] * 4}
+        return {"model": "sentiment", "inputs": ["good film", f"bad {next(self._numbers)}"] * 4}
 
 
 @contextmanager
 def loaded_services(folder: Path) -> Iterator[Loaded]:
     """Run the services until the block ends."""
     store, keys = folder / "store", folder / "keys"
-    write_bundle(store, "mood", 1, "sequence-classification")
-    write_bundle(store, "places", 1, "token-classification")
+    for name in ("sentiment", "topic"):
+        write_bundle(store, name, 1, "sequence-classification")
+    write_bundle(store, "ner", 1, "token-classification")
     lines = (f"{n} predict {hashlib.sha256(k.encode()).hexdigest()}\n" for n, k in KEYS.items())
     keys.write_text("".join(lines))
     with ExitStack() as stack:
@@ -83,7 +84,7 @@ def loaded_services(folder: Path) -> Iterator[Loaded]:
         waiting = stack.enter_context(_following_nothing(folder / "cache"))
         loaded = Loaded(store, (main, spread, waiting), stack)
         loaded.send()
-        publish(store, "mood", 2)
+        publish(store, "sentiment", 2)
         for server in (main, spread):
             server.wait_for_log("model swapped.*version=2")
         _kill_front_end(spread)

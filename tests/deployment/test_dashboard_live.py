@@ -60,7 +60,7 @@ def exprs(board: str, title: str) -> list[str]:
 
 
 def test_every_query_of_panels_annotations_and_variables_returns_data(operator: Operator) -> None:
-    publish(operator.loaded.store, "mood", 3, damaged=True)
+    publish(operator.loaded.store, "sentiment", 3, damaged=True)
     missing = {a.where: a.expr for a in QUERIES if not any(part in a.expr for part in EMPTY)}
 
     def none_is_missing() -> bool:
@@ -75,8 +75,8 @@ def test_every_query_of_panels_annotations_and_variables_returns_data(operator: 
 
 def test_a_chosen_model_and_version_hide_no_refusal(operator: Operator) -> None:
     (expr,) = exprs("service", "Requests by status")
-    chosen = {"model": "places", "version": "1"}
-    refusals = [{"status": status} for status in ("400", "401", "404", "422", "503")]
+    chosen = {"model": "sentiment", "version": "2"}
+    refusals = [{"status": status} for status in ("401", "404", "422", "503")]
     assert operator.waits_for(expr, chosen, {"status": "200"}, *refusals)
 
 
@@ -100,12 +100,16 @@ def test_two_of_three_are_not_called_ready(operator: Operator) -> None:
 
 def test_a_refused_version_is_in_the_table_of_versions(operator: Operator) -> None:
     (expr,) = exprs("service", "Versions, and what is wrong with them")
-    serves = {"model": "mood", "version": "2", "state": "serves"}
+    serves = {"model": "sentiment", "version": "2", "state": "serves"}
     refused = {"state": "refused: the wanted version does not pass its checks"}
-    assert operator.waits_for(expr, ALL, serves, {"model": "mood"} | refused)
+    assert operator.waits_for(expr, ALL, serves, {"model": "sentiment"} | refused)
 
 
 def test_what_fires_is_in_the_table_of_alerts(operator: Operator) -> None:
     (expr,) = exprs("service", "Alerts that fire")
-    reload_failed = {"alertname": "ClassmarkReloadFailed", "model": "mood", "severity": "warning"}
+    reload_failed = {
+        "alertname": "ClassmarkReloadFailed",
+        "model": "sentiment",
+        "severity": "warning",
+    }
     assert operator.waits_for(expr, ALL, reload_failed)
