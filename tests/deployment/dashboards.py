@@ -20,6 +20,7 @@ ABSENT = {
 # What has no data on a machine that runs the tests: a part of a query, and why.
 EMPTY = {
     "classmark_gpu_": "the machine has no GPU",
+    "classmark:answers:psi": "drift compares hours; its rules have tests",
     "classmark:opinions_negative": "a baseline needs ten minutes of history; its rules have tests",
     'ClassmarkOpinionSurge"})': "nothing surges; the alert has tests",
 }

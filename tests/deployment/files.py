@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -12,8 +12,10 @@ COMPOSE_KEYS = ROOT / "docker/compose.keys.yml"
 DOCKERFILE = ROOT / "Dockerfile"
 INSTALL_SCRIPT = ROOT / "docker/install-requirements.sh"
 PROMETHEUS = ROOT / "docker/prometheus/prometheus.yml"
-ALERTS = ROOT / "docker/prometheus/alerts.yml"
-ALERT_TESTS = ROOT / "docker/prometheus/alerts.test.yml"
+RULES = sorted((ROOT / "docker/prometheus/rules").glob("*.yml"))
+RULE_TESTS = sorted((ROOT / "docker/prometheus/tests").glob("*.test.yml"))
+ALERTMANAGER = ROOT / "docker/alertmanager/alertmanager.yml"
+ALERTMANAGER_WEBHOOK = ROOT / "docker/alertmanager/webhook.yml"
 GRAFANA = ROOT / "docker/grafana"
 # Its ScaledObject is the chart's, as a test with helm holds.
 KSERVE = ROOT / "deploy/kubernetes/kserve/inferenceservice.yaml"
@@ -31,5 +33,6 @@ def load_yaml(path: Path) -> Any:
     return yaml.load(path.read_text(), ComposeLoader)
 
 
-def alert_rules() -> list[Any]:
-    return [rule for group in load_yaml(ALERTS)["groups"] for rule in group["rules"]]
+def rules(kind: Literal["alert", "record"]) -> list[Any]:
+    groups = [group for file in RULES for group in load_yaml(file)["groups"]]
+    return [rule for group in groups for rule in group["rules"] if kind in rule]

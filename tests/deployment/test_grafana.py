@@ -2,12 +2,15 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.api.dialects.registry import DIALECTS
+from app.api.dialects.registry import spoken
 from app.api.inference.routes import OWN_ROUTES
+from app.main import create_app
+from app.settings.settings import Settings
 from deploy.grafana.__main__ import write
 from deploy.grafana.boards import BOARDS as MADE
 from deploy.grafana.promql import INFERENCE
@@ -127,7 +130,7 @@ def test_a_legend_names_only_labels_its_query_keeps(asked: Asked) -> None:
         for labels in re.findall(r"\b(?:by|group_left) \(([^)]*)\)", asked.expr)
         for label in labels.split(",")
     } | set(re.findall(r'count_values\("(\w+)"', asked.expr))
-    recorded = {"topic"} if RECORDED.search(asked.expr) else set[str]()
+    recorded = {"topic", "model", "version"} if RECORDED.search(asked.expr) else set[str]()
     assert legend <= kept | recorded | TARGET_LABELS
 
 
@@ -137,14 +140,13 @@ def test_every_metric_is_on_a_panel_or_deliberately_absent() -> None:
     assert families - {_family(name) for name in shown} == set(ABSENT)
 
 
-def test_requests_in_every_api_count_and_nothing_else_does() -> None:
+def test_requests_in_every_api_count_and_nothing_else_does(tmp_path: Path) -> None:
     selected = re.compile(INFERENCE.removeprefix('route=~"').removesuffix('"'))
-    foreign = [posted.route for dialect in DIALECTS for posted in dialect.posted]
-    asked = [route.path for route in (*OWN_ROUTES, *foreign)]
-    assert [path for path in asked if not selected.fullmatch(path)] == []
-    others = ["", "/metrics", "/health/ready", "/v1/models", "/v1/models/{name}", "/docs"]
-    others += ["/tei/{name}", "/info", "/v2/models/{name}", "/v1/models/{name}/reload"]
-    assert [path for path in others if selected.fullmatch(path)] == []
+    settings = Settings(model_store=tmp_path)
+    foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
+    asked = {route.path for route in (*OWN_ROUTES, *foreign)}
+    every = {"", "/metrics", *create_app(settings).openapi()["paths"], *asked}
+    assert {path for path in every if selected.fullmatch(path)} == asked
 
 
 def _family(series: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployment.dashboards import FOLDER
-from tests.deployment.files import ALERTS
+from tests.deployment.files import RULES
 from tests.fleet.helm import (
     CHART,
     VALUE_SETS,
@@ -94,8 +94,9 @@ def test_a_packaged_chart_has_the_files_themselves(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (package,) = tmp_path.iterdir()
     with tarfile.open(package) as files:
-        for source in (ALERTS, *FOLDER.glob("*.json")):
-            folder = "" if source == ALERTS else "dashboards/"
-            packed = files.extractfile(f"classmark/files/{folder}{source.name}")
+        rules = [(f"rules/{file.name}", file) for file in RULES]
+        boards = [(f"dashboards/{file.name}", file) for file in FOLDER.glob("*.json")]
+        for name, source in (*rules, *boards):
+            packed = files.extractfile(f"classmark/files/{name}")
             assert packed is not None
             assert packed.read() == source.read_bytes()

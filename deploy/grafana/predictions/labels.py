@@ -2,7 +2,16 @@
 
 from deploy.grafana.board import Row
 from deploy.grafana.panels import Query, bars, heatmap, lines
-from deploy.grafana.predictions.queries import ANSWERS, BELOW, DOUBTFUL, EACH, NAME, SCORE, SCORED
+from deploy.grafana.predictions.queries import (
+    ANSWERS,
+    BELOW,
+    DOUBTFUL,
+    DRIFT,
+    EACH,
+    NAME,
+    SCORE,
+    SCORED,
+)
 from deploy.grafana.promql import VERSION, increase, mean, share, total
 
 LABELS = f"{EACH}, label"
@@ -52,6 +61,22 @@ ROW = Row(
             "have changed. With one: compare the versions (python -m export compare).",
             Query(share(BELOW, SCORED, EACH), NAME),
             unit="percentunit", limits=DOUBTFUL, most=1,
+        ),
+        lines(
+            "Drift of labels",
+            "How far a version's labels of the last hour are from those of the day before: a "
+            "population stability index, less what chance makes of it. Over 0.2 the alert "
+            "ClassmarkLabelDrift fires, see its runbook. Empty without the recording rules of "
+            "docker/prometheus/rules, and until there are some hours to compare.",
+            Query(DRIFT, NAME),
+            unit="none", width=12, limits=(("red", 0.2),),
+        ),
+        lines(
+            "Answers by version",
+            "Texts by their best label, and entities, a second. None for a model that is asked: "
+            "it refuses, or its texts have no entities.",
+            Query(total(ANSWERS, EACH), NAME),
+            unit="cps", width=12,
         ),
     ),
 )  # fmt: skip

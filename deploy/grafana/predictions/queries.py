@@ -13,6 +13,7 @@ INPUTS = f"classmark_input_tokens_count{{{MODEL}}}"
 TRUNCATED = f"classmark_truncated_inputs_total{{{MODEL}}}"
 OPINIONS = f"classmark_opinions_total{{{INSTANCE}}}"
 NEGATIVE = f'classmark_opinions_total{{{INSTANCE},sentiment="negative"}}'
+DRIFT = "classmark:answers:psi - classmark:answers:psi_chance"
 SURGES = 'ALERTS{alertname="ClassmarkOpinionSurge"}'
 SURGE = 'ALERTS{alertname="ClassmarkOpinionSurge",alertstate="firing"}'
 EACH, NAME = "model, version", "{{model}} {{version}}"
