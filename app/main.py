@@ -34,6 +34,7 @@ from app.security import Authorizer, make_authorizer
 from app.service import Lifecycle, Service
 from app.settings.settings import Settings
 from app.store import check_store
+from app.telemetry.cold_start import process_age_seconds
 from app.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
 
     def on_started() -> None:
         service.lifecycle.start()
+        if service.unready_reason() is None:
+            metrics.cold_start_seconds.set(process_age_seconds())
         python_tuning.freeze_loaded()
         log_started(core.registry)
 

@@ -29,10 +29,13 @@ class RequestLog:
     Attributes:
         route: its template, never the raw path: labels are bounded.
         model: that answers or refuses; None until it is known whether there is one.
+        version: of the model that answers; empty while none is found.
         key: name of the caller's API key, never the key.
     """
 
-    __slots__ = ("_method", "_metrics", "_started", "key", "model", "request_id", "route")
+    __slots__ = (
+        "_method", "_metrics", "_started", "key", "model", "request_id", "route", "version",
+    )  # fmt: skip
 
     def __init__(self, metrics: Metrics, method: str, given_id: str) -> None:
         self._started = time.perf_counter()
@@ -41,6 +44,7 @@ class RequestLog:
         self.request_id = _request_id(given_id)
         self.route = UNROUTED
         self.model: str | None = None
+        self.version = ""
         self.key = ""
         metrics.requests_in_flight.inc()
 
@@ -48,7 +52,7 @@ class RequestLog:
         """Count and time the request, and log it."""
         seconds = time.perf_counter() - self._started
         self._metrics.requests_in_flight.dec()
-        self._metrics.count_request(self.route, self.model or "", status, seconds)
+        self._metrics.count_request(self.route, self.model or "", self.version, status, seconds)
         if self.key:
             self._metrics.count_key(self.key, status)
         # A probe's 503 is an answer, not a fault.

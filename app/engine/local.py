@@ -172,11 +172,11 @@ class LocalEngine(Engine):
         self._observe(completed)
 
     def _observe(self, completed: CompletedBatch) -> None:
-        batch, model = completed.batch, completed.batch.servable.name
+        batch, labels = completed.batch, completed.batch.servable.metric_labels
         if completed.failed:
-            self._metrics.batch_failures.labels(model).inc()
+            self._metrics.batch_failures.labels(labels.model).inc()
         if batch.entries:
-            series, real = self._metrics.of(model), batch.real_tokens
+            series, real = self._metrics.of(labels), batch.real_tokens
             series.batch_entries.observe(len(batch.entries))
             series.batch_seconds.observe(completed.seconds)
             series.batch_real_tokens.inc(real)

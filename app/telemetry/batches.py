@@ -28,7 +28,7 @@ class BatchMetrics:
         self.batch_seconds = Histogram(
             "classmark_batch_seconds",
             "Time a batch ran.",
-            ["model"],
+            ["model", "version"],
             buckets=SECONDS,
             registry=registry,
         )

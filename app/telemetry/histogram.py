@@ -5,7 +5,7 @@ the event loop. The library still collects and exposes them.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -56,6 +56,15 @@ class Histogram(Collector):
         if len(values) != len(self._labelnames):
             raise ValueError(f"{self._name} has the labels {self._labelnames}, not {values}")
         return self._series.setdefault(values, Series(self._bounds))
+
+    def remove_by_labels(self, labels: Mapping[str, str]) -> None:
+        """Remove all series that have these label values."""
+        wanted = {(self._labelnames.index(name), value) for name, value in labels.items()}
+        self._series = {
+            values: series
+            for values, series in self._series.items()
+            if not wanted.issubset(enumerate(values))
+        }
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         family = HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)

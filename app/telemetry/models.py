@@ -26,6 +26,12 @@ class ModelMetrics:
             ["version"],
             registry=registry,
         )
+        self.cold_start_seconds = Gauge(
+            "classmark_cold_start_seconds",
+            "Time from the process's start until it was ready for the first time; 0 until then, "
+            "and if no model served once the store had been read.",
+            registry=registry,
+        )
 
     def _observe_states(self, registry: CollectorRegistry) -> None:
         self.model_info = Gauge(

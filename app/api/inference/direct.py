@@ -108,7 +108,7 @@ class DirectRequest(Exchange):
         except ClassmarkError:
             self._log.model = self._model_label(question.model)
             raise
-        self._log.model = task.servable.name
+        self._log.model, self._log.version = task.servable.metric_labels
         job = InferenceJob(service, task, question)
         job.look_up()
         if service.cache.enabled and not job.is_answered:

@@ -42,7 +42,7 @@ class InferenceJob:
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
         self._metrics = service.metrics
-        self._series = service.metrics.of(task.servable.name)
+        self._series = service.metrics.of(task.servable.metric_labels)
         self._task = task
         self._sources = [
             TextInput(item) if isinstance(item, str) else TextInput(item.text, item.text_pair)
@@ -172,6 +172,8 @@ class InferenceJob:
     def _count_encoded(self) -> None:
         for one in self._encoded:
             self._series.input_tokens.observe(one.tokens)
+            if one.unknown_tokens:
+                self._series.unknown_tokens.inc(one.unknown_tokens)
             if one.truncated:
                 self._series.truncated_inputs.inc()
         self._encoded = []
@@ -180,8 +182,11 @@ class InferenceJob:
         """Count what was read and answered, time the stages; the answer need not wait for that."""
         self._count_encoded()
         for result in self._results:
-            for label in result.labels if result is not None else ():
-                self._series.answers[label].inc()
+            if result is not None:
+                for label in result.labels:
+                    self._series.answers[label].inc()
+                for score in result.scores:
+                    self._series.answer_score.observe(score)
         for error in self._errors.values():
             self._metrics.count_failed_input(self.servable.name, error.status)
         for stage, seconds in self._stages.items():

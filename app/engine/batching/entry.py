@@ -7,6 +7,7 @@ from typing import Protocol
 from app.engine.batching.cost_model import Cost
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import ClassmarkError
+from app.telemetry.series import ModelLabels
 
 Outcome = Logits | ClassmarkError
 
@@ -16,6 +17,9 @@ class Runnable(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def metric_labels(self) -> ModelLabels: ...
 
     @property
     def cost(self) -> Cost: ...

@@ -19,6 +19,7 @@ from app.ports import reserve
 from app.security import make_authorizer
 from app.settings.settings import Settings
 from app.store import check_store
+from app.telemetry.cold_start import process_age_seconds
 from app.telemetry.logging import log_address
 from app.telemetry.metrics import Metrics
 from app.workers.metrics_merge import Snapshot, kept_of_the_dead, merge, render, take_snapshot
@@ -180,6 +181,8 @@ class Supervisor:
             log_address(*address)
         for role in self._front_ends:
             await self._seen[role, "started"].wait()
+        if self._models:
+            self._metrics.cold_start_seconds.set(process_age_seconds())
         models = ", ".join(self._models) or "none yet"
         logger.info("started", extra={"models": models, "front_ends": len(self._front_ends)})
 

@@ -6,7 +6,7 @@ from app.workers.metrics_merge import kept_of_the_dead, merge, render, take_snap
 
 def process(requests: int, *, ready: int, in_flight: int, start: float = 1.0) -> list[list[object]]:
     metrics = Metrics()
-    metrics.requests.labels("/v1/classify", "mood", "200").inc(requests)
+    metrics.requests.labels("/v1/classify", "mood", "1", "200").inc(requests)
     for _ in range(requests):
         metrics.batch_entries.labels("mood").observe(3)
     metrics.ready.set(ready)
@@ -21,7 +21,7 @@ def process(requests: int, *, ready: int, in_flight: int, start: float = 1.0) ->
 
 def test_counters_histograms_and_amounts_add_up() -> None:
     text = render(merge([process(2, ready=1, in_flight=1), process(3, ready=1, in_flight=4)]))
-    assert 'classmark_requests_total{model="mood",route="/v1/classify",status="200"} 5.0' in text
+    assert 'model="mood",route="/v1/classify",status="200",version="1"} 5.0' in text
     assert 'classmark_batch_entries_bucket{le="3.0",model="mood"} 5.0' in text
     assert 'classmark_batch_entries_bucket{le="2.0",model="mood"} 0.0' in text
     assert "classmark_requests_in_flight 5.0" in text
@@ -40,7 +40,7 @@ def test_the_dead_keep_their_counts_and_nothing_else() -> None:
     dead = kept_of_the_dead(process(7, ready=1, in_flight=9))
     living = process(1, ready=1, in_flight=2)
     text = render(merge([living, merge([dead])], living))
-    assert 'status="200"} 8.0' in text
+    assert 'status="200",version="1"} 8.0' in text
     assert "classmark_requests_in_flight 2.0" in text
 
 
