@@ -31,6 +31,7 @@ class InferenceJob:
     Attributes:
         abandoned: nobody waits for it any more.
         waits_for_room: a full queue puts off its slice, and does not refuse it.
+        stages: seconds spent in each.
     """
 
     def __init__(self, service: Service, task: DecodeTask, question: Question) -> None:
@@ -57,7 +58,7 @@ class InferenceJob:
         self._later = [i for i in range(len(self._sources)) if i not in self._errors]
         self._missing: list[int] = []
         self._encoded: list[EncodedInput] = []
-        self._stages: dict[str, float] = {}
+        self.stages: dict[str, float] = {}
         self.cost_seconds = 0.0
 
     @property
@@ -151,7 +152,7 @@ class InferenceJob:
         self._spend("decode", time.perf_counter() - started)
 
     def _spend(self, stage: str, seconds: float) -> None:
-        self._stages[stage] = self._stages.get(stage, 0.0) + seconds
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
     def go_on(self) -> bool:
         """Keep what was answered; return whether another slice is to be encoded."""
@@ -189,7 +190,7 @@ class InferenceJob:
                     self._series.answer_score.observe(score)
         for error in self._errors.values():
             self._metrics.count_failed_input(self.servable.name, error.status)
-        for stage, seconds in self._stages.items():
+        for stage, seconds in self.stages.items():
             self._series.stage_seconds[stage].observe(seconds)
 
     def write(self) -> Written:
@@ -200,12 +201,12 @@ class InferenceJob:
                 self._writer.failure(self._errors[i]) if result is None else result.parts
                 for i, result in enumerate(self._results)
             ]
-        return self._writer.join(self._task.servable, answers, self._stages)
+        return self._writer.join(self._task.servable, answers, self.stages)
 
     @property
     def timing(self) -> str:
         """What went where, as the header Server-Timing has it."""
-        shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self._stages.items()]
+        shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self.stages.items()]
         return ", ".join(shown) or "cache;dur=0"
 
     def _encode(self, source: TextInput) -> EncodedInput:
