@@ -22,6 +22,8 @@ from tests.support.server import Server, serving
 
 RULES = ROOT / "docker/prometheus/rules/opinions.yml"
 SCRAPE_SECONDS = 5
+# A scrape must end before the next, however busy the machine is.
+LEAST_SCRAPE_SECONDS = 0.5
 GROUP_WAIT_SECONDS, GROUP_INTERVAL_SECONDS = 30, 60
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000}
 # Waited for at the end, if it did not come before.
@@ -101,7 +103,7 @@ def duration(seconds: float) -> str:
 
 
 def prometheus_config(play: Play, url: str, alertmanager: str) -> dict[str, Any]:
-    every = duration(SCRAPE_SECONDS / play.speed)
+    every = duration(max(SCRAPE_SECONDS / play.speed, LEAST_SCRAPE_SECONDS))
     target = {"targets": [url.removeprefix("http://")]}
     return {
         "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
