@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp
 
 from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache
@@ -11,6 +14,7 @@ from app.engine.models.catalog import Catalog
 from app.engine.text.text_pool import TextPool
 from app.security import Authorizer
 from app.settings.settings import Settings
+from app.telemetry.exposition import Format
 from app.telemetry.metrics import Metrics
 
 
@@ -44,12 +48,25 @@ class Lifecycle:
         self.moved.set()
 
 
+class RequestTracing(Protocol):
+    """What traces requests: app/tracing."""
+
+    @property
+    def make_request(self) -> Callable[..., Any]:
+        """What makes an inference request; it takes what DirectRequest takes."""
+        ...
+
+    def observe(self, app: ASGIApp) -> ASGIApp:
+        """Return an application whose requests are traced."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Everything one application owns.
 
     Attributes:
         exposition: gives what /metrics answers, of every process there is.
+        tracing: None where nothing is traced.
     """
 
     settings: Settings
@@ -61,7 +78,8 @@ class Service:
     lifecycle: Lifecycle
     text_pool: TextPool
     request_cost: RequestCost
-    exposition: Callable[[], Awaitable[bytes]]
+    exposition: Callable[[Format], Awaitable[bytes]]
+    tracing: RequestTracing | None = None
 
     def report_fault(self, reason: str) -> None:
         """Turn readiness off for good: something that must run has died."""

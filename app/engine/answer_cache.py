@@ -23,14 +23,19 @@ Parts = tuple[str, ...] | tuple[bytes, ...]
 
 
 class InputAnswer(NamedTuple):
-    """One input's result, and what it counts as: a text's label, or a text's entities."""
+    """One input's result, and what it counts as: a text's label, or a text's entities.
+
+    Attributes:
+        scores: of these, from 0 to 1; none where they are no such scores.
+    """
 
     parts: Parts
     labels: tuple[str, ...]
+    scores: tuple[float, ...] = ()
 
     @property
     def bytes(self) -> int:
-        return sum(map(len, self.parts)) + 8 * len(self.labels)
+        return sum(map(len, self.parts)) + 8 * len(self.labels) + 32 * len(self.scores)
 
 
 @dataclass(frozen=True, slots=True)

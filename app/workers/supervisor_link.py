@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from app.errors import NotReady
 from app.security import Authorizer
 from app.settings.settings import Settings
+from app.telemetry.exposition import Format
 from app.workers.metrics_merge import take_snapshot
 
 logger = logging.getLogger(__name__)
@@ -101,8 +102,8 @@ class SupervisorLink:
         """Tell the supervisor that this process is `listening`, or that models have `started`."""
         self._link.send(event=event, **fields)
 
-    async def exposition(self) -> bytes:
-        """Return the metrics of all processes, in Prometheus' text format.
+    async def exposition(self, wanted: Format) -> bytes:
+        """Return the metrics of all processes.
 
         Raises:
             NotReady: the supervisor, which collects them, is gone or does not answer.
@@ -112,7 +113,7 @@ class SupervisorLink:
         number = next(self._numbers)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._scrapes[number] = answer
-        self._link.send(event="scrape", number=number)
+        self._link.send(event="scrape", number=number, wanted=wanted)
         try:
             async with asyncio.timeout(EXPOSITION_WITHIN_SECONDS):
                 return await answer

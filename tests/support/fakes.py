@@ -8,6 +8,7 @@ import numpy as np
 from app.engine.batching.cost_model import Cost
 from app.engine.batching.entry import Entry
 from app.engine.text.encoding import Encoding, Logits, blank
+from app.telemetry.series import ModelLabels
 
 
 class FakeClock:
@@ -48,6 +49,7 @@ class FakeServable:
         self.cost = cost or Cost(overhead_seconds=0.01, seconds_per_token=0.001, budget_tokens=256)
         self.batch_invariant = batch_invariant
         self.name = name
+        self.metric_labels = ModelLabels(name, "1")
         self.gate = gate
         self.entered = threading.Semaphore(0)
         self.batches: list[list[int]] = []

@@ -72,6 +72,11 @@ class DirectRequest(Exchange):
             self._attempt(self._admit)
 
     @property
+    def trace_place(self) -> bytes:
+        """Where the request is in its trace, for the engine; empty if it is not traced."""
+        return b""
+
+    @property
     def remaining_seconds(self) -> float:
         """Until the deadline."""
         return self._deadline - self._service.engine.clock()
@@ -108,7 +113,7 @@ class DirectRequest(Exchange):
         except ClassmarkError:
             self._log.model = self._model_label(question.model)
             raise
-        self._log.model = task.servable.name
+        self._log.model, self._log.version = task.servable.metric_labels
         job = InferenceJob(service, task, question)
         job.look_up()
         if service.cache.enabled and not job.is_answered:
@@ -137,7 +142,11 @@ class DirectRequest(Exchange):
             self._decoded()
             return
         self._pending = self._service.engine.submit(
-            self._job.servable, self._job.encodings, self._deadline, self._run_ended
+            self._job.servable,
+            self._job.encodings,
+            self._deadline,
+            self._run_ended,
+            self.trace_place,
         )
 
     def _run_ended(self) -> None:
@@ -183,6 +192,7 @@ class DirectRequest(Exchange):
         job = self._job
         assert job is not None  # it is answered
         written = job.write()
+        self._log.stages = job.stages
         timing = (b"server-timing", job.timing.encode())
         self._end(200, [timing, *written.headers], written.body)
         job.end()

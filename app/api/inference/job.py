@@ -31,6 +31,7 @@ class InferenceJob:
     Attributes:
         abandoned: nobody waits for it any more.
         waits_for_room: a full queue puts off its slice, and does not refuse it.
+        stages: seconds spent in each.
     """
 
     def __init__(self, service: Service, task: DecodeTask, question: Question) -> None:
@@ -42,7 +43,7 @@ class InferenceJob:
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
         self._metrics = service.metrics
-        self._series = service.metrics.of(task.servable.name)
+        self._series = service.metrics.of(task.servable.metric_labels)
         self._task = task
         self._sources = [
             TextInput(item) if isinstance(item, str) else TextInput(item.text, item.text_pair)
@@ -57,7 +58,7 @@ class InferenceJob:
         self._later = [i for i in range(len(self._sources)) if i not in self._errors]
         self._missing: list[int] = []
         self._encoded: list[EncodedInput] = []
-        self._stages: dict[str, float] = {}
+        self.stages: dict[str, float] = {}
         self.cost_seconds = 0.0
 
     @property
@@ -151,7 +152,7 @@ class InferenceJob:
         self._spend("decode", time.perf_counter() - started)
 
     def _spend(self, stage: str, seconds: float) -> None:
-        self._stages[stage] = self._stages.get(stage, 0.0) + seconds
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
     def go_on(self) -> bool:
         """Keep what was answered; return whether another slice is to be encoded."""
@@ -172,6 +173,8 @@ class InferenceJob:
     def _count_encoded(self) -> None:
         for one in self._encoded:
             self._series.input_tokens.observe(one.tokens)
+            if one.unknown_tokens:
+                self._series.unknown_tokens.inc(one.unknown_tokens)
             if one.truncated:
                 self._series.truncated_inputs.inc()
         self._encoded = []
@@ -180,11 +183,14 @@ class InferenceJob:
         """Count what was read and answered, time the stages; the answer need not wait for that."""
         self._count_encoded()
         for result in self._results:
-            for label in result.labels if result is not None else ():
-                self._series.answers[label].inc()
+            if result is not None:
+                for label in result.labels:
+                    self._series.answers[label].inc()
+                for score in result.scores:
+                    self._series.answer_score.observe(score)
         for error in self._errors.values():
             self._metrics.count_failed_input(self.servable.name, error.status)
-        for stage, seconds in self._stages.items():
+        for stage, seconds in self.stages.items():
             self._series.stage_seconds[stage].observe(seconds)
 
     def write(self) -> Written:
@@ -195,12 +201,12 @@ class InferenceJob:
                 self._writer.failure(self._errors[i]) if result is None else result.parts
                 for i, result in enumerate(self._results)
             ]
-        return self._writer.join(self._task.servable, answers, self._stages)
+        return self._writer.join(self._task.servable, answers, self.stages)
 
     @property
     def timing(self) -> str:
         """What went where, as the header Server-Timing has it."""
-        shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self._stages.items()]
+        shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self.stages.items()]
         return ", ".join(shown) or "cache;dur=0"
 
     def _encode(self, source: TextInput) -> EncodedInput:

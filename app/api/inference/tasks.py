@@ -46,6 +46,7 @@ def _label_texts(models: Catalog, question: Question, asked: LabelOptions) -> De
     servable, writer = models.resolve(question.model, "sequence-classification"), question.writer
     manifest = servable.manifest
     threshold = _label_thresholds(manifest, asked) if asked.threshold is None else asked.threshold
+    bounded = _are_bounded(manifest, asked)
 
     def decode(encoded: EncodedInput, logits: Sequence[Logits]) -> InputAnswer:
         pooled = pool_windows(encoded, logits)
@@ -54,7 +55,7 @@ def _label_texts(models: Catalog, question: Question, asked: LabelOptions) -> De
         ranked = rank_labels(scores, manifest.labels, asked.top_k, threshold)
         best = ranked[0].label if ranked else ""
         text = LabelledText(encoded, manifest, scores, ranked)
-        return InputAnswer(writer.labels(text), (best,))
+        return InputAnswer(writer.labels(text), (best,), (max(scores),) if bounded else ())
 
     return DecodeTask(servable, decode, (writer.key, asked))
 
@@ -71,7 +72,8 @@ def _find_entities(models: Catalog, question: Question, asked: EntityOptions) ->
         found = decode_entities(encoded.source.text, tokens, tags, strategy, manifest.temperature)
         kept = keep_entities(found, asked.labels, threshold)
         named = tuple([entity.entity_group for entity in kept])
-        return InputAnswer(writer.entities(encoded, kept), named)
+        scores = tuple([entity.score for entity in kept])
+        return InputAnswer(writer.entities(encoded, kept), named, scores)
 
     return DecodeTask(servable, decode, (writer.key, asked), per_token=True)
 
@@ -82,6 +84,13 @@ def _label_thresholds(manifest: Manifest, asked: LabelOptions) -> float | list[f
     The bundle's own are for the scores that its own activation gives.
     """
     return manifest.label_thresholds if asked.activation == "default" else -math.inf
+
+
+def _are_bounded(manifest: Manifest, asked: LabelOptions) -> bool:
+    """Tell whether scores are from 0 to 1, and no logits or values of a regressor."""
+    if asked.activation == "default":
+        return manifest.problem_type != "regression"
+    return asked.activation != "none"
 
 
 def _check_groups(asked: Sequence[str], known: Sequence[str]) -> None:

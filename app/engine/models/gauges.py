@@ -25,7 +25,7 @@ class ModelGauges:
             self._metrics.model_info.remove(*_info(old))
         self._metrics.model_info.labels(*_info(new)).set(1)
         self._metrics.batch_failures.labels(new.name)
-        self._metrics.of(new.name)
+        self._metrics.begin(new.metric_labels)
 
     def forget(self, name: str) -> None:
         """Show nothing of a model that is no more."""

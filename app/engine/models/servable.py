@@ -13,6 +13,7 @@ from app.engine.batching.cost_model import Cost
 from app.engine.text.encoding import EncodedInput, Encoding, Logits, TextInput
 from app.engine.text.tokenization import Tokenizer
 from app.errors import BundleError
+from app.telemetry.series import ModelLabels
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Servable:
         self.tags = read_tags(bundle.manifest.labels, bundle.manifest.tag_scheme)
         self.cost = Cost(0.0, 1e-6, tokenizer.max_length, packed=runtime.kind == "packed")
         self.batch_invariant = self.graph.batch_invariant
+        self.metric_labels = ModelLabels(self.name, str(self.version))
         self._session = session
         weakref.finalize(self, logger.info, "model closed", extra=self.identity)
 

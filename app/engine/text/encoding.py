@@ -71,12 +71,17 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedInput:
-    """An input as the model reads it: one encoding, or several overlapping windows."""
+    """An input as the model reads it: one encoding, or several overlapping windows.
+
+    Attributes:
+        unknown_tokens: that stand for what the tokenizer does not know; overlaps count each time.
+    """
 
     source: TextInput
     windows: tuple[Encoding, ...]
     truncated: bool
     overlap_tokens: int
+    unknown_tokens: int = 0
 
     @property
     def tokens(self) -> int:

@@ -57,6 +57,9 @@ class Tokenizer:
         self._unknown_id = settings.unknown_id
         if settings.unknown_id is None:
             self._unknown_id = _unknown_id(self._tokenizer, data)
+        # Some checkpoints have one token for unknown pieces and for the end of a text.
+        added = self._tokenizer.encode("").ids
+        self._counted_id = None if self._unknown_id in added else self._unknown_id
         enough = words and WordCache.are_enough(self._tokenizer)
         self._words = WordCache(self._tokenizer, max_length) if enough else None
         self._no_types = np.zeros(max_length, np.int64)
@@ -92,7 +95,7 @@ class Tokenizer:
                 read_source=partial(self._encode, source),
                 read_subwords=partial(self._subwords, source.text),
             )
-            return EncodedInput(source, (window,), False, self.stride_tokens)
+            return self._input(source, (window,), truncated=False)
         first = self._encode(source)
         overflow = first.overflowing if first.overflowing else []
         if overflow and long_text == "error":
@@ -116,7 +119,15 @@ class Tokenizer:
             if self._settings.truncation_side == "left":
                 raw.reverse()  # into reading order
         windows = tuple(self._window(encoding, source.text) for encoding in raw)
-        return EncodedInput(source, windows, bool(overflow) and len(raw) == 1, self.stride_tokens)
+        return self._input(source, windows, truncated=bool(overflow) and len(raw) == 1)
+
+    def _input(
+        self, source: TextInput, windows: tuple[Encoding, ...], *, truncated: bool
+    ) -> EncodedInput:
+        unknown = 0
+        if self._counted_id is not None:
+            unknown = sum([window.ids.tolist().count(self._counted_id) for window in windows])
+        return EncodedInput(source, windows, truncated, self.stride_tokens, unknown)
 
     def _encode_words(self, source: TextInput) -> Ids | None:
         if self._words is None or source.text_pair is not None:

@@ -95,7 +95,11 @@ class FrontEndSession:
             if servable is None:
                 raise NotReady("the model's version is not loaded here; send the request again")
             self._submissions[frame.number] = self._core.engine.submit(
-                servable, asked.encodings, asked.deadline, partial(self._answer, frame.number)
+                servable,
+                asked.encodings,
+                asked.deadline,
+                partial(self._answer, frame.number),
+                asked.trace,
             )
         except ClassmarkError as exc:
             self._refuse(frame.number, exc)

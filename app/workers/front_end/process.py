@@ -17,6 +17,7 @@ from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
 from app.service import Service
 from app.telemetry.metrics import Metrics
+from app.tracing.start import start_tracing
 from app.workers.front_end.engine_client import EngineClient
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
@@ -49,8 +50,9 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     registry = RemoteRegistry(client, metrics, on_started)
     door = Admission(settings.max_queue_seconds, doors=settings.workers)
     engine = RemoteEngine(client, registry, door)
-    exposition = supervisor.exposition
-    service = make_service(settings, metrics, engine, registry, spec.authorizer, exposition)
+    parts = engine, registry, spec.authorizer, supervisor.exposition
+    tracing = start_tracing(metrics)
+    service = make_service(settings, metrics, *parts, tracing)
 
     def end(reason: str) -> None:
         fatal.append(reason)
@@ -62,6 +64,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
         async with following(client, registry, started, end):
             yield
         service.text_pool.close()
+        if tracing is not None:
+            await tracing.close()
         logger.info("stopped")
 
     app = build_app(service, lifespan)

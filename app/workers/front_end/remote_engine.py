@@ -71,9 +71,11 @@ class RemoteEngine(Engine):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
+        trace: bytes = b"",
     ) -> RemoteRun:
         number = self._registry.number(servable)
         if number is None:
             raise NotReady(ENGINE_AWAY)
-        call = self._client.call(Kind.SUBMIT, pack_submission(number, deadline, encodings))
+        submission = pack_submission(number, deadline, encodings, trace)
+        call = self._client.call(Kind.SUBMIT, submission)
         return RemoteRun(call, deadline - self.clock(), on_done)

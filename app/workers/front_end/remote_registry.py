@@ -144,7 +144,7 @@ class RemoteRegistry(Catalog):
             for fields in state["models"]
         }
         for servable in self.serving:
-            self._metrics.of(servable.name)
+            self._metrics.begin(servable.metric_labels)
         if state["started"] and not self._started:
             self._started = True
             self._on_started()

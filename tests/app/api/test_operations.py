@@ -69,15 +69,15 @@ def test_a_checkpoint_in_the_store_is_named_as_the_reason_why_its_model_is_down(
         assert "classmark export CHECKPOINT --name foreign" in model["last_failure"]["reason"]
 
 
-def test_metrics_count_requests_by_route_model_and_status(client: httpx.Client) -> None:
+def test_metrics_count_requests_by_route_model_version_and_status(client: httpx.Client) -> None:
     client.post("/v1/classify", json={"model": "mood", "inputs": "a"})
     client.post("/v1/classify", json={"model": "mood", "inputs": ""})
     text = client.get("/metrics").text
-    assert re.search(r'requests_total\{model="mood",route="/v1/classify",status="200"\} \d', text)
-    assert re.search(r'requests_total\{model="mood",route="/v1/classify",status="422"\} \d', text)
-    seconds = r'request_seconds_count\{model="mood",route="/v1/classify",status_class="%s"\} \d'
-    assert re.search(seconds % "2xx", text)
-    assert re.search(seconds % "4xx", text)
+    for status, version in (("200", "2"), ("422", "")):
+        labels = f'model="mood",route="/v1/classify",status="{status}",version="{version}"'
+        assert re.search(rf"requests_total\{{{labels}\}} \d", text)
+        labels = labels.replace(f'status="{status}"', f'status_class="{status[0]}xx"')
+        assert re.search(rf"request_seconds_count\{{{labels}\}} \d", text)
     assert re.search(r'classmark_rejections_total\{reason="invalid"\} [1-9]', text)
     assert "classmark_ready 1.0" in text
     assert 'classmark_executors{state="stuck"} 0.0' in text

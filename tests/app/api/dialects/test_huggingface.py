@@ -183,7 +183,7 @@ def test_errors_stand_where_clients_look_for_them(
 
 def test_the_route_is_counted_by_its_template(client: httpx.Client) -> None:
     post(client, "/models/mood", "a")
-    labels = 'model="mood",route="/models/{name}",status="200"'
+    labels = 'model="mood",route="/models/{name}",status="200",version="2"'
     assert f"classmark_requests_total{{{labels}}}" in client.get("/metrics").text
 
 

@@ -35,7 +35,7 @@ async def test_a_request_is_answered_when_its_run_ends(tiny_store: Path) -> None
         assert len(answer["results"]) == 1
         assert pending.closed.is_set()
         assert side.sample("requests_in_flight") == 0
-        labels = {"route": "/v1/classify", "model": "mood", "status": "200"}
+        labels = {"route": "/v1/classify", "model": "mood", "version": "2", "status": "200"}
         assert side.sample("requests_total", **labels) == 1
 
 
@@ -73,7 +73,7 @@ async def test_what_is_refused_before_it_is_read_counts_for_the_only_model_of_th
         status = str(problem["status"])
         assert status in ("400", "422", "429")
         assert (b"retry-after: 3" in head) is (status == "429")
-        labels = {"route": "/v1/classify", "model": "mood"}
+        labels = {"route": "/v1/classify", "model": "mood", "version": ""}
         assert side.sample("requests_total", **labels, status=status) == 1
         assert side.sample("request_seconds_count", **labels, status_class="4xx") == 1
 
