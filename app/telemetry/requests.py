@@ -29,8 +29,11 @@ class RequestMetrics:
 
     def count_request(
         self, route: str, model: str, version: str, status: int, seconds: float
-    ) -> None:
-        """Count and time a request that has ended; model and version may be empty."""
+    ) -> Series:
+        """Count and time a request that has ended; return the series of its time.
+
+        Model and version may be empty.
+        """
         known = self._ends.get((route, model, version, status))
         if known is None:
             known = self._ends[route, model, version, status] = (
@@ -40,6 +43,7 @@ class RequestMetrics:
         counter, histogram = known
         counter.inc()
         histogram.observe(seconds)
+        return histogram
 
     def forget_ends(self, model: str, kept: Collection[str]) -> None:
         """Look series up anew, but those of these versions of a model and of other models."""

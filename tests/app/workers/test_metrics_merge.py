@@ -2,16 +2,21 @@
 
 import re
 
+from app.telemetry import exposition
 from app.telemetry.metrics import Metrics
 from app.telemetry.series import ModelLabels
 from app.workers.metrics_merge import (
+    Merged,
     Snapshot,
     forget_versions,
     kept_of_the_dead,
     merge,
-    render,
     take_snapshot,
 )
+
+
+def render(snapshot: Snapshot, wanted: exposition.Format = "text") -> str:
+    return exposition.render(Merged(snapshot), wanted).decode()
 
 
 def process(requests: int, *, ready: int, in_flight: int, start: float = 1.0) -> list[list[object]]:
