@@ -19,6 +19,7 @@ from app.telemetry.metrics import VERSIONS_KEPT
 from app.telemetry.models import ModelMetrics
 from app.telemetry.predictions import PredictionMetrics
 from app.telemetry.requests import RequestMetrics
+from app.tracing.metrics import SpanMetrics
 
 PAGE = Path(__file__).parent / "metrics.md"
 # By the end of a metric's name; what has none of these is a number.
@@ -97,6 +98,7 @@ def sections() -> list[Section]:
         Section("Service and models", _defined(ModelMetrics)),
         Section("Store in a bucket", _defined(MirrorMetrics), "Only with a [bucket](store.md)."),
         Section("GPUs", gpus, "Only on CUDA, where NVIDIA's management library answers."),
+        Section("Traces", _defined(SpanMetrics), "Only with [traces](tracing.md)."),
         Section("Process", (*_defined(_process), *_defined(_python)), "Of the client library."),
     ]
 
