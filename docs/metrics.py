@@ -21,7 +21,7 @@ from app.telemetry.metrics import VERSIONS_KEPT
 from app.telemetry.models import ModelMetrics
 from app.telemetry.predictions import PredictionMetrics
 from app.telemetry.requests import RequestMetrics
-from app.tracing.exporter import make_counter
+from app.tracing.metrics import SpanMetrics
 
 PAGE = Path(__file__).parent / "metrics.md"
 # By the end of a metric's name; what has none of these is a number.
@@ -102,9 +102,9 @@ def sections() -> list[Section]:
         Section("Queue, batches, executors", _defined(BatchMetrics)),
         Section("Service and models", _defined(ModelMetrics)),
         Section("Store in a bucket", _defined(MirrorMetrics), "Only with a [bucket](store.md)."),
-        Section("Traces", _defined(make_counter), "Only where requests are traced."),
         Section("GPUs", gpus, "Only on CUDA, where NVIDIA's management library answers."),
         Section("Memory", _defined(MemoryCollector), "Where the system tells it, as Linux does."),
+        Section("Traces", _defined(SpanMetrics), "Only with [traces](tracing.md)."),
         Section("Process", (*_defined(_process), *_defined(_python)), "Of the client library."),
     ]
 

@@ -6,6 +6,7 @@ from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
 from app.mirror.metrics import MirrorMetrics
 from app.telemetry.metrics import Metrics
 from app.telemetry.series import ModelLabels
+from app.tracing.metrics import SpanMetrics
 from docs import metrics as page
 
 
@@ -17,6 +18,7 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_sample_of_a_service_has_a_row_with_its_labels() -> None:
     metrics = Metrics()
     MirrorMetrics(metrics.registry)
+    SpanMetrics(metrics.registry)
     metrics.begin(ModelLabels("mood", "1"))
     metrics.count_request("/v1/classify", "mood", "1", 200, 0.01)
     labels = {name: set(row.labels) for row in rows() for name in row.series}
