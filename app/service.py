@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from starlette.types import ASGIApp
 
 from app.engine.admission import RequestCost
 from app.engine.answer_cache import AnswerCache, InputAnswer
@@ -13,6 +15,7 @@ from app.engine.models.servable import Servable
 from app.engine.text.text_pool import TextPool
 from app.security import Authorizer
 from app.settings.settings import Settings
+from app.telemetry.exposition import Format
 from app.telemetry.metrics import Metrics
 
 
@@ -44,6 +47,18 @@ class Lifecycle:
         """Note what has died."""
         self.fault = reason
         self.moved.set()
+
+
+class RequestTracing(Protocol):
+    """What traces requests: app/tracing."""
+
+    @property
+    def make_request(self) -> Callable[..., Any]:
+        """What makes an inference request; it takes what DirectRequest takes."""
+        ...
+
+    def observe(self, app: ASGIApp) -> ASGIApp:
+        """Return an application whose requests are traced."""
 
 
 class ModelAnswers(NamedTuple):
@@ -82,6 +97,7 @@ class Service:
 
     Attributes:
         exposition: gives what /metrics answers, of every process there is.
+        tracing: None where nothing is traced.
         answer_observers: told of each answer of /v1/analyze, after it was sent.
     """
 
@@ -94,7 +110,8 @@ class Service:
     lifecycle: Lifecycle
     text_pool: TextPool
     request_cost: RequestCost
-    exposition: Callable[[], Awaitable[bytes]]
+    exposition: Callable[[Format], Awaitable[bytes]]
+    tracing: RequestTracing | None = None
     peers: Peers = field(default_factory=Peers)
     answer_observers: list[AnswerObserver] = field(default_factory=list)
 

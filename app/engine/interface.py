@@ -16,6 +16,20 @@ from app.errors import ClassmarkError, DeadlineExceeded, InferenceFailed
 logger = logging.getLogger(__name__)
 
 
+class RunTrace(NamedTuple):
+    """When the entries of a traced request queued and ran, on the engine's clock.
+
+    Attributes:
+        batches: where the batches they ran in are in traces.
+    """
+
+    submitted_at: float
+    first_started_at: float
+    last_started_at: float
+    ended_at: float
+    batches: tuple[bytes, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
     """Logits in the order of the encodings, and how long the slowest entry queued and ran.
@@ -23,6 +37,7 @@ class RunResult:
     Attributes:
         cost_seconds: how much longer others waited for this.
         failures: by position, why the model could not run an encoding; its logits are empty.
+        trace: of what was submitted with its place in a trace.
     """
 
     logits: list[Logits]
@@ -30,6 +45,7 @@ class RunResult:
     run_seconds: float
     cost_seconds: float
     failures: Mapping[int, InferenceFailed] = field(default_factory=dict)
+    trace: RunTrace | None = None
 
 
 class RunRequest(NamedTuple):
@@ -102,6 +118,7 @@ class Engine(ABC):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
+        trace: bytes = b"",
     ) -> PendingRun:
         """Take the encodings of one request, which may share batches with others.
 
@@ -110,6 +127,7 @@ class Engine(ABC):
         Args:
             deadline: on the engine's clock; past it the request ends with DeadlineExceeded.
             on_done: called once, on the event loop, when there is a result.
+            trace: the request's place in its trace; empty if it is not traced.
 
         Raises:
             Overloaded, NotReady, DeadlineExceeded: nothing was taken.
@@ -117,7 +135,7 @@ class Engine(ABC):
 
     @abstractmethod
     def submit_together(
-        self, requests: Sequence[RunRequest], deadline: float
+        self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
     ) -> Sequence[PendingRun]:
         """Take what one request wants of several servables: all of it or none, in one decision.
 

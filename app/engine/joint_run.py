@@ -27,6 +27,7 @@ class JointRun:
         wanted: Sequence[tuple[Servable, Sequence[Encoding]]],
         deadline: float,
         on_done: Callable[[], None],
+        trace: bytes = b"",
     ) -> None:
         self._on_done: Callable[[], None] | None = on_done
         self._results: list[RunResult | None] = [None] * len(wanted)
@@ -35,7 +36,7 @@ class JointRun:
             RunRequest(servable, encodings, partial(self._run_ended, place))
             for place, (servable, encodings) in enumerate(wanted)
         ]
-        self._runs: Sequence[PendingRun] = engine.submit_together(requests, deadline)
+        self._runs: Sequence[PendingRun] = engine.submit_together(requests, deadline, trace)
 
     def result(self) -> list[RunResult]:
         """Return the result of each run; raise the error that ended one of them."""

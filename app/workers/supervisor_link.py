@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from app.errors import NotReady
 from app.security import Authorizer
 from app.settings.settings import Settings
+from app.telemetry.exposition import Format
 from app.workers.metrics_merge import take_snapshot
 
 logger = logging.getLogger(__name__)
@@ -102,13 +103,13 @@ class SupervisorLink:
         """Tell the supervisor that this process is `listening`, or that models have `started`."""
         self._link.send(event=event, **fields)
 
-    async def exposition(self) -> bytes:
-        """Return the metrics of all processes, in Prometheus' text format.
+    async def exposition(self, wanted: Format) -> bytes:
+        """Return the metrics of all processes.
 
         Raises:
             NotReady: the supervisor, which collects them, is gone or does not answer.
         """
-        answer = await self._ask("scrape")
+        answer = await self._ask("scrape", wanted=wanted)
         text: str = answer["text"]
         return text.encode()
 

@@ -88,6 +88,7 @@ class FakeEngine(Engine):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
+        trace: bytes = b"",
     ) -> FakePending:
         if self.refusals:
             self.refusals -= 1

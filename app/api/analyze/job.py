@@ -6,6 +6,7 @@ from functools import partial
 from app.api.analyze.question import AnalyzeQuestion
 from app.api.inference.job import SHORT_TOKENS, InferenceJob, format_timing
 from app.api.inference.routes import make_job
+from app.api.inference.steps import ModelRun
 from app.api.inference.writer import JSON_HEADERS, Written
 from app.engine.interface import Engine, RunResult
 from app.engine.joint_run import JointRun
@@ -93,9 +94,15 @@ class AnalyzeJob:
                 return
             self._attempt(job, job.encode)
 
-    def submit(self, engine: Engine, deadline: float, on_done: Callable[[], None]) -> JointRun:
+    def submit(
+        self, engine: Engine, deadline: float, on_done: Callable[[], None], trace: bytes
+    ) -> JointRun:
         wanted = [(job.servable, job.encodings) for job in self._open]
-        return JointRun(engine, wanted, deadline, on_done)
+        return JointRun(engine, wanted, deadline, on_done, trace)
+
+    def runs_of(self, runs: Sequence[RunResult]) -> list[ModelRun]:
+        pairs = zip(self._open, runs, strict=True)
+        return [ModelRun(job.metric_labels, job.tokens, run) for job, run in pairs]
 
     def decode(self, runs: Sequence[RunResult]) -> None:
         for job, run in zip(self._open, runs, strict=True):
@@ -119,14 +126,17 @@ class AnalyzeJob:
         return Written(body.encode(), JSON_HEADERS)
 
     @property
-    def timing(self) -> str:
+    def stages(self) -> dict[str, float]:
         spent = [job.stages for job in self._jobs]
-        stages = {
+        return {
             stage: combine([one[stage] for one in spent if stage in one])
             for stage, combine in _COMBINED.items()
             if any(stage in one for one in spent)
         }
-        return format_timing(stages)
+
+    @property
+    def timing(self) -> str:
+        return format_timing(self.stages)
 
     def end(self) -> None:
         for job in self._jobs:

@@ -70,6 +70,11 @@ class DirectRequest(Exchange):
             self._attempt(self._admit)
 
     @property
+    def trace_place(self) -> bytes:
+        """Where the request is in its trace, for the engine; empty if it is not traced."""
+        return b""
+
+    @property
     def remaining_seconds(self) -> float:
         """Until the deadline."""
         return self._deadline - self._service.engine.clock()
@@ -133,7 +138,9 @@ class DirectRequest(Exchange):
         if self._job.is_answered:  # by errors alone
             self._decoded()
             return
-        self._pending = self._job.submit(self._service.engine, self._deadline, self._run_ended)
+        self._pending = self._job.submit(
+            self._service.engine, self._deadline, self._run_ended, self.trace_place
+        )
 
     def _run_ended(self) -> None:
         self._attempt(self._decode)
@@ -178,6 +185,7 @@ class DirectRequest(Exchange):
         job = self._job
         assert job is not None  # it is answered
         written = job.write()
+        self._log.stages = job.stages
         timing = (b"server-timing", job.timing.encode())
         self._end(200, [timing, *written.headers], written.body)
         job.end()

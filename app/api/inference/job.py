@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.api.inference.input_errors import check_count, name_input
 from app.api.inference.question import Question
+from app.api.inference.steps import ModelRun
 from app.api.inference.tasks import DecodeTask
 from app.api.inference.writer import Written
 from app.bundle.base import LongText
@@ -52,7 +53,7 @@ class InferenceJob:
         self._later = [i for i in range(len(self._sources)) if i not in self._errors]
         self._missing: list[int] = []
         self._encoded: list[EncodedInput] = []
-        self._stages: dict[str, float] = {}
+        self.stages: dict[str, float] = {}
         self.cost_seconds = 0.0
 
     @property
@@ -67,11 +68,6 @@ class InferenceJob:
     def per_token(self) -> bool:
         """Whether decoding takes time for each token, not for each input."""
         return self._task.per_token
-
-    @property
-    def stages(self) -> Mapping[str, float]:
-        """Seconds that the request spent in each."""
-        return self._stages
 
     @property
     def results(self) -> Sequence[InputAnswer | None]:
@@ -133,8 +129,13 @@ class InferenceJob:
                 self._missing.append(i)
         self._spend("encode", time.perf_counter() - started)
 
-    def submit(self, engine: Engine, deadline: float, on_done: Callable[[], None]) -> PendingRun:
-        return engine.submit(self.servable, self.encodings, deadline, on_done)
+    def submit(
+        self, engine: Engine, deadline: float, on_done: Callable[[], None], trace: bytes
+    ) -> PendingRun:
+        return engine.submit(self.servable, self.encodings, deadline, on_done, trace)
+
+    def runs_of(self, run: RunResult) -> list[ModelRun]:
+        return [ModelRun(self.metric_labels, self.tokens, run)]
 
     def decode(self, run: RunResult) -> None:
         started = time.perf_counter()
@@ -152,7 +153,7 @@ class InferenceJob:
         self._spend("decode", time.perf_counter() - started)
 
     def _spend(self, stage: str, seconds: float) -> None:
-        self._stages[stage] = self._stages.get(stage, 0.0) + seconds
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
     def go_on(self) -> bool:
         self._remember()
@@ -188,11 +189,11 @@ class InferenceJob:
                     self._series.answer_score.observe(score)
         for error in self._errors.values():
             self._metrics.count_failed_input(self.servable.name, error.status)
-        for stage, seconds in self._stages.items():
+        for stage, seconds in self.stages.items():
             self._series.stage_seconds[stage].observe(seconds)
 
     def write(self) -> Written:
-        return self._writer.join(self._task.servable, self.answers, self._stages)
+        return self._writer.join(self._task.servable, self.answers, self.stages)
 
     @property
     def answers(self) -> list[Parts]:
@@ -207,7 +208,7 @@ class InferenceJob:
 
     @property
     def timing(self) -> str:
-        return format_timing(self._stages)
+        return format_timing(self.stages)
 
     def abandon(self) -> None:
         self._abandoned = True

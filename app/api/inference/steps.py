@@ -1,11 +1,23 @@
 """Defines the steps of a job, as a request takes them: for one model, or for several."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from app.api.inference.writer import Written
-from app.engine.interface import Engine
+from app.engine.interface import Engine, RunResult
 from app.telemetry.series import ModelLabels
+
+
+class ModelRun(NamedTuple):
+    """What one model ran of a request.
+
+    Attributes:
+        tokens: that it was given.
+    """
+
+    labels: ModelLabels
+    tokens: int
+    run: RunResult
 
 
 class Pending(Protocol):
@@ -75,6 +87,11 @@ class Job(Protocol):
         ...
 
     @property
+    def stages(self) -> Mapping[str, float]:
+        """Seconds that the request spent in each."""
+        ...
+
+    @property
     def timing(self) -> str:
         """What went where, as the header Server-Timing has it."""
         ...
@@ -91,8 +108,14 @@ class Job(Protocol):
         """
         ...
 
-    def submit(self, engine: Engine, deadline: float, on_done: Callable[[], None]) -> Pending:
+    def submit(
+        self, engine: Engine, deadline: float, on_done: Callable[[], None], trace: bytes
+    ) -> Pending:
         """Submit what is encoded; raise what `Engine.submit` raises."""
+        ...
+
+    def runs_of(self, run: Any) -> Sequence[ModelRun]:
+        """Return what each model ran of what was submitted."""
         ...
 
     def decode(self, run: Any) -> None:

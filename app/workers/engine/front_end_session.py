@@ -100,6 +100,7 @@ class FrontEndSession:
                 asked.encodings,
                 asked.deadline,
                 partial(self._answer, frame.number),
+                asked.trace,
             )
         except ClassmarkError as exc:
             self._refuse(frame.number, exc)
@@ -113,7 +114,8 @@ class FrontEndSession:
                 )
                 for number, one in asked.items()
             ]
-            runs = self._core.engine.submit_together(requests, deadline)
+            trace = next(iter(asked.values())).trace
+            runs = self._core.engine.submit_together(requests, deadline, trace)
             self._submissions.update(zip(asked, runs, strict=True))
         except ClassmarkError as exc:
             for number in asked:

@@ -18,6 +18,7 @@ from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
 from app.service import Peers, Service
 from app.telemetry.metrics import Metrics
+from app.tracing.start import start_tracing
 from app.workers.front_end.engine_client import EngineClient
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
@@ -50,8 +51,9 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     registry = RemoteRegistry(client, metrics, on_started)
     door = Admission(settings.max_queue_seconds, doors=settings.workers)
     engine = RemoteEngine(client, registry, door)
-    exposition, peers = supervisor.exposition, SupervisedPeers(supervisor)
-    service = make_service(settings, metrics, engine, registry, spec.authorizer, exposition, peers)
+    parts = engine, registry, spec.authorizer, supervisor.exposition
+    tracing, peers = start_tracing(metrics), SupervisedPeers(supervisor)
+    service = make_service(settings, metrics, *parts, tracing, peers)
 
     def end(reason: str) -> None:
         fatal.append(reason)
@@ -63,6 +65,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
         async with following(client, registry, started, end):
             yield
         service.text_pool.close()
+        if tracing is not None:
+            await tracing.close()
         logger.info("stopped")
 
     app = build_app(service, lifespan)

@@ -71,20 +71,25 @@ class RemoteEngine(Engine):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
+        trace: bytes = b"",
     ) -> RemoteRun:
-        call = self._client.call(Kind.SUBMIT, self._pack(servable, deadline, encodings))
+        call = self._client.call(Kind.SUBMIT, self._pack(servable, deadline, encodings, trace))
         return RemoteRun(call, deadline - self.clock(), on_done)
 
-    def submit_together(self, requests: Sequence[RunRequest], deadline: float) -> list[RemoteRun]:
-        packed = [self._pack(one.servable, deadline, one.encodings) for one in requests]
+    def submit_together(
+        self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
+    ) -> list[RemoteRun]:
+        packed = [self._pack(one.servable, deadline, one.encodings, trace) for one in requests]
         calls = self._client.submit_together(packed)
         seconds = deadline - self.clock()
         return [
             RemoteRun(call, seconds, one.on_done) for call, one in zip(calls, requests, strict=True)
         ]
 
-    def _pack(self, servable: Servable, deadline: float, encodings: Sequence[Encoding]) -> bytes:
+    def _pack(
+        self, servable: Servable, deadline: float, encodings: Sequence[Encoding], trace: bytes
+    ) -> bytes:
         number = self._registry.number(servable)
         if number is None:
             raise NotReady(ENGINE_AWAY)
-        return pack_submission(number, deadline, encodings)
+        return pack_submission(number, deadline, encodings, trace)

@@ -57,7 +57,7 @@ async def test_a_line_that_makes_no_sense_means_stop() -> None:
 
 async def test_a_scrape_is_answered_by_the_supervisor() -> None:
     async with supervised() as (control, line, _):
-        scrape = asyncio.ensure_future(control.exposition())
+        scrape = asyncio.ensure_future(control.exposition("text"))
         asked = await line.receive()
         assert asked is not None
         assert asked["event"] == "scrape"
@@ -71,14 +71,14 @@ async def test_a_scrape_is_answered_by_the_supervisor() -> None:
 
 async def test_no_scrape_waits_for_a_supervisor_that_is_gone() -> None:
     async with supervised() as (control, line, told):
-        scrape = asyncio.ensure_future(control.exposition())
+        scrape = asyncio.ensure_future(control.exposition("text"))
         await line.receive()
         line.close()
         with pytest.raises(NotReady, match="start it again"):
             await asyncio.wait_for(scrape, 10)
         assert await asyncio.wait_for(told.get(), 10) == "stop"
         with pytest.raises(NotReady):
-            await control.exposition()
+            await control.exposition("text")
 
 
 async def test_what_front_ends_share_is_gathered_by_the_supervisor() -> None:
