@@ -11,7 +11,10 @@ from app.telemetry.metrics import Metrics
 
 # What Prometheus adds: to every series of a target, and of its own.
 TARGET_LABELS = {"job", "instance", "service"}
-PROMETHEUS_SERIES = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
+PROMETHEUS_SERIES = {
+    "up": set[str](),
+    "ALERTS": {"alertname", "alertstate", "severity", "model", "topic"},
+}
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 
 

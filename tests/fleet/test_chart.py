@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.files import DASHBOARD, RULES
+from tests.deployment.dashboards import FOLDER
+from tests.deployment.files import RULES
 from tests.fleet.helm import (
     CHART,
     VALUE_SETS,
@@ -94,7 +95,8 @@ def test_a_packaged_chart_has_the_files_themselves(tmp_path: Path) -> None:
     (package,) = tmp_path.iterdir()
     with tarfile.open(package) as files:
         rules = [(f"rules/{file.name}", file) for file in RULES]
-        for name, source in (*rules, ("dashboard.json", DASHBOARD)):
+        boards = [(f"dashboards/{file.name}", file) for file in FOLDER.glob("*.json")]
+        for name, source in (*rules, *boards):
             packed = files.extractfile(f"classmark/files/{name}")
             assert packed is not None
             assert packed.read() == source.read_bytes()
