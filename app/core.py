@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.background import OnDeath, start_task
 from app.engine.backends.base import Backend
 from app.engine.batching.cpus import available_cpus
+from app.engine.batching.executors import CompletedBatch
 from app.engine.local import LocalEngine
 from app.engine.models.registry import LocalRegistry
 from app.engine.models.watcher import watch
@@ -41,8 +42,17 @@ def make_backend(settings: Settings) -> Backend:
     return select_backend(settings.device, settings.executors or available_cpus())
 
 
-def make_core(settings: Settings, backend: Backend, metrics: Metrics) -> EngineCore:
-    """Build what owns the device; nothing starts yet."""
+def make_core(
+    settings: Settings,
+    backend: Backend,
+    metrics: Metrics,
+    trace_batch: Callable[[CompletedBatch], None] | None = None,
+) -> EngineCore:
+    """Build what owns the device; nothing starts yet.
+
+    Args:
+        trace_batch: as LocalEngine has it.
+    """
     executors = settings.executors or backend.executors
     if backend.provider == "CUDAExecutionProvider":
         from app.engine.backends.cuda.nvml import observe_gpus
@@ -62,7 +72,7 @@ def make_core(settings: Settings, backend: Backend, metrics: Metrics) -> EngineC
         from app.mirror.start import make_follower
 
         follower = make_follower(settings, backend, registry, metrics)
-    engine = LocalEngine(executors, settings.max_queue_seconds, metrics)
+    engine = LocalEngine(executors, settings.max_queue_seconds, metrics, trace_batch=trace_batch)
     return EngineCore(engine, registry, follower)
 
 

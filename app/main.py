@@ -9,11 +9,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from prometheus_client import generate_latest
 from starlette.types import ASGIApp, Lifespan
 
 from app import __version__, python_tuning
 from app.api import operations
+from app.api.analyze import routes as analyze
 from app.api.body_limit import BodyLimit
 from app.api.cors import allow_origins
 from app.api.dialects.registry import spoken
@@ -29,13 +29,16 @@ from app.engine.batching.cpus import available_cpus
 from app.engine.interface import Engine
 from app.engine.models.catalog import Catalog
 from app.engine.text.text_pool import TextPool
+from app.monitor.routes import add_monitor
 from app.playground.routes import add_playground
 from app.security import Authorizer, make_authorizer
-from app.service import Lifecycle, Service
+from app.service import Lifecycle, Peers, RequestTracing, Service
 from app.settings.settings import Settings
 from app.store import check_store
 from app.telemetry.cold_start import process_age_seconds
+from app.telemetry.exposition import Format, render
 from app.telemetry.metrics import Metrics
+from app.tracing.start import start_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -57,13 +60,16 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     """
     check_store(settings.store_folder, settings.store_url)
     metrics = Metrics()
-    core = make_core(settings, backend or make_backend(settings), metrics)
+    tracing = start_tracing(metrics)
+    trace_batch = None if tracing is None else tracing.trace_batch
+    core = make_core(settings, backend or make_backend(settings), metrics, trace_batch)
 
-    async def exposition() -> bytes:
-        return generate_latest(metrics.registry)
+    async def exposition(wanted: Format) -> bytes:
+        return render(metrics.registry, wanted)
 
     authorizer = read_authorizer(settings)
-    service = make_service(settings, metrics, core.engine, core.registry, authorizer, exposition)
+    parts = core.engine, core.registry, authorizer
+    service = make_service(settings, metrics, *parts, exposition, tracing)
 
     def on_started() -> None:
         service.lifecycle.start()
@@ -78,6 +84,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             on_hangup(core.scan, service.report_fault)
             yield
         service.text_pool.close()
+        if tracing is not None:
+            await tracing.close()
         logger.info("stopped")
 
     return build_app(service, lifespan)
@@ -96,10 +104,17 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
     )
     app.state.service = service
     install_handlers(app)
-    for router in (openapi.router, operations.models, operations.health, operations.metrics):
+    for router in (
+        openapi.router,
+        analyze.router,
+        operations.models,
+        operations.health,
+        operations.metrics,
+    ):
         app.include_router(router)
     for dialect in spoken(service.settings):
         app.include_router(dialect.router)
+    add_monitor(app)
     if service.settings.playground:
         add_playground(app)
     return app
@@ -112,7 +127,8 @@ def with_middleware(app: FastAPI) -> ASGIApp:
     """
     service: Service = app.state.service
     limited = BodyLimit(app, service.settings.max_body_bytes)
-    return RequestLogMiddleware(allow_origins(limited, service.authorizer), service)
+    observed = RequestLogMiddleware(allow_origins(limited, service.authorizer), service)
+    return observed if service.tracing is None else service.tracing.observe(observed)
 
 
 def read_authorizer(settings: Settings) -> Authorizer:
@@ -131,7 +147,9 @@ def make_service(
     engine: Engine,
     registry: Catalog,
     authorizer: Authorizer,
-    exposition: Callable[[], Awaitable[bytes]],
+    exposition: Callable[[Format], Awaitable[bytes]],
+    tracing: RequestTracing | None,
+    peers: Peers | None = None,
 ) -> Service:
     """Build what a process owns that answers HTTP."""
     metrics.build_info.labels(__version__).set(1)
@@ -148,6 +166,8 @@ def make_service(
         text_pool=TextPool(_text_threads(settings), settings.max_queue_seconds),
         request_cost=RequestCost(),
         exposition=exposition,
+        tracing=tracing,
+        peers=peers or Peers(),
     )
 
 

@@ -1,7 +1,8 @@
 """Models, reload, health and metrics."""
 
-from fastapi import APIRouter, Depends
-from prometheus_client import CONTENT_TYPE_LATEST
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
 from starlette.responses import JSONResponse, Response
 
 from app.api.auth import ServiceDep, require
@@ -17,6 +18,7 @@ from app.schemas.operations import (
     ModelStatus,
     ReloadRequest,
 )
+from app.telemetry.exposition import CONTENT_TYPES, accepted_format
 
 models = APIRouter(prefix="/v1/models", tags=["models"])
 health = APIRouter(prefix="/health", tags=["health"])
@@ -80,10 +82,11 @@ async def startup(service: ServiceDep) -> Response:
 
 
 @metrics.get("/metrics", response_class=Response)
-async def prometheus(service: ServiceDep) -> Response:
-    """Export everything measured, for Prometheus."""
+async def prometheus(service: ServiceDep, accept: Annotated[str, Header()] = "") -> Response:
+    """Export everything measured, for Prometheus; as OpenMetrics, with exemplars, where asked."""
     service.metrics.ready.set(service.unready_reason() is None)
-    return Response(await service.exposition(), media_type=CONTENT_TYPE_LATEST)
+    wanted = accepted_format(accept)
+    return Response(await service.exposition(wanted), media_type=CONTENT_TYPES[wanted])
 
 
 def _health(reason: str | None) -> Response:

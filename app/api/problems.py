@@ -41,7 +41,7 @@ class ProblemAnswer(NamedTuple):
 
 def problem(
     metrics: Metrics,
-    request_id: str | None,
+    ids: Mapping[str, str],
     status: int,
     title: str,
     detail: str,
@@ -52,6 +52,9 @@ def problem(
     """Build the answer, of the schema `Problem`, and count it as a rejection.
 
     Clients of other APIs find in it what they look for: `error`, and TEI's its `error_type`.
+
+    Args:
+        ids: that the request is found by in the log, and its trace if it is traced.
     """
     metrics.count_rejection(REASONS.get(status, "invalid" if status < 500 else "failed"))
     # Made without the schema: a service that is overloaded has no time for it.
@@ -59,15 +62,14 @@ def problem(
     content["error"] = detail
     if media_type != MEDIA_TYPE:
         content["error_type"] = ERROR_TYPES.get(status, "Backend")
-    if request_id is not None:
-        content["request_id"] = request_id
+    content.update(ids)
     if fields:
         content["errors"] = [{"field": field, "problem": found} for field, found in fields]
     return ProblemAnswer(status, {"content-type": media_type, **(headers or {})}, to_json(content))
 
 
 def error_problem(
-    metrics: Metrics, request_id: str | None, error: Exception, media_type: str = MEDIA_TYPE
+    metrics: Metrics, ids: Mapping[str, str], error: Exception, media_type: str = MEDIA_TYPE
 ) -> ProblemAnswer:
     """Build the answer to a request that ended with an error.
 
@@ -75,7 +77,7 @@ def error_problem(
     """
     if not isinstance(error, ClassmarkError):
         detail = "this is a bug in the service; report the request id, the log has more"
-        return problem(metrics, request_id, 500, "Internal error", detail, media_type=media_type)
+        return problem(metrics, ids, 500, "Internal error", detail, media_type=media_type)
     headers = {}
     if error.retry_after_seconds is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
@@ -83,11 +85,11 @@ def error_problem(
         headers["www-authenticate"] = "Bearer"
     fields = error.fields if isinstance(error, InvalidRequest) else ()
     what = error.status, error.title, str(error)
-    return problem(metrics, request_id, *what, fields, headers, media_type)
+    return problem(metrics, ids, *what, fields, headers, media_type)
 
 
-def _of(request: Request) -> tuple[Metrics, str | None]:
-    return request.app.state.service.metrics, request.scope.get("state", {}).get("request_id")
+def _of(request: Request) -> tuple[Metrics, Mapping[str, str]]:
+    return request.app.state.service.metrics, request.scope.get("state", {}).get("ids", {})
 
 
 def _media_type(request: Request) -> str:

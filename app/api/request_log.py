@@ -5,6 +5,8 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,10 +19,22 @@ logger = logging.getLogger(__name__)
 UNROUTED = "unrouted"
 # In a request's state: a function that tells whether its answer is the last of its connection.
 LEAVES = "leaves"
+# There too: its trace, if it is traced.
+TRACE = "trace"
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 # Random once a process, counted from there: an id for each request without asking the system.
 _PROCESS = secrets.token_hex(4)
 _COUNT = itertools.count(1)
+
+
+class Trace(Protocol):
+    """The trace that a request is part of, for what traces requests."""
+
+    @property
+    def trace_id(self) -> str: ...
+
+    def end(self, request: "RequestLog", status: int) -> None:
+        """Note that the request is answered."""
 
 
 class RequestLog:
@@ -31,10 +45,13 @@ class RequestLog:
         model: that answers or refuses; None until it is known whether there is one.
         version: of the model that answers; empty while none is found.
         key: name of the caller's API key, never the key.
+        stages: seconds that the answer took in each.
+        trace: of a request that is traced.
     """
 
     __slots__ = (
-        "_method", "_metrics", "_started", "key", "model", "request_id", "route", "version",
+        "_method", "_metrics", "_started", "key", "model", "request_id", "route", "stages",
+        "trace", "version",
     )  # fmt: skip
 
     def __init__(self, metrics: Metrics, method: str, given_id: str) -> None:
@@ -46,13 +63,26 @@ class RequestLog:
         self.model: str | None = None
         self.version = ""
         self.key = ""
+        self.stages: Mapping[str, float] = {}
+        self.trace: Trace | None = None
         metrics.requests_in_flight.inc()
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """What the request is found by: in answers that name an error, and in the log."""
+        trace = {} if self.trace is None else {"trace_id": self.trace.trace_id}
+        return {"request_id": self.request_id, **trace}
+
     def end(self, status: int) -> None:
-        """Count and time the request, and log it."""
+        """Count and time the request, end its trace, and log it."""
         seconds = time.perf_counter() - self._started
         self._metrics.requests_in_flight.dec()
-        self._metrics.count_request(self.route, self.model or "", self.version, status, seconds)
+        series = self._metrics.count_request(
+            self.route, self.model or "", self.version, status, seconds
+        )
+        if self.trace is not None:
+            series.keep_exemplar(seconds, self.trace.trace_id)
+            self.trace.end(self, status)
         if self.key:
             self._metrics.count_key(self.key, status)
         # A probe's 503 is an answer, not a fault.
@@ -66,10 +96,12 @@ class RequestLog:
                     "method": self._method,
                     "route": self.route,
                     "model": self.model or "",
+                    "version": self.version,
                     "key": self.key,
                     "status": status,
                     "seconds": round(seconds, 4),
-                    "request_id": self.request_id,
+                    **{f"{stage}_seconds": round(s, 5) for stage, s in self.stages.items()},
+                    **self.ids,
                 },
             )
 
@@ -90,7 +122,9 @@ class RequestLogMiddleware:
             return
         given_id = Headers(scope=scope).get("x-request-id", "")
         log = RequestLog(self._service.metrics, scope["method"], given_id)
-        scope.setdefault("state", {})["request_id"] = log.request_id
+        state = scope.setdefault("state", {})
+        log.trace = state.get(TRACE)
+        state["ids"] = log.ids
         if scope["method"] == "HEAD":  # as GET; the server leaves out the body
             scope = {**scope, "method": "GET"}
         status = 0

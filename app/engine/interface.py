@@ -5,6 +5,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.batching.scheduler import Clock
@@ -15,6 +16,20 @@ from app.errors import ClassmarkError, DeadlineExceeded, InferenceFailed
 logger = logging.getLogger(__name__)
 
 
+class RunTrace(NamedTuple):
+    """When the entries of a traced request queued and ran, on the engine's clock.
+
+    Attributes:
+        batches: where the batches they ran in are in traces.
+    """
+
+    submitted_at: float
+    first_started_at: float
+    last_started_at: float
+    ended_at: float
+    batches: tuple[bytes, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
     """Logits in the order of the encodings, and how long the slowest entry queued and ran.
@@ -22,6 +37,7 @@ class RunResult:
     Attributes:
         cost_seconds: how much longer others waited for this.
         failures: by position, why the model could not run an encoding; its logits are empty.
+        trace: of what was submitted with its place in a trace.
     """
 
     logits: list[Logits]
@@ -29,6 +45,15 @@ class RunResult:
     run_seconds: float
     cost_seconds: float
     failures: Mapping[int, InferenceFailed] = field(default_factory=dict)
+    trace: RunTrace | None = None
+
+
+class RunRequest(NamedTuple):
+    """What a request wants of one of several servables; `on_done` as in `Engine.submit`."""
+
+    servable: Servable
+    encodings: Sequence[Encoding]
+    on_done: Callable[[], None]
 
 
 class PendingRun(ABC):
@@ -93,6 +118,7 @@ class Engine(ABC):
         encodings: Sequence[Encoding],
         deadline: float,
         on_done: Callable[[], None],
+        trace: bytes = b"",
     ) -> PendingRun:
         """Take the encodings of one request, which may share batches with others.
 
@@ -101,6 +127,22 @@ class Engine(ABC):
         Args:
             deadline: on the engine's clock; past it the request ends with DeadlineExceeded.
             on_done: called once, on the event loop, when there is a result.
+            trace: the request's place in its trace; empty if it is not traced.
+
+        Raises:
+            Overloaded, NotReady, DeadlineExceeded: nothing was taken.
+        """
+
+    @abstractmethod
+    def submit_together(
+        self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
+    ) -> Sequence[PendingRun]:
+        """Take what one request wants of several servables: all of it or none, in one decision.
+
+        All is queued at once, so executors run the servables side by side.
+
+        Returns:
+            A run for each, in order; the caller must close them all.
 
         Raises:
             Overloaded, NotReady, DeadlineExceeded: nothing was taken.

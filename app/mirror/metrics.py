@@ -18,7 +18,8 @@ class MirrorMetrics:
         age.set_function(lambda: time.monotonic() - self._synced)
         self.failures = Counter(
             "classmark_store_sync_failures",
-            "Looks at the bucket that left something undone, by reason.",
+            "Looks at the bucket that left something undone: unreachable, refused (a damaged or "
+            "missing version), disk.",
             ["reason"],
             registry=registry,
         )

@@ -19,4 +19,5 @@ class Problem(Schema):
     detail: str = Field(description="Names the value, the limit and the remedy.")
     error: str = Field(description="The same, where clients of other APIs look for it.")
     request_id: str | None = None
+    trace_id: str | None = Field(None, description="Of a request that is traced.")
     errors: list[FieldError] = []

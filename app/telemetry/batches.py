@@ -20,7 +20,7 @@ class BatchMetrics:
     def _observe_batches(self, registry: CollectorRegistry) -> None:
         self.batch_entries = Histogram(
             "classmark_batch_entries",
-            "Entries in a batch.",
+            "Texts, or windows of texts, in a batch.",
             ["model"],
             buckets=COUNTS,
             registry=registry,
@@ -34,20 +34,22 @@ class BatchMetrics:
         )
         self.batch_tokens = Counter(
             "classmark_batch_tokens",
-            "Tokens run, by kind: real, or padding up to the longest of the batch.",
+            "Tokens run: real, and padding up to the longest of the batch.",
             ["model", "kind"],
             registry=registry,
         )
         self.batch_failures = Counter(
             "classmark_batch_failures",
-            "Batches that raised; their entries are retried one at a time.",
+            "Batches that raised; their entries are run again, one at a time.",
             ["model"],
             registry=registry,
         )
 
     def _observe_queue(self, registry: CollectorRegistry) -> None:
         self.queue_entries = Gauge(
-            "classmark_queue_entries", "Entries waiting for an executor.", registry=registry
+            "classmark_queue_entries",
+            "Texts, or windows of texts, waiting for an executor.",
+            registry=registry,
         )
         self.queue_expected_wait_seconds = Gauge(
             "classmark_queue_expected_wait_seconds",
@@ -58,14 +60,14 @@ class BatchMetrics:
     def _observe_executors(self, registry: CollectorRegistry) -> None:
         self.executors = Gauge(
             "classmark_executors",
-            "Executors, by state: alive, busy, stuck.",
+            "Executors: alive, busy, and stuck (one batch for over a minute).",
             ["state"],
             registry=registry,
         )
         self.executor_busy_seconds = AskedCounter(
             "classmark_executor_busy_seconds",
             "Time that executors ran batches, the running ones included: its rate is how many are "
-            "busy.",
+            "busy, which is proportional to load; scale on it.",
             registry,
         )
         self.executor_restarts = Counter(
@@ -75,7 +77,8 @@ class BatchMetrics:
         )
         self.process_restarts = Counter(
             "classmark_process_restarts",
-            "Processes that died and were replaced, by role; only with several workers.",
+            "Processes that died, or hung and were killed, and were replaced: engine, front-end; "
+            "only with CLASSMARK_WORKERS over 1.",
             ["role"],
             registry=registry,
         )

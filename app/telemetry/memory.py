@@ -25,8 +25,7 @@ class MemoryCollector(Collector):
         memory = read_memory()
         if memory is None:
             return
-        limit = memory.limit or memory.total
-        yield GaugeMetricFamily(LIMIT, "Memory of the container, or of the machine.", value=limit)
-        yield GaugeMetricFamily(
-            AVAILABLE, "Memory that may still be taken of it.", value=memory.available
-        )
+        meaning = "Memory of the container, or of the machine where the container has no limit."
+        yield GaugeMetricFamily(LIMIT, meaning, value=memory.limit or memory.total)
+        meaning = "What may still be taken of it; what the kernel keeps of files counts as free."
+        yield GaugeMetricFamily(AVAILABLE, meaning, value=memory.available)

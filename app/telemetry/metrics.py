@@ -1,13 +1,12 @@
 """Holds every metric of the service: base units, labels bounded by the loaded models."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
+from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from app.telemetry.batches import BatchMetrics
-from app.telemetry.histogram import Histogram
 from app.telemetry.memory import MemoryCollector
 from app.telemetry.models import ModelMetrics
 from app.telemetry.predictions import AnswerCounters, PredictionMetrics
@@ -51,9 +50,10 @@ class Metrics(RequestMetrics, PredictionMetrics, BatchMetrics, ModelMetrics):
         series = self._series.pop(labels) if labels in self._series else self._make(labels)
         self._series[labels] = series
         own = [one for one in self._series if one.model == labels.model]
-        for old in own[:-VERSIONS_KEPT]:
-            del self._series[old]
-        self._keep(labels.model, {one.version for one in own[-VERSIONS_KEPT:]})
+        if len(own) > VERSIONS_KEPT:
+            for old in own[:-VERSIONS_KEPT]:
+                del self._series[old]
+            self._keep(labels.model, {one.version for one in own[-VERSIONS_KEPT:]})
 
     def _make(self, labels: ModelLabels) -> ModelSeries:
         model = labels.model
@@ -72,13 +72,15 @@ class Metrics(RequestMetrics, PredictionMetrics, BatchMetrics, ModelMetrics):
 
     def _keep(self, model: str, versions: Collection[str]) -> None:
         """Drop the series of all other versions of a model."""
+
+        def is_old(labels: Mapping[str, str]) -> bool:
+            return labels["model"] == model and labels["version"] not in {"", *versions}
+
         self.forget_ends(model, versions)
-        by_version: tuple[Counter | Histogram, ...] = (
-            *(self.requests, self.request_seconds, self.batch_seconds),
-            *(self.input_tokens, self.unknown_tokens, self.answers, self.answer_score),
-        )
-        for metric in by_version:
-            (family,) = metric.collect()
-            own = [one.labels for one in family.samples if one.labels["model"] == model]
-            for version in {labels["version"] for labels in own} - {"", *versions}:
-                metric.remove_by_labels({"model": model, "version": version})
+        answers = self.input_tokens, self.answer_score
+        for histogram in (self.request_seconds, self.batch_seconds, *answers):
+            histogram.remove_where(is_old)
+        for counter in (self.requests, self.unknown_tokens, self.answers):
+            (family,) = counter.collect()
+            for labels in [one.labels for one in family.samples if is_old(one.labels)]:
+                counter.remove(*labels.values())

@@ -17,7 +17,7 @@ class ModelMetrics:
     def _observe_service(self, registry: CollectorRegistry) -> None:
         self.ready = Gauge(
             "classmark_ready",
-            "1 while the service can answer, as /health/ready says.",
+            "1 while /health/ready says yes.",
             registry=registry,
         )
         self.build_info = Gauge(
@@ -36,25 +36,29 @@ class ModelMetrics:
     def _observe_states(self, registry: CollectorRegistry) -> None:
         self.model_info = Gauge(
             "classmark_model_info",
-            "1 for the version of each model that serves.",
+            "1 for the version of each model that serves; execution: padded, packed or captured "
+            "(CUDA graphs).",
             ["model", "version", "task", "precision", "provider", "execution", "batch_invariant"],
             registry=registry,
         )
         self.model_behind = Gauge(
             "classmark_model_behind",
-            "1 while a model does not serve what the store wants.",
+            "1 while a model does not serve what the store wants: refused, incomplete, or with a "
+            "pin that cannot be read.",
             ["model"],
             registry=registry,
         )
         self.model_refused = Gauge(
             "classmark_model_refused",
-            "1 while the version of a model that the store wants has been refused.",
+            "1 while the version that the store wants, or the pin, is refused; an incomplete copy "
+            "is not.",
             ["model"],
             registry=registry,
         )
         self.model_degraded = Gauge(
             "classmark_model_degraded",
-            "1 while a model runs slower than it should here, because something better failed.",
+            "1 while a model runs slower than it should here, because something better failed; "
+            "degraded in GET /v1/models says what.",
             ["model"],
             registry=registry,
         )
@@ -62,7 +66,7 @@ class ModelMetrics:
     def _observe_loads(self, registry: CollectorRegistry) -> None:
         self.reloads = Counter(
             "classmark_reloads",
-            "Attempts to load a version, by outcome: loaded, failed, incomplete.",
+            "Attempts to load a version: loaded, failed, incomplete (files missing).",
             ["model", "outcome"],
             registry=registry,
         )

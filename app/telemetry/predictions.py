@@ -61,7 +61,8 @@ class PredictionMetrics:
     def _observe_answers(self, registry: CollectorRegistry) -> None:
         self.answers = Counter(
             "classmark_answers",
-            "Texts by their best label, and entities by their group.",
+            "Texts by their best label (empty where none reached its threshold), entities by "
+            f"their group; the first {MOST_LABELS} labels of a version, then {OTHER}.",
             ["model", "version", "label"],
             registry=registry,
         )

@@ -29,8 +29,11 @@ class RequestMetrics:
 
     def count_request(
         self, route: str, model: str, version: str, status: int, seconds: float
-    ) -> None:
-        """Count and time a request that has ended; model and version may be empty."""
+    ) -> Series:
+        """Count and time a request that has ended; return the series of its time.
+
+        Model and version may be empty.
+        """
         known = self._ends.get((route, model, version, status))
         if known is None:
             known = self._ends[route, model, version, status] = (
@@ -40,6 +43,7 @@ class RequestMetrics:
         counter, histogram = known
         counter.inc()
         histogram.observe(seconds)
+        return histogram
 
     def forget_ends(self, model: str, kept: Collection[str]) -> None:
         """Look series up anew, but those of these versions of a model and of other models."""
@@ -65,13 +69,15 @@ class RequestMetrics:
     def _observe_ends(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "classmark_requests",
-            "Requests answered, by route, model and HTTP status.",
+            "Requests answered. model is empty where none was found, and before the body was read "
+            "where several models do what the route does; version, until the model is found.",
             ["route", "model", "version", "status"],
             registry=registry,
         )
         self.request_seconds = Histogram(
             "classmark_request_seconds",
-            "Time from the request's first byte to its answer, by class of status: 2xx, 4xx, 5xx.",
+            "Time from a request's first byte to its answer; answers are 2xx, refusals 4xx and "
+            "5xx.",
             ["route", "model", "version", "status_class"],
             buckets=SECONDS,
             registry=registry,
@@ -84,13 +90,14 @@ class RequestMetrics:
         )
         self.failed_inputs = Counter(
             "classmark_failed_inputs",
-            "Inputs answered with an error in their place.",
+            "Inputs answered with an error in their place (on_error: report).",
             ["model", "status_class"],
             registry=registry,
         )
         rejections = Counter(
             "classmark_rejections",
-            f"Requests not answered, by reason: {', '.join(REJECTION_REASONS)}.",
+            "Requests turned away: overload 429, deadline 504, cancelled 499, not_ready 503, "
+            "unauthorized 401 and 403, failed 500, invalid the rest.",
             ["reason"],
             registry=registry,
         )
@@ -98,14 +105,17 @@ class RequestMetrics:
 
     def _observe_stages(self, registry: CollectorRegistry) -> None:
         self.requests_in_flight = Gauge(
-            "classmark_requests_in_flight", "Requests being answered.", registry=registry
+            "classmark_requests_in_flight",
+            "Requests being answered, the scrape itself included.",
+            registry=registry,
         )
         self.connections = Gauge(
             "classmark_connections", "Connections of clients.", registry=registry
         )
         self.stage_seconds = Histogram(
             "classmark_stage_seconds",
-            f"Time of a request in each stage: {', '.join(STAGES)}.",
+            f"Time of an answered request in {', '.join(STAGES)}; of its slowest input for queue "
+            "and run.",
             ["stage", "model"],
             buckets=SECONDS,
             registry=registry,
@@ -114,7 +124,7 @@ class RequestMetrics:
     def _observe_cache(self, registry: CollectorRegistry) -> None:
         self.cache_lookups = Counter(
             "classmark_cache_lookups",
-            "Inputs looked up in the answer cache, by outcome: hit, miss.",
+            "Inputs looked up in the answer cache: hit, miss.",
             ["model", "outcome"],
             registry=registry,
         )

@@ -55,6 +55,22 @@ class Prometheus:
         answer = self._client.post("/api/v1/write", content=request, headers=headers)
         assert answer.status_code == 204, answer.text
 
+    def rules(self) -> list[dict[str, Any]]:
+        """Return every rule with its health, and its last error if it has one."""
+        groups = self._client.get("/api/v1/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def exemplars(self, expression: str) -> list[str]:
+        """Return the traces that the series of an expression name, of the last minute."""
+        window = {"query": expression, "start": time.time() - 60, "end": time.time()}
+        answer = self._client.get("/api/v1/query_exemplars", params=window)
+        assert answer.status_code == 200, answer.text
+        return [
+            exemplar["labels"]["trace_id"]
+            for series in answer.json()["data"]
+            for exemplar in series["exemplars"]
+        ]
+
     def firing(self) -> set[str]:
         """Return the names of the alerts that fire."""
         alerts = self._client.get("/api/v1/alerts").json()["data"]["alerts"]

@@ -1,4 +1,4 @@
-"""Chance alone does not raise the alerts that compare an hour with a day, at their least numbers."""
+"""Chance alone does not raise the alerts that compare an hour with a day, at the least numbers."""
 
 import numpy as np
 import pytest

@@ -1,11 +1,9 @@
-"""Scaling speaks only of what the service exports, and all of that is documented."""
-
-import re
+"""Scaling speaks only of what the service exports."""
 
 import yaml
 
 from tests.deployment.exported import SERIES, used_series
-from tests.deployment.files import KSERVE, ROOT
+from tests.deployment.files import KSERVE
 
 
 def test_every_metric_that_pods_are_scaled_by_is_exported() -> None:
@@ -13,10 +11,3 @@ def test_every_metric_that_pods_are_scaled_by_is_exported() -> None:
     for trigger in scaled["spec"]["triggers"]:
         ((name, _),) = used_series(trigger["metadata"]["query"])
         assert name in SERIES
-
-
-def test_every_metric_is_documented() -> None:
-    text = (ROOT / "docs/operations.md").read_text()
-    names = {name for name in SERIES if name.startswith("classmark_")}
-    families = {re.sub("_(total|bucket|sum|count)$", "", name) for name in names}
-    assert [name for name in sorted(families) if f"| `{name}` |" not in text] == []

@@ -3,11 +3,8 @@
 import re
 from pathlib import Path
 
-from prometheus_client import Metric
-
 from app.main import create_app
 from app.settings.settings import Settings
-from app.telemetry.metrics import Metrics
 from export.options import compare_parser, export_parser
 
 ROOT = Path(__file__).parents[2]
@@ -30,13 +27,6 @@ def test_no_setting_is_described_that_does_not_exist() -> None:
     named = set(re.findall(r"CLASSMARK_([A-Z_]+[A-Z])", EVERYTHING))
     others = {"GPU_PORT", "PUBLISH_ADDRESS", "API_KEY"}  # of compose files and of clients
     assert {name.lower() for name in named - others} <= set(Settings.model_fields)
-
-
-def test_every_metric_is_described() -> None:
-    families: list[Metric] = list(Metrics().registry.collect())
-    for family in families:
-        if family.name.startswith("classmark_"):
-            assert family.name in DOCS["operations.md"], family.name
 
 
 def test_every_route_is_described(tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ class LimitedProtocol(HttpToolsProtocol):
         log = RequestLog(self._service.metrics, "", "")
         peer = self.client[0] if self.client else None
         logger.info("connection refused", extra={"peer": peer, "reason": str(error)})
-        problem = error_problem(self._service.metrics, log.request_id, error)
+        problem = error_problem(self._service.metrics, log.ids, error)
         headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         headers.append((b"x-request-id", log.request_id.encode()))
         self.write(problem.status, headers, problem.body, keep_alive=False)

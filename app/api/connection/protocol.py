@@ -31,6 +31,8 @@ class Protocol(LimitedProtocol):
         super().__init__(service, max_connections, **uvicorn)
         self._routes = routes
         self._turns = turns
+        tracing = service.tracing
+        self._make_request = DirectRequest if tracing is None else tracing.make_request
         self._current: DirectRequest | None = None  # whose turn it is; others are pipelined
         self._running: RequestResponseCycle | None = None  # the latest that uvicorn started
 
@@ -60,7 +62,7 @@ class Protocol(LimitedProtocol):
             self.scope["state"][LEAVES] = self.leaves
             super().on_headers_complete()
             return
-        request = DirectRequest(
+        request: DirectRequest = self._make_request(
             self._service,
             self,
             target,

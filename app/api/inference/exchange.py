@@ -99,7 +99,7 @@ class Exchange:  # no ABC: `isinstance` of one costs ten times as much
         except ClassmarkError as exc:
             self._refuse(exc)
         except Exception as exc:
-            logger.exception("request failed", extra={"request_id": self._log.request_id})
+            logger.exception("request failed", extra=self._log.ids)
             if not self.response_complete:
                 self._refuse(exc)
 
@@ -109,9 +109,7 @@ class Exchange:  # no ABC: `isinstance` of one costs ten times as much
         if self._log.model is None:  # it ended before its body was read
             self._log.model = self._model_label(self._target.model)
         route, lifecycle = self._target.route, self._service.lifecycle
-        problem = error_problem(
-            self._service.metrics, self._log.request_id, error, route.error_media_type
-        )
+        problem = error_problem(self._service.metrics, self._log.ids, error, route.error_media_type)
         if route.holds_not_ready and isinstance(error, NotReady) and not lifecycle.draining:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(HOLD_SECONDS, self._end_with, problem)

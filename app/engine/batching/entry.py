@@ -31,11 +31,16 @@ class Runnable(Protocol):
 
 
 class Entry:
-    """One queued encoding, which ends exactly once: result, error, expired or cancelled."""
+    """One queued encoding, which ends exactly once: result, error, expired or cancelled.
+
+    Attributes:
+        trace: the request's place in its trace, for who traces batches; empty if it is not traced.
+        batch_trace: the place of the batch it ran in, from who traces batches.
+    """
 
     __slots__ = (
-        "_on_end", "deadline", "encoding", "ended_at", "long", "outcome", "seconds_alone",
-        "servable", "started_at", "submitted_at", "tokens",
+        "_on_end", "batch_trace", "deadline", "encoding", "ended_at", "long", "outcome",
+        "seconds_alone", "servable", "started_at", "submitted_at", "tokens", "trace",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +49,7 @@ class Entry:
         encoding: Encoding,
         deadline: float,
         on_end: Callable[["Entry"], None],
+        trace: bytes = b"",
     ) -> None:
         self.servable = servable
         self.encoding = encoding
@@ -56,6 +62,8 @@ class Entry:
         self.outcome: Outcome | None = None
         self.submitted_at = self.started_at = self.ended_at = 0.0
         self._on_end = on_end
+        self.trace = trace
+        self.batch_trace = b""
 
     def end(self, outcome: Outcome, now: float) -> None:
         """Settle the entry; change nothing if it has ended already."""

@@ -20,9 +20,17 @@ from app.security import make_authorizer
 from app.settings.settings import Settings
 from app.store import check_store
 from app.telemetry.cold_start import process_age_seconds
+from app.telemetry.exposition import Format, render
 from app.telemetry.logging import log_address
 from app.telemetry.metrics import Metrics
-from app.workers.metrics_merge import Snapshot, kept_of_the_dead, merge, render, take_snapshot
+from app.workers.metrics_merge import (
+    Merged,
+    Snapshot,
+    forget_versions,
+    kept_of_the_dead,
+    merge,
+    take_snapshot,
+)
 from app.workers.supervisor.child import ChildProcess
 from app.workers.supervisor_link import WorkerSpec
 
@@ -165,8 +173,12 @@ class Supervisor:
 
     def _on_event(self, process: ChildProcess, message: dict[str, Any]) -> None:
         if message["event"] == "scrape":
-            work = self._expose(process, message["number"])
+            work = self._expose(process, message["number"], message["wanted"])
             start_task(work, "adding up metrics", lambda _: None)  # the asker gives up by itself
+            return
+        if message["event"] == "gather":
+            work = self._gather(process, message)
+            start_task(work, "gathering what front ends know", lambda _: None)
             return
         if message["event"] == "started":
             self._models = message["models"]
@@ -186,13 +198,22 @@ class Supervisor:
         models = ", ".join(self._models) or "none yet"
         logger.info("started", extra={"models": models, "front_ends": len(self._front_ends)})
 
-    async def _expose(self, asker: ChildProcess, number: int) -> None:
+    async def _expose(self, asker: ChildProcess, number: int, wanted: Format) -> None:
         """Answer a scrape with the metrics of all processes, the dead ones included."""
         await asyncio.gather(*(process.collect() for process in self._processes.values()))
         living = [process.snapshot for process in self._processes.values()]
+        self._dead = forget_versions(self._dead, living)
         own = take_snapshot(self._metrics.registry)
-        text = render(merge([*living, own, self._dead], asker.snapshot))
-        asker.tell("expose", number=number, text=text)
+        merged = Merged(merge([*living, own, self._dead], asker.snapshot))
+        asker.tell("answer", number=number, text=render(merged, wanted).decode())
+
+    async def _gather(self, asker: ChildProcess, message: dict[str, Any]) -> None:
+        """Answer with the share of every front end, and the names of those that gave none."""
+        front_ends = [one for role, one in self._processes.items() if role != ENGINE]
+        asked = message["name"], message["asked"]
+        shares = await asyncio.gather(*(process.share(*asked) for process in front_ends))
+        silent = [one.role for one, share in zip(front_ends, shares, strict=True) if share is None]
+        asker.tell("answer", number=message["number"], shares=shares, silent=silent)
 
     def _stop(self) -> None:
         """Begin to drain at the first signal; end everything at once at the second."""

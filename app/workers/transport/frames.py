@@ -8,7 +8,7 @@ numbers need no conversion and a deadline on the monotonic clock means the same 
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate
@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from app import errors
-from app.engine.interface import RunResult
+from app.engine.interface import RunResult, RunTrace
 from app.engine.text.encoding import Encoding, Logits, without_layout
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest, Overloaded
 
 MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 HEADER = struct.Struct("<IBI")
-_SUBMIT = struct.Struct("<IdI")
+_SUBMIT = struct.Struct("<IdII")
 _RESULT = struct.Struct("<ddddII")
 _SIZE = struct.Struct("<I")
+_PART = struct.Struct("<II")
 VECTOR = -1  # stands for the rows of logits that have one axis
 
 
@@ -46,6 +47,7 @@ class Kind(IntEnum):
     STATE = 10  # engine: which models there are
     DONE = 11  # engine: a reload or a scan has ended
     TICK = 12  # engine: it lives
+    SUBMIT_TOGETHER = 13  # front end: entries of a request to several servables, all or none
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +93,33 @@ class Submission:
     Attributes:
         servable: its number on this connection.
         deadline: on the monotonic clock, which all processes of a machine share.
+        trace: the request's place in its trace; empty if it is not traced.
     """
 
     servable: int
     deadline: float
     encodings: list[Encoding]
+    trace: bytes = b""
 
 
-def pack_submission(servable: int, deadline: float, encodings: Sequence[Encoding]) -> bytes:
-    """Pack lengths, then all ids, then all type ids, as int32."""
+def pack_submission(
+    servable: int, deadline: float, encodings: Sequence[Encoding], trace: bytes = b""
+) -> bytes:
+    """Pack the trace, lengths, then all ids, then all type ids, as int32."""
     lengths = np.array([encoding.tokens for encoding in encodings], dtype=np.int32)
     ids = np.concatenate([encoding.ids for encoding in encodings]).astype(np.int32)
     type_ids = np.concatenate([encoding.type_ids for encoding in encodings]).astype(np.int32)
-    head = _SUBMIT.pack(servable, deadline, len(encodings))
-    return b"".join((head, lengths.tobytes(), ids.tobytes(), type_ids.tobytes()))
+    head = _SUBMIT.pack(servable, deadline, len(encodings), len(trace))
+    return b"".join((head, trace, lengths.tobytes(), ids.tobytes(), type_ids.tobytes()))
 
 
 def read_submission(payload: bytes) -> Submission:
     """Read what `pack_submission` made; raise WireError for anything else."""
     try:
-        servable, deadline, count = _SUBMIT.unpack_from(payload)
-        lengths = np.frombuffer(payload, np.int32, count, _SUBMIT.size).tolist()
-        values = np.frombuffer(payload, np.int32, offset=_SUBMIT.size + 4 * count)
+        servable, deadline, count, traced = _SUBMIT.unpack_from(payload)
+        start = _SUBMIT.size + traced
+        lengths = np.frombuffer(payload, np.int32, count, start).tolist()
+        values = np.frombuffer(payload, np.int32, offset=start + 4 * count)
     except (struct.error, ValueError) as exc:
         raise WireError(f"a submission of {len(payload)} bytes: {exc}") from None
     tokens = sum(lengths)
@@ -124,16 +131,38 @@ def read_submission(payload: bytes) -> Submission:
         without_layout(ids[end - length : end], type_ids[end - length : end])
         for length, end in zip(lengths, accumulate(lengths), strict=True)
     ]
-    return Submission(servable, deadline, encodings)
+    return Submission(servable, deadline, encodings, payload[_SUBMIT.size : start])
+
+
+def pack_together(submissions: Mapping[int, bytes]) -> bytes:
+    """Pack submissions by their request numbers: of each its number, its size, itself."""
+    parts = [(_PART.pack(number, len(one)), one) for number, one in submissions.items()]
+    return b"".join([piece for part in parts for piece in part])
+
+
+def read_together(payload: bytes) -> dict[int, Submission]:
+    """Read what `pack_together` made; raise WireError for anything else."""
+    submissions: dict[int, Submission] = {}
+    at = 0
+    while at < len(payload):
+        try:
+            number, size = _PART.unpack_from(payload, at)
+        except struct.error as exc:
+            raise WireError(f"submissions of {len(payload)} bytes: {exc}") from None
+        start = at + _PART.size
+        at = start + size
+        submissions[number] = read_submission(payload[start:at])
+    if not submissions:
+        raise WireError("submissions that are none")
+    return submissions
 
 
 def pack_run(run: RunResult, expected_wait_seconds: float) -> bytes:
-    """Pack times, the next request's wait, each entry's rows and columns, all logits, failures."""
+    """Pack times, the next request's wait, rows and columns, all logits, failures and trace."""
     shapes = [part for one in run.logits for part in (VECTOR, *one.shape)[-2:]]
     times = (run.queue_seconds, run.run_seconds, run.cost_seconds, expected_wait_seconds)
     data = [np.ascontiguousarray(one, dtype=np.float32).tobytes() for one in run.logits]
-    failed = [(position, str(error)) for position, error in run.failures.items()]
-    tail = json.dumps(failed).encode() if failed else b""
+    tail = _pack_rare(run) if run.failures or run.trace else b""
     head = _RESULT.pack(*times, len(run.logits), len(tail))
     return b"".join((head, np.array(shapes, dtype=np.int32).tobytes(), *data, tail))
 
@@ -145,9 +174,15 @@ def read_run(payload: bytes) -> tuple[RunResult, float]:
         shapes = np.frombuffer(payload, np.int32, 2 * count, _RESULT.size).tolist()
         end = len(payload) - tail
         values = np.frombuffer(payload[:end], np.float32, offset=_RESULT.size + 8 * count)
-        failed = json.loads(payload[end:]) if tail else []
-    except (struct.error, ValueError) as exc:
+        failures, trace = _read_rare(payload[end:]) if tail else ({}, None)
+    except (struct.error, ValueError, TypeError) as exc:
         raise WireError(f"a result of {len(payload)} bytes: {exc}") from None
+    run = RunResult(_cut(values, shapes), queued, ran, cost, failures, trace)
+    return run, expected_wait_seconds
+
+
+def _cut(values: Logits, shapes: Sequence[int]) -> list[Logits]:
+    """Return the logits of each entry; raise WireError unless they are all the values."""
     logits: list[Logits] = []
     at = 0
     for rows, columns in zip(shapes[::2], shapes[1::2], strict=True):
@@ -159,8 +194,24 @@ def read_run(payload: bytes) -> tuple[RunResult, float]:
         at += size
     if at != len(values):
         raise WireError(f"a result has {len(values) - at} logits too many")
+    return logits
+
+
+def _pack_rare(run: RunResult) -> bytes:
+    """Pack what most results lack: failures, and the trace of what was traced."""
+    failed = [(position, str(error)) for position, error in run.failures.items()]
+    traced = run.trace and [*run.trace[:4], [place.hex() for place in run.trace.batches]]
+    return json.dumps([failed, traced]).encode()
+
+
+def _read_rare(tail: bytes) -> tuple[dict[int, InferenceFailed], RunTrace | None]:
+    failed, traced = json.loads(tail)
     failures = {int(position): InferenceFailed(str(reason)) for position, reason in failed}
-    return RunResult(logits, queued, ran, cost, failures), expected_wait_seconds
+    if traced is None:
+        return failures, None
+    submitted, first, last, ended, batches = traced
+    places = tuple(map(bytes.fromhex, batches))
+    return failures, RunTrace(submitted, first, last, ended, places)
 
 
 def pack_error(error: ClassmarkError, expected_wait_seconds: float) -> bytes:

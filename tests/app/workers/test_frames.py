@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from app.engine.interface import RunResult
+from app.engine.interface import RunResult, RunTrace
 from app.engine.text.encoding import Encoding, without_layout
 from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
 from app.workers.transport import frames
@@ -25,8 +25,10 @@ def test_a_submission_arrives_as_it_left(seed: int) -> None:
     rng = random.Random(seed)
     sent = [encoding(rng) for _ in range(rng.randint(1, 40))]
     deadline = rng.random() * 1e6
-    got = frames.read_submission(frames.pack_submission(seed, deadline, sent))
+    trace = rng.choice((b"", rng.randbytes(24)))
+    got = frames.read_submission(frames.pack_submission(seed, deadline, sent, trace))
     assert (got.servable, got.deadline, len(got.encodings)) == (seed, deadline, len(sent))
+    assert got.trace == trace
     for one, other in zip(sent, got.encodings, strict=True):
         assert other.ids.dtype == np.int64
         assert np.array_equal(one.ids, other.ids)
@@ -45,6 +47,17 @@ def test_logits_arrive_bit_for_bit_and_in_their_shapes(seed: int) -> None:
     assert all(
         np.array_equal(one.view(np.uint32), b) for one, b in zip(got.logits, bits, strict=True)
     )
+
+
+@pytest.mark.parametrize("batches", [0, 1, 300])
+def test_a_trace_and_failures_arrive_with_the_logits(batches: int) -> None:
+    rng = random.Random(batches)
+    trace = RunTrace(0.1, 1 / 3, 2e6, 2e6 + 1e-6, tuple(rng.randbytes(24) for _ in range(batches)))
+    sent = RunResult([np.ones(3, np.float32)], 0.25, 0.125, 0.5, {0: InferenceFailed("why")}, trace)
+    got, _ = frames.read_run(frames.pack_run(sent, 1.5))
+    assert got.trace == trace
+    assert {at: str(error) for at, error in got.failures.items()} == {0: "why"}
+    assert got.logits[0].tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

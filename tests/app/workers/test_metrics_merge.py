@@ -1,7 +1,22 @@
 """The metrics of several processes are those of one service."""
 
+import re
+
+from app.telemetry import exposition
 from app.telemetry.metrics import Metrics
-from app.workers.metrics_merge import kept_of_the_dead, merge, render, take_snapshot
+from app.telemetry.series import ModelLabels
+from app.workers.metrics_merge import (
+    Merged,
+    Snapshot,
+    forget_versions,
+    kept_of_the_dead,
+    merge,
+    take_snapshot,
+)
+
+
+def render(snapshot: Snapshot, wanted: exposition.Format = "text") -> str:
+    return exposition.render(Merged(snapshot), wanted).decode()
 
 
 def process(requests: int, *, ready: int, in_flight: int, start: float = 1.0) -> list[list[object]]:
@@ -42,6 +57,34 @@ def test_the_dead_keep_their_counts_and_nothing_else() -> None:
     text = render(merge([living, merge([dead])], living))
     assert 'status="200",version="1"} 8.0' in text
     assert "classmark_requests_in_flight 2.0" in text
+
+
+def test_versions_that_the_living_have_forgotten_go_with_the_dead() -> None:
+    def having(*versions: str) -> Snapshot:
+        metrics = Metrics()
+        for version in versions:
+            metrics.begin(ModelLabels("mood", version))
+            metrics.count_request("/v1/classify", "mood", version, 200, 0.01)
+        metrics.count_request("/v1/classify", "mood", "", 422, 0.01)
+        return take_snapshot(metrics.registry)
+
+    def known(snapshot: Snapshot) -> set[str]:
+        return set(re.findall(r'requests_total{.*version="(\d*)"', render(snapshot)))
+
+    dead = merge([kept_of_the_dead(having("1", "2"))])
+    replacement, other = having("3"), having("2", "3")
+    assert known(forget_versions(dead, [replacement, other])) == {"", "2"}
+    assert known(forget_versions(dead, [replacement])) == {""}
+    loading = take_snapshot(Metrics().registry)
+    assert forget_versions(dead, [loading]) == dead
+
+
+def test_the_cold_start_is_that_of_the_service() -> None:
+    supervisor = Metrics()
+    supervisor.cold_start_seconds.set(2.5)
+    children = [take_snapshot(Metrics().registry) for _ in range(3)]
+    text = render(merge([*children, take_snapshot(supervisor.registry)], children[0]))
+    assert "classmark_cold_start_seconds 2.5" in text
 
 
 def test_every_family_is_exported_under_the_name_it_has_in_one_process() -> None:

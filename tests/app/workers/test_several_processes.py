@@ -1,20 +1,26 @@
 """One service in several processes: the same answers, one reload, and no death that spreads."""
 
 import asyncio
+import itertools
+import json
 import os
 import re
 import select
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.bundle.bundle import MANIFEST
 from app.engine.batching.cpus import available_cpus
+from app.telemetry.metrics import VERSIONS_KEPT
 from tests.end_to_end.test_under_load import Versions, calls, until
 from tests.support.load import Clients
 from tests.support.server import Server, serving
@@ -117,6 +123,18 @@ def test_metrics_of_all_front_ends_add_up_whichever_is_asked(together: Server) -
         assert after["classmark_queue_entries", frozenset()] == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cold_start_is_timed_from_the_first_process_until_the_service_is_ready(
+    tiny_store: Path, workers: int
+) -> None:
+    began = time.time()
+    with serving(tiny_store, workers=workers) as server:
+        started = datetime.fromisoformat(server.wait_for_log(" started ").split()[0]).timestamp()
+        seen = {samples(server)["classmark_cold_start_seconds", frozenset()] for _ in range(4)}
+        (seconds,) = seen
+    assert 0 < seconds <= started - began + 0.02, "of several processes it is no sum"
+
+
 def test_there_are_no_more_executors_than_cpus(together: Server) -> None:
     alive = samples(together)["classmark_executors", frozenset({("state", "alive")})]
     assert alive == available_cpus()
@@ -145,11 +163,39 @@ async def test_a_reload_under_load_is_one_everywhere_and_loses_no_request(
         )
         clients.stop()
         tally = await running
+        counted = await asyncio.to_thread(samples, server)
         # Three versions were swapped out since; none of them is held once nobody needs it.
         await asyncio.to_thread(server.wait_for_log, "model closed model=mood.*role=engine")
     assert missing.status_code == 404
     assert (set(tally.statuses), tally.unanswered) == ({200}, 0)
     assert versions.seen == {1, 2}
+    names = (
+        "classmark_requests_total",
+        "classmark_answer_score_count",
+        "classmark_batch_seconds_sum",
+    )
+    for name, version in itertools.product(names, ("1", "2")):
+        series = {("model", "mood"), ("version", version)}
+        assert any(one == name and series <= labels for one, labels in counted), (name, version)
+
+
+def test_every_process_forgets_the_versions_of_long_ago(tiny_store: Path, store: Path) -> None:
+    versions = range(2, VERSIONS_KEPT + 3)
+    for version in versions:
+        folder = shutil.copytree(tiny_store / "mood" / "2", store / "mood" / str(version))
+        manifest = json.loads((folder / MANIFEST).read_text())
+        (folder / MANIFEST).write_text(json.dumps(manifest | {"version": version}))
+    (store / "mood" / "desired-version").write_text("1\n")
+    with serving(store, workers=2) as server:
+        for version in versions:
+            done = ask_anew(server, "/v1/models/mood/reload", {"version": version})
+            assert done.json()["version"] == version
+            ask_anew(server, "/v1/classify", {"model": "mood", "inputs": "a good film"})
+        counted = samples(server)
+    kept = {str(version) for version in versions[-VERSIONS_KEPT:]}
+    for name in ("requests_total", "input_tokens_count", "batch_seconds_count"):
+        known = [dict(labels) for one, labels in counted if one == f"classmark_{name}"]
+        assert {one["version"] for one in known if one["model"] == "mood"} == kept, name
 
 
 async def test_a_killed_front_end_takes_only_its_own_connections_along(together: Server) -> None:

@@ -56,7 +56,7 @@ async def test_a_line_that_makes_no_sense_means_stop() -> None:
 
 async def test_a_scrape_is_answered_by_the_supervisor() -> None:
     async with supervised() as (control, line, _):
-        scrape = asyncio.ensure_future(control.exposition())
+        scrape = asyncio.ensure_future(control.exposition("text"))
         asked = await line.receive()
         assert asked is not None
         assert asked["event"] == "scrape"
@@ -64,17 +64,17 @@ async def test_a_scrape_is_answered_by_the_supervisor() -> None:
         collected = await line.receive()
         assert collected is not None
         assert "classmark_requests" in json.dumps(collected["families"])
-        line.send(do="expose", number=asked["number"], text="up 1\n")
+        line.send(do="answer", number=asked["number"], text="up 1\n")
         assert await asyncio.wait_for(scrape, 10) == b"up 1\n"
 
 
 async def test_no_scrape_waits_for_a_supervisor_that_is_gone() -> None:
     async with supervised() as (control, line, told):
-        scrape = asyncio.ensure_future(control.exposition())
+        scrape = asyncio.ensure_future(control.exposition("text"))
         await line.receive()
         line.close()
         with pytest.raises(NotReady, match="start it again"):
             await asyncio.wait_for(scrape, 10)
         assert await asyncio.wait_for(told.get(), 10) == "stop"
         with pytest.raises(NotReady):
-            await control.exposition()
+            await control.exposition("text")

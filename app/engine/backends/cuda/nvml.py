@@ -23,7 +23,7 @@ METRICS: tuple[tuple[str, str, Callable[[Any, Any], float]], ...] = (
     ),
     (
         "classmark_gpu_memory_used_bytes",
-        "Memory of the GPU that is taken, by anyone.",
+        "Memory of the GPU in use, by any process.",
         lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used,
     ),
     (

@@ -4,12 +4,15 @@ import threading
 from pathlib import Path
 
 import pytest
+import tokenizers
 
+from app.bundle.manifest import TokenizerSettings
 from app.engine.text.encoding import TextInput
 from app.engine.text.tokenization import Tokenizer
 from app.errors import BundleError, InvalidRequest
 from tests.support.texts import random_texts
 from tests.support.tiny import make_checkpoint
+from tests.support.vocabularies import ROBERTA, train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +149,33 @@ def test_an_unknown_piece_of_a_unigram_tokenizer_begins_a_word(tmp_path: Path) -
     unknown = [i for i, one in enumerate(window.ids.tolist()) if one == 3]
     assert unknown
     assert not any(window.subwords[i] for i in unknown)
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_unknown_tokens_are_counted_over_all_windows(folder: Path, words: bool) -> None:
+    data = (folder / "tokenizer.json").read_bytes()
+    tokenizer = Tokenizer(data, 64, 8, words=words)
+
+    def count(text: str, pair: str | None = None) -> int:
+        encoded = tokenizer.encode(TextInput(text, pair), "window", 999)
+        unknown = sum(window.ids.tolist().count(1) for window in encoded.windows)
+        assert encoded.unknown_tokens == unknown
+        return unknown
+
+    assert count("good film") == 0
+    assert [count("good ☃ film ☃") for _ in range(2)] == [2, 2]  # of new words, and of known ones
+    assert count("good ☃", "☃ film") == 2
+    assert count("☃ good " * 200) > 200, "overlaps count each time, as in the number of tokens"
+
+
+def test_bytes_are_never_unknown(tmp_path: Path) -> None:
+    data = train_tokenizer(ROBERTA, ["a good film"]).to_str().encode()
+    tokenizer = Tokenizer(data, 64, 8, TokenizerSettings(unknown_id=3))
+    assert tokenizer.encode(TextInput("☃ 北京 😀"), "truncate", 1).unknown_tokens == 0
+
+
+def test_a_token_that_also_ends_a_text_is_not_counted_as_unknown(folder: Path) -> None:
+    data = (folder / "tokenizer.json").read_bytes()
+    end = tokenizers.Tokenizer.from_buffer(data).token_to_id("[SEP]")
+    tokenizer = Tokenizer(data, 64, 8, TokenizerSettings(unknown_id=end))
+    assert tokenizer.encode(TextInput("good"), "truncate", 1).unknown_tokens == 0

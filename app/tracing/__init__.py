@@ -1,0 +1,1 @@
+"""Tracing: spans of requests and batches for an OpenTelemetry collector, if one is named."""
