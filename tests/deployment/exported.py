@@ -6,6 +6,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
 from app.mirror.metrics import MirrorMetrics
+from app.monitor.counter import OpinionCounter
 from app.telemetry.histogram import Histogram
 from app.telemetry.metrics import Metrics
 
@@ -22,7 +23,8 @@ def exported() -> dict[str, set[str]]:
     """Return the label names of every series the service exports."""
     metrics, series = Metrics(), dict(PROMETHEUS_SERIES)
     mirror = MirrorMetrics(metrics.registry)  # there only with a bucket
-    for metric in (*vars(metrics).values(), *vars(mirror).values()):
+    opinions = OpinionCounter(metrics.registry)
+    for metric in (*vars(metrics).values(), *vars(mirror).values(), *vars(opinions).values()):
         if isinstance(metric, MetricWrapperBase | Histogram):
             (family,) = metric.collect()
             for suffix in SUFFIXES[family.type]:

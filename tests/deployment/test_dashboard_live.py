@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.grafana.reading import ALL, fill, panels
 from tests.deployment.dashboards import BOARDS, EMPTY, QUERIES
+from tests.deployment.exported import SERIES
 from tests.deployment.loaded import Loaded, loaded_services, publish
 from tests.deployment.prometheus import Prometheus, scraping, wait_until
 
@@ -71,6 +73,13 @@ def test_every_query_of_panels_annotations_and_variables_returns_data(operator: 
 
     wait_until(none_is_missing, DEADLINE_SECONDS)
     assert missing == {}
+
+
+def test_nothing_is_exported_that_the_boards_do_not_know(operator: Operator) -> None:
+    for server in operator.loaded.servers:
+        with server.client() as client:
+            families = text_string_to_metric_families(client.get("/metrics").text)
+        assert {sample.name for family in families for sample in family.samples} <= set(SERIES)
 
 
 def test_a_chosen_model_and_version_hide_no_refusal(operator: Operator) -> None:

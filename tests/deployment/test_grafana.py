@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.api.analyze.routes import ANALYZE
 from app.api.dialects.registry import spoken
 from app.api.inference.routes import OWN_ROUTES
 from app.main import create_app
@@ -146,7 +147,7 @@ def test_requests_in_every_api_count_and_nothing_else_does(tmp_path: Path) -> No
     selected = re.compile(INFERENCE.removeprefix('route=~"').removesuffix('"'))
     settings = Settings(model_store=tmp_path)
     foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
-    asked = {route.path for route in (*OWN_ROUTES, *foreign)}
+    asked = {route.path for route in (*OWN_ROUTES, ANALYZE, *foreign)}
     every = {"", "/metrics", *create_app(settings).openapi()["paths"], *asked}
     assert {path for path in every if selected.fullmatch(path)} == asked
 
