@@ -45,6 +45,17 @@ class Prometheus:
         assert answer.status_code == 200, answer.text
         return [float(one["value"][1]) for one in answer.json()["data"]["result"]]
 
+    def samples(self, selector: str) -> list[dict[str, Any]]:
+        """Return the series of a range as they were recorded, without a step between samples."""
+        answer = self._client.post("/api/v1/query", data={"query": selector})
+        assert answer.status_code == 200, answer.text
+        series: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return series
+
+    @property
+    def url(self) -> str:
+        return str(self._client.base_url)
+
     def write(self, request: bytes) -> None:
         """Store what tests.fleet.remote_write encoded; `running` needs RECEIVES_WRITES for it."""
         headers = {
