@@ -52,7 +52,10 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         loaded_services(tmp_path_factory.mktemp("services")) as loaded,
         scraping(*loaded.addresses, folder=folder) as prometheus,
     ):
-        yield Operator(loaded, prometheus)
+        operator = Operator(loaded, prometheus)
+        publish(loaded.store, "sentiment", 3, damaged=True)
+        loaded.servers[0].wait_for_log("version refused.*version=3")
+        yield operator
 
 
 def exprs(board: str, title: str) -> list[str]:
@@ -62,7 +65,6 @@ def exprs(board: str, title: str) -> list[str]:
 
 
 def test_every_query_of_panels_annotations_and_variables_returns_data(operator: Operator) -> None:
-    publish(operator.loaded.store, "sentiment", 3, damaged=True)
     missing = {a.where: a.expr for a in QUERIES if not any(part in a.expr for part in EMPTY)}
 
     def none_is_missing() -> bool:
