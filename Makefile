@@ -17,7 +17,7 @@ BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
 .PHONY: help install models models-zh serve demo test test-fast test-slow test-clients test-fleet check format \
-    bench bench-quick bench-score screenshots clean
+    bench bench-quick bench-score opinion-surge screenshots clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +27,7 @@ install: $(INSTALLED) ## Install everything into .venv, at the versions of const
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    -e '.[image,serve,store,export,train,score,demo,dev]'
+	    -e '.[image,serve,store,otel,export,train,score,report,demo,dev]'
 	touch $@
 
 models: $(BUNDLES) ## Fine-tune, export and verify the four demo models
@@ -80,6 +80,9 @@ format: $(INSTALLED) ## Put the code into the one format
 # Figures need a quiet machine, so CI runs neither. `wrk` comes from the system's packages.
 bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure beside the machine's limit and all peers (half an hour)
 	$(BIN)/python -m benchmarks --out docs/benchmarks
+
+opinion-surge: $(INSTALLED) $(BUNDLES) ## Feed an hour of opinions, then a surge, to a real Prometheus and Alertmanager (84 minutes)
+	$(BIN)/python -m tests.deployment.surge --store $(STORE) --out $(BUILD)/opinion-surge
 
 bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes
 	$(BIN)/python -m benchmarks --quick --out docs/benchmarks

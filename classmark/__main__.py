@@ -51,6 +51,12 @@ VERBS = {
         "score",
         ("pyarrow", "rich", "httpx"),
     ),
+    "report": Verb(
+        "report.__main__",
+        "write the day's report, from what Prometheus recorded",
+        "report",
+        ("httpx", "jinja2", "matplotlib"),
+    ),
     "keys": Verb("app.security", "make an API key"),
     "store": Verb(
         "classmark.store.command",

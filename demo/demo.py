@@ -57,14 +57,7 @@ class Demo:
 
 def make(demo: Demo, out: Path, cache: Path) -> None:
     """Train one demo checkpoint; raise DemoError if it is not good enough."""
-    settings = demo.settings
-    split = divide(
-        demo.load(cache),
-        demo.held_out(cache) if demo.held_out else None,
-        eval_fraction=settings.eval_fraction,
-        seed=settings.seed,
-        limit=settings.limit,
-    )
+    settings, split = demo.settings, divide_demo(demo, cache)
     base = demo.encoder.make(cache)
     facts: Facts = {"data": demo.package.pin, "base encoder": demo.encoder.origin}
     if demo.study:
@@ -75,6 +68,18 @@ def make(demo: Demo, out: Path, cache: Path) -> None:
     check_score(demo, scores.metrics)
     if demo.check:
         demo.check(out / demo.name)
+
+
+def divide_demo(demo: Demo, cache: Path) -> Split:
+    """Return the examples that a demo trains on, and those that it is evaluated on."""
+    settings = demo.settings
+    return divide(
+        demo.load(cache),
+        demo.held_out(cache) if demo.held_out else None,
+        eval_fraction=settings.eval_fraction,
+        seed=settings.seed,
+        limit=settings.limit,
+    )
 
 
 def check_score(demo: Demo, metrics: Mapping[str, float]) -> None:

@@ -16,6 +16,7 @@ PACKAGES = (
     "benchmarks",
     "classmark",
     "score",
+    "report",
     "deploy",
 )
 MOST_MODULES = 12

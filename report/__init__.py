@@ -1,0 +1,1 @@
+"""The daily report: what Prometheus recorded of a service, as one HTML file."""
