@@ -27,7 +27,7 @@ install: $(INSTALLED) ## Install everything into .venv, at the versions of const
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    -e '.[serve,store,export,train,score,report,demo,dev]'
+	    -e '.[image,serve,store,otel,export,train,score,report,demo,dev]'
 	touch $@
 
 models: $(BUNDLES) ## Fine-tune, export and verify the four demo models

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Lifespan
 
 from app import __version__, python_tuning
 from app.api import operations
+from app.api.analyze import routes as analyze
 from app.api.body_limit import BodyLimit
 from app.api.cors import allow_origins
 from app.api.dialects.registry import spoken
@@ -28,9 +29,10 @@ from app.engine.batching.cpus import available_cpus
 from app.engine.interface import Engine
 from app.engine.models.catalog import Catalog
 from app.engine.text.text_pool import TextPool
+from app.monitor.routes import add_monitor
 from app.playground.routes import add_playground
 from app.security import Authorizer, make_authorizer
-from app.service import Lifecycle, RequestTracing, Service
+from app.service import Lifecycle, Peers, RequestTracing, Service
 from app.settings.settings import Settings
 from app.store import check_store
 from app.telemetry.cold_start import process_age_seconds
@@ -102,10 +104,17 @@ def build_app(service: Service, lifespan: Lifespan[FastAPI]) -> FastAPI:
     )
     app.state.service = service
     install_handlers(app)
-    for router in (openapi.router, operations.models, operations.health, operations.metrics):
+    for router in (
+        openapi.router,
+        analyze.router,
+        operations.models,
+        operations.health,
+        operations.metrics,
+    ):
         app.include_router(router)
     for dialect in spoken(service.settings):
         app.include_router(dialect.router)
+    add_monitor(app)
     if service.settings.playground:
         add_playground(app)
     return app
@@ -140,6 +149,7 @@ def make_service(
     authorizer: Authorizer,
     exposition: Callable[[Format], Awaitable[bytes]],
     tracing: RequestTracing | None,
+    peers: Peers | None = None,
 ) -> Service:
     """Build what a process owns that answers HTTP."""
     metrics.build_info.labels(__version__).set(1)
@@ -157,6 +167,7 @@ def make_service(
         request_cost=RequestCost(),
         exposition=exposition,
         tracing=tracing,
+        peers=peers or Peers(),
     )
 
 

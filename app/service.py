@@ -1,16 +1,17 @@
 """Everything one application owns, and where its process is in its life."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import ASGIApp
 
 from app.engine.admission import RequestCost
-from app.engine.answer_cache import AnswerCache
+from app.engine.answer_cache import AnswerCache, InputAnswer
 from app.engine.interface import Engine
 from app.engine.models.catalog import Catalog
+from app.engine.models.servable import Servable
 from app.engine.text.text_pool import TextPool
 from app.security import Authorizer
 from app.settings.settings import Settings
@@ -60,6 +61,36 @@ class RequestTracing(Protocol):
         """Return an application whose requests are traced."""
 
 
+class ModelAnswers(NamedTuple):
+    """What one model answered to the inputs of a request; None where it has no answer."""
+
+    servable: Servable
+    answers: Sequence[InputAnswer | None]
+
+
+# Told what several models answered to the same inputs.
+AnswerObserver = Callable[[Sequence[ModelAnswers]], None]
+
+
+# Gives, as JSON has it, what a process knows alone of what is asked.
+GiveShare = Callable[[dict[str, Any]], Any]
+
+
+class Peers:
+    """The processes that answer HTTP, and what each of them counts alone: here, this one.
+
+    Attributes:
+        shares: what this process gives, by the name that it is gathered under.
+    """
+
+    def __init__(self) -> None:
+        self.shares: dict[str, GiveShare] = {}
+
+    async def gather(self, name: str, asked: dict[str, Any]) -> list[Any]:
+        """Return the share of every process; raise NotReady where one does not give it."""
+        return [self.shares[name](asked)]
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Everything one application owns.
@@ -67,6 +98,7 @@ class Service:
     Attributes:
         exposition: gives what /metrics answers, of every process there is.
         tracing: None where nothing is traced.
+        answer_observers: told of each answer of /v1/analyze, after it was sent.
     """
 
     settings: Settings
@@ -80,6 +112,8 @@ class Service:
     request_cost: RequestCost
     exposition: Callable[[Format], Awaitable[bytes]]
     tracing: RequestTracing | None = None
+    peers: Peers = field(default_factory=Peers)
+    answer_observers: list[AnswerObserver] = field(default_factory=list)
 
     def report_fault(self, reason: str) -> None:
         """Turn readiness off for good: something that must run has died."""

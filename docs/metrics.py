@@ -15,6 +15,7 @@ from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
 from app.mirror.metrics import MirrorMetrics
 from app.telemetry.batches import BatchMetrics
 from app.telemetry.histogram import Histogram
+from app.telemetry.memory import MemoryCollector
 from app.telemetry.metrics import VERSIONS_KEPT
 from app.telemetry.models import ModelMetrics
 from app.telemetry.predictions import PredictionMetrics
@@ -97,6 +98,7 @@ def sections() -> list[Section]:
         Section("Service and models", _defined(ModelMetrics)),
         Section("Store in a bucket", _defined(MirrorMetrics), "Only with a [bucket](store.md)."),
         Section("GPUs", gpus, "Only on CUDA, where NVIDIA's management library answers."),
+        Section("Memory", _defined(MemoryCollector), "Where the system tells it, as Linux does."),
         Section("Process", (*_defined(_process), *_defined(_python)), "Of the client library."),
     ]
 

@@ -48,6 +48,14 @@ class RunResult:
     trace: RunTrace | None = None
 
 
+class RunRequest(NamedTuple):
+    """What a request wants of one of several servables; `on_done` as in `Engine.submit`."""
+
+    servable: Servable
+    encodings: Sequence[Encoding]
+    on_done: Callable[[], None]
+
+
 class PendingRun(ABC):
     """The encodings of one request, submitted to an engine; event loop's thread only.
 
@@ -120,6 +128,21 @@ class Engine(ABC):
             deadline: on the engine's clock; past it the request ends with DeadlineExceeded.
             on_done: called once, on the event loop, when there is a result.
             trace: the request's place in its trace; empty if it is not traced.
+
+        Raises:
+            Overloaded, NotReady, DeadlineExceeded: nothing was taken.
+        """
+
+    @abstractmethod
+    def submit_together(
+        self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
+    ) -> Sequence[PendingRun]:
+        """Take what one request wants of several servables: all of it or none, in one decision.
+
+        All is queued at once, so executors run the servables side by side.
+
+        Returns:
+            A run for each, in order; the caller must close them all.
 
         Raises:
             Overloaded, NotReady, DeadlineExceeded: nothing was taken.

@@ -10,7 +10,7 @@ from app.background import in_thread
 from app.engine.batching.entry import Entry, Outcome, Runnable
 from app.engine.batching.executors import CompletedBatch, ExecutorPool, ExecutorStates
 from app.engine.batching.scheduler import Clock, Scheduler
-from app.engine.interface import Engine, PendingRun, RunResult, RunTrace
+from app.engine.interface import Engine, PendingRun, RunRequest, RunResult, RunTrace
 from app.engine.text.encoding import NO_LOGITS, Encoding, Logits
 from app.errors import Cancelled, ClassmarkError, DeadlineExceeded, InferenceFailed, InvalidRequest
 from app.telemetry.metrics import Metrics
@@ -19,7 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 class LocalRun(PendingRun):
-    """The entries of one request; it ends with the last of them, or with an error of them all."""
+    """The entries of one request; it ends with the last of them, or with an error of them all.
+
+    Attributes:
+        cost_seconds: how much longer others wait for them, once they are queued.
+    """
 
     def __init__(
         self,
@@ -32,7 +36,7 @@ class LocalRun(PendingRun):
         trace: bytes,
     ) -> None:
         self.entries = [Entry(servable, e, deadline, self._entry_ended, trace) for e in encodings]
-        self._cost_seconds = scheduler.submit(self.entries)
+        self.cost_seconds = 0.0
         super().__init__(deadline - clock(), on_done)
         self._scheduler = scheduler
         self._clock = clock
@@ -58,7 +62,7 @@ class LocalRun(PendingRun):
             logits,
             max([entry.started_at - entry.submitted_at for entry in self.entries]),
             max([entry.ended_at - entry.started_at for entry in self.entries]),
-            self._cost_seconds,
+            self.cost_seconds,
             failures,
             _trace_run(self.entries) if self.entries[0].trace else None,
         )
@@ -167,9 +171,43 @@ class LocalEngine(Engine):
         on_done: Callable[[], None],
         trace: bytes = b"",
     ) -> LocalRun:
+        run = self._prepare(servable, encodings, deadline, on_done, trace)
+        run.cost_seconds = self._queue([run], run.entries)
+        return run
+
+    def submit_together(
+        self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
+    ) -> list[LocalRun]:
+        runs = [
+            self._prepare(one.servable, one.encodings, deadline, one.on_done, trace)
+            for one in requests
+        ]
+        cost = self._queue(runs, [entry for run in runs for entry in run.entries])
+        alone = [sum(entry.seconds_alone for entry in run.entries) for run in runs]
+        for run, seconds in zip(runs, alone, strict=True):
+            run.cost_seconds = cost * seconds / sum(alone)
+        return runs
+
+    def _prepare(
+        self,
+        servable: Runnable,
+        encodings: Sequence[Encoding],
+        deadline: float,
+        on_done: Callable[[], None],
+        trace: bytes,
+    ) -> LocalRun:
         if not all(encoding.tokens for encoding in encodings):
             raise InvalidRequest("an encoding has no token; leave it out")
         return LocalRun(self.scheduler, self._clock, servable, encodings, deadline, on_done, trace)
+
+    def _queue(self, runs: Sequence[LocalRun], entries: Sequence[Entry]) -> float:
+        """Queue the entries of these runs, or close the runs and raise what admission raises."""
+        try:
+            return self.scheduler.submit(entries)
+        except ClassmarkError:
+            for run in runs:
+                run.close()
+            raise
 
     def _deliver(self, completed: CompletedBatch) -> None:
         """Hand a batch over to the event loop: one wake-up for all its entries."""

@@ -78,6 +78,30 @@ Inputs = Annotated[
 FiniteShare = Annotated[Share, Field(allow_inf_nan=False)]
 
 
+LongTextOption = Annotated[
+    LongText | None,
+    Field(
+        description="For texts over the model's length: cut them, read them in overlapping "
+        "windows, or refuse them. The bundle's default if left out."
+    ),
+]
+OnErrorOption = Annotated[
+    Literal["fail", "report"],
+    Field(
+        description="Of an input that cannot be answered: fail refuses the request; report answers "
+        "the other inputs, and has that one's error in its place in `results`."
+    ),
+]
+TopKOption = Annotated[
+    int | None,
+    Field(ge=1, strict=True, description="At most this many labels; all if left out."),
+]
+AggregationOption = Annotated[
+    AggregationStrategy | None,
+    Field(description="How tokens become entities, as in transformers' pipeline."),
+]
+
+
 class InferenceRequest(Schema):
     """Fields that both endpoints take."""
 
@@ -90,22 +114,12 @@ class InferenceRequest(Schema):
         description="Lowest score to answer with; if left out, the bundle's default, or each "
         "label's own threshold where the bundle has them.",
     )
-    long_text: LongText | None = Field(
-        None,
-        description="For texts over the model's length: cut them, read them in overlapping "
-        "windows, or refuse them. The bundle's default if left out.",
-    )
-    on_error: Literal["fail", "report"] = Field(
-        "fail",
-        description="Of an input that cannot be answered: fail refuses the request; report answers "
-        "the other inputs, and has that one's error in its place in `results`.",
-    )
+    long_text: LongTextOption = None
+    on_error: OnErrorOption = "fail"
 
 
 class ClassifyRequest(InferenceRequest):
-    top_k: int | None = Field(
-        None, ge=1, strict=True, description="At most this many labels; all if left out."
-    )
+    top_k: TopKOption = None
     activation: Activation = Field(
         "default",
         description="What turns logits into scores: the checkpoint's own, another, or none, which "
@@ -114,9 +128,7 @@ class ClassifyRequest(InferenceRequest):
 
 
 class NerRequest(InferenceRequest):
-    aggregation_strategy: AggregationStrategy | None = Field(
-        None, description="How tokens become entities, as in transformers' pipeline."
-    )
+    aggregation_strategy: AggregationOption = None
     labels: list[str] | None = Field(
         None, min_length=1, description="Answer with these entity groups only."
     )

@@ -15,6 +15,7 @@ from pydantic_settings import (
 from app.settings.interfaces import InterfaceSettings
 from app.settings.models import ModelSettings
 from app.settings.network import NetworkSettings
+from app.settings.opinions import OpinionSettings
 
 # What Vertex AI tells a container, by the settings it is for.
 _VERTEX = {
@@ -24,7 +25,7 @@ _VERTEX = {
 }
 
 
-class Settings(InterfaceSettings, ModelSettings, NetworkSettings, BaseSettings):
+class Settings(InterfaceSettings, OpinionSettings, ModelSettings, NetworkSettings, BaseSettings):
     """Classmark serves fine-tuned BERT-family classifiers from a folder of bundles."""
 
     model_config = SettingsConfigDict(

@@ -7,6 +7,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from app.telemetry.batches import BatchMetrics
+from app.telemetry.memory import MemoryCollector
 from app.telemetry.models import ModelMetrics
 from app.telemetry.predictions import AnswerCounters, PredictionMetrics
 from app.telemetry.requests import STAGES, RequestMetrics
@@ -25,6 +26,7 @@ class Metrics(RequestMetrics, PredictionMetrics, BatchMetrics, ModelMetrics):
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        MemoryCollector(registry)
         RequestMetrics.__init__(self, registry)
         PredictionMetrics.__init__(self, registry)
         BatchMetrics.__init__(self, registry)

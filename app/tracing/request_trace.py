@@ -7,6 +7,7 @@ from opentelemetry.trace import SpanContext, SpanKind
 
 from app.api.request_log import UNROUTED, RequestLog
 from app.engine.interface import RunTrace
+from app.telemetry.series import ModelLabels
 from app.tracing.context import pack_place
 from app.tracing.spans import Attributes, SpanMaker
 
@@ -69,10 +70,15 @@ class RequestTrace:
             self._stages.append(Stage(self._stage, (self._began_at, time.monotonic()), {}))
             self._stage = None
 
-    def ran(self, run: RunTrace, tokens: int, windows: int) -> None:
+    def ran(self, run: RunTrace, labels: ModelLabels, tokens: int, windows: int) -> None:
         """Note what the engine tells of a run, instead of the stage that has begun."""
         self._stage = None
-        described = {"classmark.tokens": tokens, "classmark.windows": windows}
+        described: Attributes = {
+            "classmark.model": labels.model,
+            "classmark.version": labels.version,
+            "classmark.tokens": tokens,
+            "classmark.windows": windows,
+        }
         queued, ran = (run.submitted_at, run.last_started_at), (run.first_started_at, run.ended_at)
         self._stages.append(Stage("queue", queued, {}))
         self._stages.append(Stage("run", ran, described, run.batches))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from app.api.inference.direct import DirectRequest
 from app.api.inference.exchange import Connection
-from app.api.inference.job import InferenceJob
 from app.api.inference.routes import Target
+from app.api.inference.steps import Job
 from app.api.inference.writer import Headers
 from app.service import Service
 from app.tracing.context import RESPONSE_HEADER, write_response
@@ -46,7 +46,7 @@ class TracedRequest(DirectRequest):
         self._trace.enter("validate")
         super()._validate()
 
-    def _encode(self, job: InferenceJob) -> None:
+    def _encode(self, job: Job) -> None:
         self._trace.enter("encode")
         super()._encode(job)
 
@@ -60,9 +60,9 @@ class TracedRequest(DirectRequest):
     def _decode(self) -> None:
         assert self._pending is not None  # what ended here was submitted
         assert self._job is not None
-        run = self._pending.result()
-        if run.trace is not None:
-            self._trace.ran(run.trace, self._job.tokens, len(run.logits))
+        for one in self._job.runs_of(self._pending.result()):
+            if one.run.trace is not None:
+                self._trace.ran(one.run.trace, one.labels, one.tokens, len(one.run.logits))
         self._trace.enter("decode")
         super()._decode()
 

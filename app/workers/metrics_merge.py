@@ -9,15 +9,18 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
+from app.telemetry.memory import AVAILABLE, LIMIT
+
 # A family as JSON: name, documentation, type, samples; a sample: name, labels, value, and its
 # exemplar, if it has one: labels, value, time.
 Family = list[Any]
 Snapshot = list[Family]
 
 # Counters, histograms, and gauges such as requests in flight or resident memory are added up. These
-# are not amounts: the largest counts. The start is that of the youngest process, so a process that
-# keeps restarting raises the alert that a service in one process would raise.
-_LARGEST = {"process_start_time_seconds", "classmark_build_info", "python_info"}
+# are no amounts, or one that all processes share: the largest counts. The start is that of the
+# youngest process, so a process that keeps restarting raises the alert that a service in one
+# process would raise.
+_LARGEST = {"process_start_time_seconds", "classmark_build_info", "python_info", LIMIT, AVAILABLE}
 # Readiness is that of the front end that was scraped, as its /health/ready says.
 _ASKED = {"classmark_ready"}
 _KEPT_OF_THE_DEAD = {"counter", "histogram"}

@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -95,7 +96,7 @@ class SupervisorLink:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._numbers = itertools.count(1)
-        self._scrapes: dict[int, asyncio.Future[bytes]] = {}
+        self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._gone = False
 
     def tell(self, event: str, **fields: Any) -> None:
@@ -108,27 +109,55 @@ class SupervisorLink:
         Raises:
             NotReady: the supervisor, which collects them, is gone or does not answer.
         """
+        answer = await self._ask("scrape", wanted=wanted)
+        text: str = answer["text"]
+        return text.encode()
+
+    async def gather(self, name: str, asked: dict[str, Any]) -> list[Any]:
+        """Return what every front end shares under a name.
+
+        Raises:
+            NotReady: the supervisor is gone or does not answer, or a front end does not.
+        """
+        answer = await self._ask("gather", name=name, asked=asked)
+        if answer["silent"]:
+            raise NotReady(
+                f"{', '.join(answer['silent'])} did not answer in time, so the answer would lack "
+                "what is counted there; ask again in a few seconds"
+            )
+        shares: list[Any] = answer["shares"]
+        return shares
+
+    async def _ask(self, event: str, **fields: Any) -> dict[str, Any]:
+        """Ask the supervisor something, and return its answer; raise NotReady without one."""
         if self._gone:
             raise NotReady(SUPERVISOR_GONE)
         number = next(self._numbers)
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._scrapes[number] = answer
-        self._link.send(event="scrape", number=number, wanted=wanted)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
+        self._link.send(event=event, number=number, **fields)
         try:
             async with asyncio.timeout(EXPOSITION_WITHIN_SECONDS):
                 return await answer
         except TimeoutError:
             raise NotReady(SUPERVISOR_SILENT) from None
         finally:
-            del self._scrapes[number]
+            del self._asked[number]
 
     def close(self) -> None:
         self._link.close()
 
     async def follow(
-        self, registry: CollectorRegistry, commands: Mapping[str, Callable[[], object]]
+        self,
+        registry: CollectorRegistry,
+        commands: Mapping[str, Callable[[], object]],
+        shares: Mapping[str, Callable[[dict[str, Any]], Any]] = MappingProxyType({}),
     ) -> None:
-        """Run the supervisor's commands until it is gone; then run `stop`."""
+        """Run the supervisor's commands until it is gone; then run `stop`.
+
+        Args:
+            shares: gives what this process adds to what is gathered under a name.
+        """
         while (message := await self._link.receive()) is not None:
             match message["do"]:
                 case "ping":
@@ -136,14 +165,17 @@ class SupervisorLink:
                 case "collect":
                     snapshot = take_snapshot(registry)
                     self._link.send(event="collected", families=snapshot)
-                case "expose":
-                    answer = self._scrapes.get(message["number"])
+                case "share":
+                    share = shares[message["name"]](message["asked"])
+                    self._link.send(event="shared", number=message["number"], share=share)
+                case "answer":
+                    answer = self._asked.get(message["number"])
                     if answer is not None and not answer.done():
-                        answer.set_result(message["text"].encode())
+                        answer.set_result(message)
                 case command if command in commands:
                     commands[command]()
         self._gone = True
-        for answer in self._scrapes.values():
+        for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(NotReady(SUPERVISOR_GONE))
         commands["stop"]()

@@ -84,7 +84,7 @@ def serving(
             )
         yield Server(contender, served, ports[0], process.pid, ready)
     finally:
-        _stop(process)
+        stop(process)
 
 
 def free_ports(count: int) -> list[int]:
@@ -132,7 +132,7 @@ def _tail(log: Path) -> str:
     return log.read_text(errors="replace").strip()[-300:]
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """Ask it to end, then kill what is left of its process tree, by id."""
     tree = descendants(process.pid)
     with suppress(ProcessLookupError):

@@ -21,15 +21,27 @@ def copy_bundle(
         changes: fields that the manifests of the copies have otherwise.
     """
     shutil.rmtree(store, ignore_errors=True)
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    graph = manifest["graphs"][precision]
+    version = str(json.loads((bundle / "manifest.json").read_text())["version"])
     copies = []
     for number in range(count):
         name = f"copy-{number:02}"
-        copies.append(store / name / str(manifest["version"]))
-        copies[-1].mkdir(parents=True)
-        for file in (graph["file"], manifest["tokenizer"]["file"]):
-            shutil.copyfile(bundle / file, copies[-1] / file)
-        own = {"name": name, "graphs": {precision: graph}, "packed": None} | dict(changes or {})
-        (copies[-1] / "manifest.json").write_text(json.dumps(manifest | own))
+        copies.append(store / name / version)
+        copy_graph(bundle, copies[-1], precision, {"name": name} | dict(changes or {}))
     return copies
+
+
+def copy_graph(
+    bundle: Path, folder: Path, precision: Precision, changes: Mapping[str, object] | None = None
+) -> None:
+    """Copy a bundle with one of its graphs alone into a folder, which is made.
+
+    Args:
+        changes: fields that the copy's manifest has otherwise.
+    """
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    graph = manifest["graphs"][precision]
+    folder.mkdir(parents=True)
+    for file in (graph["file"], manifest["tokenizer"]["file"]):
+        shutil.copyfile(bundle / file, folder / file)
+    own = {"graphs": {precision: graph}, "packed": None} | dict(changes or {})
+    (folder / "manifest.json").write_text(json.dumps(manifest | own))

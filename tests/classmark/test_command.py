@@ -17,7 +17,14 @@ SCRIPT = "import sys\nfrom classmark.__main__ import main\nsys.exit(main())\n"
 @pytest.fixture
 def users_folder(tmp_path: Path) -> Path:
     """A folder whose modules are called like ours, and end whatever imports them."""
-    for name in ("app.py", "score.py", "report.py", "offline.py", "training/__init__.py", "export/__init__.py"):
+    for name in (
+        "app.py",
+        "score.py",
+        "report.py",
+        "offline.py",
+        "training/__init__.py",
+        "export/__init__.py",
+    ):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("raise SystemExit('the user's own module was imported')".replace("'s", ""))

@@ -8,7 +8,8 @@ from pydantic.alias_generators import to_camel
 
 from app.settings.settings import Settings
 from deploy.kubernetes.settings_schema import DECIDED_BY, SCHEMA, settings_schema
-from tests.deployment.files import ALERTS, DASHBOARD, DOCKERFILE, load_yaml
+from tests.deployment.dashboards import FOLDER
+from tests.deployment.files import DOCKERFILE, RULES, load_yaml
 
 CHART = SCHEMA.parent
 VALUES: Any = load_yaml(CHART / "values.yaml")
@@ -54,7 +55,7 @@ def test_a_pod_answers_until_every_readiness_probe_has_said_no() -> None:
     assert VALUES["settings"]["drainSeconds"] > noticed
 
 
-@pytest.mark.parametrize(("link", "file"), [("dashboard.json", DASHBOARD), ("alerts.yml", ALERTS)])
+@pytest.mark.parametrize(("link", "file"), [("dashboards", FOLDER), ("rules", RULES[0].parent)])
 def test_the_chart_links_to_the_files_that_compose_uses(link: str, file: Any) -> None:
     assert (CHART / "files" / link).resolve() == file.resolve()
 

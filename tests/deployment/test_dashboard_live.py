@@ -1,22 +1,18 @@
-"""The dashboard over a loaded service: a real service, a real Prometheus, real requests."""
+"""The dashboards over loaded services: real services, a real Prometheus, real requests."""
 
-import hashlib
 import shutil
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import httpx
 import pytest
 
-from tests.deployment.bundles import write_bundle
-from tests.deployment.files import expressions
-from tests.deployment.prometheus import Prometheus, scraping
-from tests.support.server import serving
+from deploy.grafana.reading import ALL, fill, panels
+from tests.deployment.dashboards import BOARDS, EMPTY, QUERIES
+from tests.deployment.loaded import Loaded, loaded_services, publish
+from tests.deployment.prometheus import Prometheus, scraping, wait_until
 
 DEADLINE_SECONDS = 60
-# What Grafana puts in for its variables: a window of some scrapes, and "All".
-VARIABLES = {"$__rate_interval": "5s", "$model": ".*"}
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,73 +20,96 @@ pytestmark = [
 ]
 
 
-def send_load(client: httpx.Client) -> None:
-    """Send what callers send, mistakes included."""
-    texts = ["good film", "bad", "good good film Paris", "film " * 40]
-    answers = [
-        (200, client.post("/v1/classify", json={"model": "mood", "inputs": texts * 4})),
-        (200, client.post("/v1/ner", json={"inputs": texts})),
-        (404, client.post("/v1/classify", json={"model": "nobody", "inputs": "good"})),
-        (422, client.post("/v1/classify", json={"inputs": "good", "top_k": 0})),
-        (400, client.post("/v1/ner", content=b"{", headers={"Content-Type": "application/json"})),
-    ]
-    assert [answer.status_code for _, answer in answers] == [status for status, _ in answers]
+class Operator:
+    """One who looks at the boards, and at what the services' callers are told."""
+
+    def __init__(self, loaded: Loaded, prometheus: Prometheus) -> None:
+        self.loaded = loaded
+        self.prometheus = prometheus
+        self.since = time.time()
+
+    def sees(self, expr: str, chosen: Mapping[str, str] = ALL) -> list[dict[str, Any]]:
+        """Return the series of a query with numbers since the load began."""
+        return self.prometheus.query(fill(expr, "5s", "60s", chosen), self.since)
+
+    def waits_for(self, expr: str, chosen: Mapping[str, str], *labels: Mapping[str, str]) -> bool:
+        """Load the services until a query has a series with each of these labels."""
+
+        def has_all() -> bool:
+            self.loaded.send()
+            found = [series["metric"] for series in self.sees(expr, chosen)]
+            return all(any(want.items() <= one.items() for one in found) for want in labels)
+
+        return wait_until(has_all, DEADLINE_SECONDS)
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Prometheus]]:
-    """A service that has had requests, a new version and a damaged one, and its Prometheus."""
-    store, folder = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("prometheus")
-    write_bundle(store, "mood", 1, "sequence-classification")
-    write_bundle(store, "places", 1, "token-classification")
-    keys = folder / "keys"
-    keys.write_text(f"website predict {hashlib.sha256(b'a-key').hexdigest()}\n")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    folder = tmp_path_factory.mktemp("prometheus")
     with (
-        serving(store, api_keys_file=keys) as server,
-        server.client(headers={"Authorization": "Bearer a-key"}) as client,
-        scraping(server.url.removeprefix("http://"), folder=folder) as prometheus,
+        loaded_services(tmp_path_factory.mktemp("services")) as loaded,
+        scraping(*loaded.addresses, folder=folder) as prometheus,
     ):
-        send_load(client)
-        publish(store, "mood", 2)
-        server.wait_for_log("model swapped.*version=2")
-        publish(store, "mood", 3, damaged=True)
-        server.wait_for_log("version refused.*version=3")
-        yield client, prometheus
+        yield Operator(loaded, prometheus)
 
 
-def publish(store: Path, name: str, version: int, *, damaged: bool = False) -> None:
-    """Put a version into the store as an export does: whole, by a rename."""
-    made = write_bundle(store.parent / "made", name, version, "sequence-classification")
-    if damaged:
-        graph = made / "model.fp32.onnx"
-        graph.write_bytes(bytes(graph.stat().st_size))
-    made.rename(store / name / str(version))
+def exprs(board: str, title: str) -> list[str]:
+    """Return the queries of a panel."""
+    (panel,) = [panel for panel in panels(BOARDS[board]) if panel["title"] == title]
+    return [target["expr"] for target in panel["targets"]]
 
 
-def test_every_query_of_dashboard_and_variables_returns_data(
-    loaded: tuple[httpx.Client, Prometheus],
-) -> None:
-    client, prometheus = loaded
-    # Alerts return data only where something is wrong, and GPUs where there are any.
-    missing = {
-        where: e
-        for where, e in expressions().items()
-        if not where.startswith("alert") and "classmark_gpu" not in e
-    }
-    for variable, value in VARIABLES.items():
-        missing = {where: e.replace(variable, value) for where, e in missing.items()}
-    since, deadline = time.time() - 5, time.monotonic() + DEADLINE_SECONDS
-    while missing and time.monotonic() < deadline:
-        send_load(client)
-        missing = {w: e for w, e in missing.items() if not prometheus.query(e, since)}
+def test_every_query_of_panels_annotations_and_variables_returns_data(operator: Operator) -> None:
+    publish(operator.loaded.store, "sentiment", 3, damaged=True)
+    missing = {a.where: a.expr for a in QUERIES if not any(part in a.expr for part in EMPTY)}
+
+    def none_is_missing() -> bool:
+        operator.loaded.send()
+        for where in [where for where, expr in missing.items() if operator.sees(expr)]:
+            del missing[where]
+        return not missing
+
+    wait_until(none_is_missing, DEADLINE_SECONDS)
     assert missing == {}
 
 
-def test_the_alert_for_the_damaged_version_fires_and_no_other(
-    loaded: tuple[httpx.Client, Prometheus],
-) -> None:
-    client, prometheus = loaded
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not prometheus.firing() and time.monotonic() < deadline:
-        send_load(client)
-    assert prometheus.firing() == {"ClassmarkReloadFailed"}
+def test_a_chosen_model_and_version_hide_no_refusal(operator: Operator) -> None:
+    (expr,) = exprs("service", "Requests by status")
+    chosen = {"model": "sentiment", "version": "2"}
+    refusals = [{"status": status} for status in ("401", "404", "422", "503")]
+    assert operator.waits_for(expr, chosen, {"status": "200"}, *refusals)
+
+
+def test_times_of_answers_have_no_refusal_in_them(operator: Operator) -> None:
+    (answers, *_), (refusals,) = (
+        exprs("service", title) for title in ("Latency of answers", "Time to refuse, p95")
+    )
+    # This one refuses whatever comes.
+    chosen = {"instance": operator.loaded.addresses[2]}
+    assert operator.waits_for(refusals, chosen, {"status_class": "5xx"})
+    assert operator.sees(answers, chosen) == []
+
+
+def test_two_of_three_are_not_called_ready(operator: Operator) -> None:
+    (expr,) = exprs("service", "Ready")
+    assert operator.waits_for(expr, ALL, {"ready": "2", "of": "3"})
+    assert operator.prometheus.values(fill(expr, "5s", "60s")) == [pytest.approx(2 / 3)]
+    ready = {"instance": operator.loaded.addresses[0]}
+    assert operator.prometheus.values(fill(expr, "5s", "60s", ready)) == [1]
+
+
+def test_a_refused_version_is_in_the_table_of_versions(operator: Operator) -> None:
+    (expr,) = exprs("service", "Versions, and what is wrong with them")
+    serves = {"model": "sentiment", "version": "2", "state": "serves"}
+    refused = {"state": "refused: the wanted version does not pass its checks"}
+    assert operator.waits_for(expr, ALL, serves, {"model": "sentiment"} | refused)
+
+
+def test_what_fires_is_in_the_table_of_alerts(operator: Operator) -> None:
+    (expr,) = exprs("service", "Alerts that fire")
+    reload_failed = {
+        "alertname": "ClassmarkReloadFailed",
+        "model": "sentiment",
+        "severity": "warning",
+    }
+    assert operator.waits_for(expr, ALL, reload_failed)

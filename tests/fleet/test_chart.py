@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.files import ALERTS, DASHBOARD
+from tests.deployment.dashboards import FOLDER
+from tests.deployment.files import RULES
 from tests.fleet.helm import (
     CHART,
     VALUE_SETS,
@@ -93,7 +94,9 @@ def test_a_packaged_chart_has_the_files_themselves(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (package,) = tmp_path.iterdir()
     with tarfile.open(package) as files:
-        for name, source in (("alerts.yml", ALERTS), ("dashboard.json", DASHBOARD)):
+        rules = [(f"rules/{file.name}", file) for file in RULES]
+        boards = [(f"dashboards/{file.name}", file) for file in FOLDER.glob("*.json")]
+        for name, source in (*rules, *boards):
             packed = files.extractfile(f"classmark/files/{name}")
             assert packed is not None
             assert packed.read() == source.read_bytes()

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.deployment.files import ALERTS, DASHBOARD, load_yaml
+from tests.deployment.dashboards import FOLDER
+from tests.deployment.files import RULES, load_yaml
 from tests.fleet.helm import VALUE_SETS, container, one, render
 
 pytestmark = pytest.mark.fleet
@@ -93,10 +94,12 @@ def test_pods_are_replaced_when_their_keys_change() -> None:
     assert checksum("0") == checksum("0") != checksum("1")
 
 
-def test_monitoring_gets_rules_and_dashboard_as_compose_does() -> None:
+def test_monitoring_gets_rules_and_dashboards_as_compose_does() -> None:
     manifests = render(*VALUE_SETS["bucket"])
-    assert one(manifests, "PrometheusRule")["spec"] == load_yaml(ALERTS)
-    assert one(manifests, "ConfigMap")["data"] == {"classmark.json": DASHBOARD.read_text()}
+    groups = [group for file in RULES for group in load_yaml(file)["groups"]]
+    assert one(manifests, "PrometheusRule")["spec"] == {"groups": groups}
+    boards = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+    assert one(manifests, "ConfigMap")["data"] == boards
     monitor = one(manifests, "ServiceMonitor")["spec"]
     labels = one(manifests, "Service")["metadata"]["labels"]
     assert monitor["selector"]["matchLabels"].items() <= labels.items()

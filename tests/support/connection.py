@@ -19,7 +19,7 @@ from app.api.connection.server import max_connections
 from app.api.connection.turns import Turns
 from app.api.dialects.registry import make_routes
 from app.engine.batching.scheduler import Clock
-from app.engine.interface import Engine, PendingRun, RunResult
+from app.engine.interface import Engine, PendingRun, RunRequest, RunResult
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import InferenceFailed, Overloaded
@@ -101,6 +101,9 @@ class FakeEngine(Engine):
         if self.ends_at_once:
             asyncio.get_running_loop().call_soon(pending.end)
         return pending
+
+    def submit_together(self, requests: Sequence[RunRequest], deadline: float) -> list[FakePending]:
+        return [self.submit(one.servable, one.encodings, deadline, one.on_done) for one in requests]
 
 
 @dataclasses.dataclass

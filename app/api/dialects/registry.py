@@ -1,5 +1,6 @@
 """Lists the APIs of others that the service speaks; each is one module, or one folder."""
 
+from app.api.analyze.routes import ANALYZE
 from app.api.dialects import presidio, vllm
 from app.api.dialects.dialect import Dialect
 from app.api.dialects.huggingface import routes as huggingface
@@ -32,4 +33,4 @@ def spoken(settings: Settings) -> list[Dialect]:
 def make_routes(settings: Settings) -> RouteTable:
     """Return all routes that answer inferences: ours first, then those of others."""
     foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
-    return RouteTable([*OWN_ROUTES, *foreign])
+    return RouteTable([*OWN_ROUTES, ANALYZE, *foreign])

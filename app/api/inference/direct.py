@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from app.api.inference.exchange import Connection, Exchange
-from app.api.inference.job import InferenceJob
 from app.api.inference.routes import Target
-from app.api.inference.tasks import make_task
+from app.api.inference.steps import Job, Pending
 from app.engine.admission import TIME_RAN_OUT
-from app.engine.interface import PendingRun
 from app.engine.text.text_pool import Work
 from app.errors import ClassmarkError, DeadlineExceeded, Overloaded
 from app.service import Service
@@ -53,8 +51,8 @@ class DirectRequest(Exchange):
             service.settings.request_timeout_seconds, target.route.least_seconds
         )
         self._deadline = service.engine.clock() + self.timeout_seconds
-        self._job: InferenceJob | None = None
-        self._pending: PendingRun | None = None
+        self._job: Job | None = None
+        self._pending: Pending | None = None
         self._text_work: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
@@ -109,12 +107,11 @@ class DirectRequest(Exchange):
         if question.timeout_seconds is not None:
             self._shorten(question.timeout_seconds)
         try:
-            task = make_task(service.registry, question)
+            job = self._target.route.make_job(service, question)
         except ClassmarkError:
             self._log.model = self._model_label(question.model)
             raise
-        self._log.model, self._log.version = task.servable.metric_labels
-        job = InferenceJob(service, task, question)
+        self._log.model, self._log.version = job.metric_labels
         job.look_up()
         if service.cache.enabled and not job.is_answered:
             self._check_admission()
@@ -128,7 +125,7 @@ class DirectRequest(Exchange):
         cost = self._service.request_cost.seconds(self.reader.body_bytes)
         self._service.engine.check_admission(self._deadline, cost)
 
-    def _encode(self, job: InferenceJob) -> None:
+    def _encode(self, job: Job) -> None:
         if job.encodes_quickly:
             job.encode()
             self._submit()
@@ -141,12 +138,8 @@ class DirectRequest(Exchange):
         if self._job.is_answered:  # by errors alone
             self._decoded()
             return
-        self._pending = self._service.engine.submit(
-            self._job.servable,
-            self._job.encodings,
-            self._deadline,
-            self._run_ended,
-            self.trace_place,
+        self._pending = self._job.submit(
+            self._service.engine, self._deadline, self._run_ended, self.trace_place
         )
 
     def _run_ended(self) -> None:
@@ -234,6 +227,6 @@ class DirectRequest(Exchange):
         if self._text_work is not None:
             self._text_work.cancel()
         if self._job is not None:
-            self._job.abandoned = True
+            self._job.abandon()
         self._pending = self._timer = self._text_work = self._job = None
         self.reader.clear()

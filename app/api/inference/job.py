@@ -1,44 +1,39 @@
 """The inputs of one request on their way to an answer, whatever API they came by."""
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 from app.api.inference.input_errors import check_count, name_input
 from app.api.inference.question import Question
+from app.api.inference.steps import ModelRun
 from app.api.inference.tasks import DecodeTask
 from app.api.inference.writer import Written
 from app.bundle.base import LongText
-from app.engine.answer_cache import AnswerKey, InputAnswer
-from app.engine.interface import RunResult
+from app.engine.answer_cache import AnswerKey, InputAnswer, Parts
+from app.engine.interface import Engine, PendingRun, RunResult
 from app.engine.models.servable import Servable
 from app.engine.text.checks import check_kind, check_tokens
 from app.engine.text.encoding import EncodedInput, Encoding, TextInput
 from app.engine.text.tokenization import SHORT_CHARACTERS
 from app.errors import ClassmarkError, InferenceFailed, InvalidRequest
 from app.service import Service
+from app.telemetry.series import ModelLabels
 
 # Decoding this many tokens of tagged texts takes some ten milliseconds, and holds the event loop.
 SHORT_TOKENS = 2048
 
 
 class InferenceJob:
-    """A request's inputs on their way to an answer; inputs share batches with all others.
+    """A request's inputs on their way to one model's answer; they share batches with all others.
 
-    Its steps in their order: `look_up`, then, if anything is missing, `encode`, a run of
-    `encodings` and `decode`, again as long as `go_on` finds another slice of the inputs; then
-    `write` and `timing`; last `end`. `encode` and `decode` may run on any thread, one at a time;
-    all else on the event loop.
-
-    Attributes:
-        abandoned: nobody waits for it any more.
-        waits_for_room: a full queue puts off its slice, and does not refuse it.
-        stages: seconds spent in each.
+    Its steps are those of `Job`.
     """
 
     def __init__(self, service: Service, task: DecodeTask, question: Question) -> None:
         limit = service.settings.max_inputs
         if not question.in_slices:
             check_count(len(question.inputs), limit)
-        self.abandoned = False
+        self._abandoned = False
         self.waits_for_room = question.in_slices
         self._cache = service.cache
         self._max_windows = service.settings.max_windows
@@ -66,41 +61,49 @@ class InferenceJob:
         return self._task.servable
 
     @property
+    def metric_labels(self) -> ModelLabels:
+        return self.servable.metric_labels
+
+    @property
+    def per_token(self) -> bool:
+        """Whether decoding takes time for each token, not for each input."""
+        return self._task.per_token
+
+    @property
+    def results(self) -> Sequence[InputAnswer | None]:
+        """Of each input, in order; None where there is an error."""
+        return self._results
+
+    @property
     def is_answered(self) -> bool:
-        """Whether every input of this slice has its result, or its error."""
         return not self._missing
 
     @property
     def characters(self) -> int:
-        """What is to be encoded now."""
         return sum(self._sources[i].characters for i in self._missing)
 
     @property
     def encodes_quickly(self) -> bool:
-        """Whether `encode` may run on the event loop without holding up other requests."""
         return self.characters <= SHORT_CHARACTERS
 
     @property
     def is_encoded(self) -> bool:
-        """Whether this slice waits for its run alone."""
         return bool(self._encoded)
 
     @property
     def tokens(self) -> int:
-        """What is to be decoded."""
         return sum(one.tokens for one in self._encoded)
 
     @property
     def decodes_quickly(self) -> bool:
-        """Whether `decode` may run on the event loop without holding up other requests."""
         return not self._task.per_token or self.tokens <= SHORT_TOKENS
 
     @property
     def encodings(self) -> list[Encoding]:
+        """What is to be run."""
         return [window for one in self._encoded for window in one.windows]
 
     def look_up(self) -> None:
-        """Take the results that the cache has, and begin with the first slice of the others."""
         if self._cache.enabled:
             for i in self._later:
                 key = self._key(self._sources[i])
@@ -113,15 +116,10 @@ class InferenceJob:
         self._later = self._later[self._slice_inputs :]
 
     def encode(self) -> None:
-        """Encode the inputs that have no result; stop early once the job is abandoned.
-
-        Raises:
-            InvalidRequest: an input that cannot be encoded, unless errors are reported apart.
-        """
         started = time.perf_counter()
         asked, self._missing = self._missing, []
         for i in asked:
-            if self.abandoned:
+            if self._abandoned:
                 return
             try:
                 self._encoded.append(self._encode(self._sources[i]))
@@ -131,12 +129,15 @@ class InferenceJob:
                 self._missing.append(i)
         self._spend("encode", time.perf_counter() - started)
 
-    def decode(self, run: RunResult) -> None:
-        """Read the logits of what was encoded.
+    def submit(
+        self, engine: Engine, deadline: float, on_done: Callable[[], None], trace: bytes
+    ) -> PendingRun:
+        return engine.submit(self.servable, self.encodings, deadline, on_done, trace)
 
-        Raises:
-            InferenceFailed: the model failed on an input, unless errors are reported apart.
-        """
+    def runs_of(self, run: RunResult) -> list[ModelRun]:
+        return [ModelRun(self.metric_labels, self.tokens, run)]
+
+    def decode(self, run: RunResult) -> None:
         started = time.perf_counter()
         self._spend("queue", run.queue_seconds)
         self._spend("run", run.run_seconds)
@@ -155,7 +156,6 @@ class InferenceJob:
         self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
     def go_on(self) -> bool:
-        """Keep what was answered; return whether another slice is to be encoded."""
         self._remember()
         if not self._later:
             return False
@@ -180,7 +180,6 @@ class InferenceJob:
         self._encoded = []
 
     def end(self) -> None:
-        """Count what was read and answered, time the stages; the answer need not wait for that."""
         self._count_encoded()
         for result in self._results:
             if result is not None:
@@ -194,20 +193,25 @@ class InferenceJob:
             self._series.stage_seconds[stage].observe(seconds)
 
     def write(self) -> Written:
-        """Return the answer in the words of the API that was asked."""
+        return self._writer.join(self._task.servable, self.answers, self.stages)
+
+    @property
+    def answers(self) -> list[Parts]:
+        """What is written of each input, in order."""
         answers = [result.parts for result in self._results if result is not None]
         if self._errors:
             answers = [
                 self._writer.failure(self._errors[i]) if result is None else result.parts
                 for i, result in enumerate(self._results)
             ]
-        return self._writer.join(self._task.servable, answers, self.stages)
+        return answers
 
     @property
     def timing(self) -> str:
-        """What went where, as the header Server-Timing has it."""
-        shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in self.stages.items()]
-        return ", ".join(shown) or "cache;dur=0"
+        return format_timing(self.stages)
+
+    def abandon(self) -> None:
+        self._abandoned = True
 
     def _encode(self, source: TextInput) -> EncodedInput:
         check_kind(source, self.servable.manifest.input)
@@ -229,3 +233,9 @@ class InferenceJob:
 
     def _key(self, source: TextInput) -> AnswerKey:
         return AnswerKey(source, (self._long_text, self._task.options))
+
+
+def format_timing(stages: Mapping[str, float]) -> str:
+    """Return a request's stages as the header Server-Timing has them."""
+    shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in stages.items()]
+    return ", ".join(shown) or "cache;dur=0"

@@ -143,12 +143,12 @@ def _answer(model: type[ClassifyAnswer | NerAnswer], **examples: object) -> dict
     return {200: {"model": model, "content": {"application/json": {"examples": named}}}}
 
 
-_INFERENCE = problems(400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504)
+INFERENCE_PROBLEMS = problems(400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504)
 CLASSIFY_RESPONSES = (
     _answer(ClassifyAnswer, one_text=_CLASSIFY_ANSWER, errors_reported_apart=_REPORTED_ANSWER)
-    | _INFERENCE
+    | INFERENCE_PROBLEMS
 )
-NER_RESPONSES = _answer(NerAnswer, one_text=_NER_ANSWER) | _INFERENCE
+NER_RESPONSES = _answer(NerAnswer, one_text=_NER_ANSWER) | INFERENCE_PROBLEMS
 
 
 @router.post("/classify", response_model=ClassifyAnswer, responses=CLASSIFY_RESPONSES)

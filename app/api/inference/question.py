@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from app.api.inference.input_errors import InputErrors
 from app.api.inference.writer import OWN_WRITER, Writer
@@ -26,6 +26,21 @@ class EntityOptions(NamedTuple):
     aggregation_strategy: AggregationStrategy | None = None
     threshold: float | None = None
     labels: tuple[str, ...] | None = None
+
+
+class Asked(Protocol):
+    """What a request asks, as far as it is the same whatever is asked.
+
+    Attributes:
+        model: its name; None where one alone fits.
+        timeout_seconds: for the whole request, where its body asks for less than its head.
+    """
+
+    @property
+    def model(self) -> str | None: ...
+
+    @property
+    def timeout_seconds(self) -> float | None: ...
 
 
 class Question(NamedTuple):

@@ -4,13 +4,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from app.api.inference.question import EntityOptions, LabelOptions, Question
+from app.api.inference.job import InferenceJob
+from app.api.inference.question import Asked, EntityOptions, LabelOptions, Question
 from app.api.inference.reader import RequestReader, read_own
+from app.api.inference.steps import Job
+from app.api.inference.tasks import make_task
 from app.api.problems import MEDIA_TYPE
 from app.bundle.base import Task
 from app.schemas.requests import ClassifyRequest, NerRequest
@@ -18,6 +21,11 @@ from app.service import Service
 
 # Clients name the same few models; a longer target is looked up anew each time.
 MOST_TARGETS, LONGEST_TARGET = 1024, 256
+
+
+def make_job(service: Service, question: Question) -> InferenceJob:
+    """Return the job of a question to one model; raise what `make_task` raises."""
+    return InferenceJob(service, make_task(service.registry, question), question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +40,17 @@ class InferenceRoute:
         least_body_bytes: that a body may have, whatever the settings allow.
         least_seconds: that a request may take, whatever the settings allow.
         holds_not_ready: answer late that nothing serves yet, to clients who ask again at once.
+        make_job: makes a job of what `read` gave.
     """
 
     path: str
     task: Task | None
-    read: Callable[[RequestReader, "Target", Service], Question]
+    read: Callable[[RequestReader, "Target", Service], Asked]
     error_media_type: str = MEDIA_TYPE
     least_body_bytes: int = 0
     least_seconds: float = 0.0
     holds_not_ready: bool = False
+    make_job: Callable[[Service, Any], Job] = make_job
 
 
 class Target(NamedTuple):

@@ -1,13 +1,13 @@
 """Serves one front end from the engine: its requests, and the servables it still uses."""
 
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
 from app.background import start_task
 from app.core import EngineCore
-from app.engine.interface import PendingRun
+from app.engine.interface import PendingRun, RunRequest
 from app.engine.models.servable import Servable
 from app.errors import ClassmarkError, NotReady, ReloadFailed
 from app.workers.engine.publisher import Publisher, State
@@ -15,12 +15,14 @@ from app.workers.transport.channel import Channel
 from app.workers.transport.frames import (
     Frame,
     Kind,
+    Submission,
     WireError,
     pack_error,
     pack_json,
     pack_run,
     read_json,
     read_submission,
+    read_together,
 )
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ class FrontEndSession:
         match frame.kind:
             case Kind.SUBMIT:
                 self._submit(frame)
+            case Kind.SUBMIT_TOGETHER:
+                self._submit_together(read_together(frame.payload))
             case Kind.CANCEL:
                 submission = self._submissions.pop(frame.number, None)
                 if submission is not None:
@@ -90,12 +94,9 @@ class FrontEndSession:
 
     def _submit(self, frame: Frame) -> None:
         asked = read_submission(frame.payload)
-        servable = self._servables.get(asked.servable)
         try:
-            if servable is None:
-                raise NotReady("the model's version is not loaded here; send the request again")
             self._submissions[frame.number] = self._core.engine.submit(
-                servable,
+                self._servable(asked.servable),
                 asked.encodings,
                 asked.deadline,
                 partial(self._answer, frame.number),
@@ -103,6 +104,28 @@ class FrontEndSession:
             )
         except ClassmarkError as exc:
             self._refuse(frame.number, exc)
+
+    def _submit_together(self, asked: Mapping[int, Submission]) -> None:
+        deadline = min(one.deadline for one in asked.values())
+        try:
+            requests = [
+                RunRequest(
+                    self._servable(one.servable), one.encodings, partial(self._answer, number)
+                )
+                for number, one in asked.items()
+            ]
+            trace = next(iter(asked.values())).trace
+            runs = self._core.engine.submit_together(requests, deadline, trace)
+            self._submissions.update(zip(asked, runs, strict=True))
+        except ClassmarkError as exc:
+            for number in asked:
+                self._refuse(number, exc)
+
+    def _servable(self, number: int) -> Servable:
+        servable = self._servables.get(number)
+        if servable is None:
+            raise NotReady("the model's version is not loaded here; send the request again")
+        return servable
 
     def _answer(self, number: int) -> None:
         submission = self._submissions.pop(number)

@@ -4,12 +4,20 @@ import asyncio
 import itertools
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.errors import NotReady
 from app.workers.transport.channel import Channel
-from app.workers.transport.frames import Frame, Kind, WireError, read_error, read_run
+from app.workers.transport.frames import (
+    Frame,
+    Kind,
+    WireError,
+    pack_together,
+    read_error,
+    read_run,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +97,32 @@ class EngineClient:
             NotReady: there is no engine now.
             InvalidRequest: the call is too large to send.
         """
+        link = self._connected()
+        number = next(self._numbers) % _NUMBERS
+        link.channel.send(Frame(kind, number, payload))
+        return self._expect(number, link)
+
+    def submit_together(self, submissions: Sequence[bytes]) -> list["PendingCall"]:
+        """Send submissions that the engine takes all or none of; each gets its own answer.
+
+        Raises:
+            NotReady: there is no engine now.
+            InvalidRequest: they are too large to send.
+        """
+        link = self._connected()
+        numbered = {next(self._numbers) % _NUMBERS: one for one in submissions}
+        link.channel.send(Frame(Kind.SUBMIT_TOGETHER, 0, pack_together(numbered)))
+        return [self._expect(number, link) for number in numbered]
+
+    def _connected(self) -> EngineConnection:
         if self._connection is None:
             raise NotReady(ENGINE_AWAY)
-        number = next(self._numbers) % _NUMBERS
-        self._connection.channel.send(Frame(kind, number, payload))
+        return self._connection
+
+    def _expect(self, number: int, link: EngineConnection) -> "PendingCall":
         answer = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
-        return PendingCall(self, self._connection, number, answer)
+        return PendingCall(self, link, number, answer)
 
     def forget(self, number: int) -> None:
         self._answers.pop(number, None)

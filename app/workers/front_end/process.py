@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,7 +16,7 @@ from app.background import OnDeath, start_task
 from app.engine.admission import Admission
 from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
-from app.service import Service
+from app.service import Peers, Service
 from app.telemetry.metrics import Metrics
 from app.tracing.start import start_tracing
 from app.workers.front_end.engine_client import EngineClient
@@ -51,8 +52,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     door = Admission(settings.max_queue_seconds, doors=settings.workers)
     engine = RemoteEngine(client, registry, door)
     parts = engine, registry, spec.authorizer, supervisor.exposition
-    tracing = start_tracing(metrics)
-    service = make_service(settings, metrics, *parts, tracing)
+    tracing, peers = start_tracing(metrics), SupervisedPeers(supervisor)
+    service = make_service(settings, metrics, *parts, tracing, peers)
 
     def end(reason: str) -> None:
         fatal.append(reason)
@@ -70,7 +71,8 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
 
     app = build_app(service, lifespan)
     server = FrontEndServer(make_config(with_middleware(app), service), service, supervisor)
-    orders = supervisor.follow(metrics.registry, {"drain": server.drain, "stop": server.stop})
+    commands = {"drain": server.drain, "stop": server.stop}
+    orders = supervisor.follow(metrics.registry, commands, peers.shares)
     obeying = start_task(orders, "obeying the supervisor", end)
     await server.serve([listen_too(*address) for address in spec.addresses])
     obeying.cancel()
@@ -95,6 +97,17 @@ async def following(
         task.cancel()
         client.close()
         await asyncio.wait([task])
+
+
+class SupervisedPeers(Peers):
+    """All front ends; the supervisor asks each."""
+
+    def __init__(self, supervisor: SupervisorLink) -> None:
+        super().__init__()
+        self._supervisor = supervisor
+
+    async def gather(self, name: str, asked: dict[str, Any]) -> list[Any]:
+        return await self._supervisor.gather(name, asked)
 
 
 class FrontEndServer(Server):

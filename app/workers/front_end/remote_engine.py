@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from app.engine.admission import Admission
 from app.engine.batching.scheduler import Clock
-from app.engine.interface import Engine, PendingRun, RunResult
+from app.engine.interface import Engine, PendingRun, RunRequest, RunResult
 from app.engine.models.servable import Servable
 from app.engine.text.encoding import Encoding
 from app.errors import NotReady
@@ -73,9 +73,23 @@ class RemoteEngine(Engine):
         on_done: Callable[[], None],
         trace: bytes = b"",
     ) -> RemoteRun:
+        call = self._client.call(Kind.SUBMIT, self._pack(servable, deadline, encodings, trace))
+        return RemoteRun(call, deadline - self.clock(), on_done)
+
+    def submit_together(
+        self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
+    ) -> list[RemoteRun]:
+        packed = [self._pack(one.servable, deadline, one.encodings, trace) for one in requests]
+        calls = self._client.submit_together(packed)
+        seconds = deadline - self.clock()
+        return [
+            RemoteRun(call, seconds, one.on_done) for call, one in zip(calls, requests, strict=True)
+        ]
+
+    def _pack(
+        self, servable: Servable, deadline: float, encodings: Sequence[Encoding], trace: bytes
+    ) -> bytes:
         number = self._registry.number(servable)
         if number is None:
             raise NotReady(ENGINE_AWAY)
-        submission = pack_submission(number, deadline, encodings, trace)
-        call = self._client.call(Kind.SUBMIT, submission)
-        return RemoteRun(call, deadline - self.clock(), on_done)
+        return pack_submission(number, deadline, encodings, trace)

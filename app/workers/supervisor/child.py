@@ -1,6 +1,7 @@
 """Starts, watches and kills one supervised process."""
 
 import asyncio
+import itertools
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ class ChildProcess:
         self._child = child
         self._link = link
         self._collected = asyncio.Event()
+        self._numbers = itertools.count(1)
+        self._shares: dict[int, asyncio.Future[Any]] = {}
         self._silent_pauses = 0
 
     @classmethod
@@ -71,6 +74,8 @@ class ChildProcess:
             if message["event"] == "collected":
                 self.snapshot = message["families"]
                 self._collected.set()
+            elif message["event"] == "shared":
+                self._take_share(message["number"], message["share"])
             elif message["event"] != "pong":
                 on_event(self, message)
         self._collected.set()
@@ -99,6 +104,23 @@ class ChildProcess:
         self.tell("collect")
         with suppress(TimeoutError):
             await asyncio.wait_for(self._collected.wait(), COLLECT_SECONDS)
+
+    async def share(self, name: str, asked: dict[str, Any]) -> Any:
+        """Return what the process gives under a name; None if it does not answer in time."""
+        number = next(self._numbers)
+        answer = self._shares[number] = asyncio.get_running_loop().create_future()
+        self.tell("share", number=number, name=name, asked=asked)
+        try:
+            return await asyncio.wait_for(answer, COLLECT_SECONDS)
+        except TimeoutError:
+            return None
+        finally:
+            del self._shares[number]
+
+    def _take_share(self, number: int, share: Any) -> None:
+        answer = self._shares.get(number)
+        if answer is not None:  # not too late
+            answer.set_result(share)
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):

@@ -176,6 +176,10 @@ class Supervisor:
             work = self._expose(process, message["number"], message["wanted"])
             start_task(work, "adding up metrics", lambda _: None)  # the asker gives up by itself
             return
+        if message["event"] == "gather":
+            work = self._gather(process, message)
+            start_task(work, "gathering what front ends know", lambda _: None)
+            return
         if message["event"] == "started":
             self._models = message["models"]
             logger.info("front end serves", extra=process.identity)
@@ -201,7 +205,15 @@ class Supervisor:
         self._dead = forget_versions(self._dead, living)
         own = take_snapshot(self._metrics.registry)
         merged = Merged(merge([*living, own, self._dead], asker.snapshot))
-        asker.tell("expose", number=number, text=render(merged, wanted).decode())
+        asker.tell("answer", number=number, text=render(merged, wanted).decode())
+
+    async def _gather(self, asker: ChildProcess, message: dict[str, Any]) -> None:
+        """Answer with the share of every front end, and the names of those that gave none."""
+        front_ends = [one for role, one in self._processes.items() if role != ENGINE]
+        asked = message["name"], message["asked"]
+        shares = await asyncio.gather(*(process.share(*asked) for process in front_ends))
+        silent = [one.role for one, share in zip(front_ends, shares, strict=True) if share is None]
+        asker.tell("answer", number=message["number"], shares=shares, silent=silent)
 
     def _stop(self) -> None:
         """Begin to drain at the first signal; end everything at once at the second."""

@@ -8,7 +8,7 @@ numbers need no conversion and a deadline on the monotonic clock means the same 
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate
@@ -26,6 +26,7 @@ HEADER = struct.Struct("<IBI")
 _SUBMIT = struct.Struct("<IdII")
 _RESULT = struct.Struct("<ddddII")
 _SIZE = struct.Struct("<I")
+_PART = struct.Struct("<II")
 VECTOR = -1  # stands for the rows of logits that have one axis
 
 
@@ -46,6 +47,7 @@ class Kind(IntEnum):
     STATE = 10  # engine: which models there are
     DONE = 11  # engine: a reload or a scan has ended
     TICK = 12  # engine: it lives
+    SUBMIT_TOGETHER = 13  # front end: entries of a request to several servables, all or none
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,29 @@ def read_submission(payload: bytes) -> Submission:
         for length, end in zip(lengths, accumulate(lengths), strict=True)
     ]
     return Submission(servable, deadline, encodings, payload[_SUBMIT.size : start])
+
+
+def pack_together(submissions: Mapping[int, bytes]) -> bytes:
+    """Pack submissions by their request numbers: of each its number, its size, itself."""
+    parts = [(_PART.pack(number, len(one)), one) for number, one in submissions.items()]
+    return b"".join([piece for part in parts for piece in part])
+
+
+def read_together(payload: bytes) -> dict[int, Submission]:
+    """Read what `pack_together` made; raise WireError for anything else."""
+    submissions: dict[int, Submission] = {}
+    at = 0
+    while at < len(payload):
+        try:
+            number, size = _PART.unpack_from(payload, at)
+        except struct.error as exc:
+            raise WireError(f"submissions of {len(payload)} bytes: {exc}") from None
+        start = at + _PART.size
+        at = start + size
+        submissions[number] = read_submission(payload[start:at])
+    if not submissions:
+        raise WireError("submissions that are none")
+    return submissions
 
 
 def pack_run(run: RunResult, expected_wait_seconds: float) -> bytes:

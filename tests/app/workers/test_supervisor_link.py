@@ -64,7 +64,7 @@ async def test_a_scrape_is_answered_by_the_supervisor() -> None:
         collected = await line.receive()
         assert collected is not None
         assert "classmark_requests" in json.dumps(collected["families"])
-        line.send(do="expose", number=asked["number"], text="up 1\n")
+        line.send(do="answer", number=asked["number"], text="up 1\n")
         assert await asyncio.wait_for(scrape, 10) == b"up 1\n"
 
 

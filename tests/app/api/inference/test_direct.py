@@ -218,7 +218,7 @@ async def test_what_nobody_foresaw_is_answered_as_a_bug_with_its_request_id(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("app.api.inference.direct.make_task", broken)
+    monkeypatch.setattr("app.api.inference.routes.make_task", broken)
     async with connected(tiny_store) as side:
         side.send()
         head, answer = await side.read()

@@ -1,6 +1,6 @@
 import pytest
 
-from app.engine.batching.cost_model import SERVING_SECONDS, Cost, measure_cost
+from app.engine.batching.cost_model import MIN_ROUNDS, SERVING_SECONDS, Cost, measure_cost
 
 
 def test_the_fit_recovers_overhead_and_rate() -> None:
@@ -32,6 +32,23 @@ def test_batches_grow_where_handing_one_over_costs_a_part_of_its_run() -> None:
 def test_noise_that_slows_one_round_is_ignored() -> None:
     slow = iter([9.0, 0.0] * 100)
     cost = measure_cost(lambda c, t: 0.001 + 0.001 * c * t + next(slow), [(1, 8), (2, 8), (4, 8)])
+    assert cost.seconds_per_token == pytest.approx(0.001, rel=1e-6)
+
+
+def test_a_model_on_a_quiet_machine_is_not_timed_longer_than_its_times_take_to_settle() -> None:
+    runs: list[tuple[int, int]] = []
+
+    def run(count: int, tokens: int) -> float:
+        runs.append((count, tokens))
+        return 0.001 + 0.0001 * count * tokens
+
+    measure_cost(run, [(1, 8), (4, 8)])
+    assert len(runs) == 2 * MIN_ROUNDS
+
+
+def test_times_that_still_fall_are_taken_again() -> None:
+    noise = iter([0.4, 0.4, 0.2, 0.2, 0.0, 0.0] + [0.0] * 6)
+    cost = measure_cost(lambda c, t: 0.001 + 0.001 * c * t + next(noise), [(1, 8), (4, 8)])
     assert cost.seconds_per_token == pytest.approx(0.001, rel=1e-6)
 
 

@@ -1,0 +1,32 @@
+"""Writes values in Grafana's units."""
+
+import math
+
+_SECONDS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
+_SUFFIXES = {"reqps": " req/s", "cps": " c/s", "ops": " ops/s", "celsius": " °C"}
+
+
+def write(value: float, unit: str) -> str:
+    """Return a value with its unit, in three digits or so."""
+    if not math.isfinite(value):
+        return "-"
+    if unit == "percentunit":
+        return f"{_digits(100 * value)}%"
+    if unit == "s":
+        return _scaled(value, _SECONDS)
+    if unit in ("bytes", "Bps"):
+        return _scaled(value, _BYTES) + ("/s" if unit == "Bps" else "")
+    if abs(value) >= 10_000:
+        return f"{_digits(value / 1000)} K{_SUFFIXES.get(unit, '')}"
+    return _digits(value) + _SUFFIXES.get(unit, "")
+
+
+def _scaled(value: float, scales: tuple[tuple[float, str], ...]) -> str:
+    size, name = next((scale for scale in scales if abs(value) >= scale[0]), scales[-1])
+    return f"{_digits(value / size)} {name}" if value else f"0 {scales[-1][1]}".replace("µs", "s")
+
+
+def _digits(value: float) -> str:
+    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return "0" if text in ("-0", "0") else text

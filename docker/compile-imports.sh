@@ -1,0 +1,7 @@
+#!/bin/sh
+# Compiles the modules of the standard library that the service imports: images of Python have no
+# bytecode, and a container with a read-only root would compile them at every start.
+set -eu
+PYTHONDONTWRITEBYTECODE='' python -c '
+import app.main, app.api.connection.server, app.engine.backends.onnxruntime, app.workers.supervisor.supervisor
+'
