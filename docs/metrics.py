@@ -96,9 +96,7 @@ def sections() -> list[Section]:
     return [
         Section("Requests", _defined(RequestMetrics)),
         Section("What models read and say", _defined(PredictionMetrics)),
-        Section(
-            "Opinions", _defined(OpinionCounter), "Of texts that `/v1/analyze` was asked about."
-        ),
+        Section("Opinions", _defined(OpinionCounter), "Of texts given to `/v1/analyze`."),
         Section("Queue, batches, executors", _defined(BatchMetrics)),
         Section("Service and models", _defined(ModelMetrics)),
         Section("Store in a bucket", _defined(MirrorMetrics), "Only with a [bucket](store.md)."),

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.measures.telemetry`: what it costs to measure.
+"""`python -m benchmarks.measures.telemetry`: what it costs to measure, and to trace.
 
-The service takes turns with one that counts nothing, first with a real model, then with one that
-takes no time. A request has one text. What a request takes of the CPU is told apart in smaller
-parts than requests a second, which also depend on what else the machine does.
+The service takes turns with one that counts nothing and with ones that trace, first with a real
+model, then with one that takes no time. A request has one text. What a request takes of the CPU is
+told apart in smaller parts than requests a second, which also depend on what else the machine does.
 """
 
 import json
@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,12 +23,38 @@ from benchmarks.plan import CONNECTIONS, FULL, QUICK, rotate
 from benchmarks.report.machine import machine_line
 from benchmarks.servers.contenders import Contender
 from benchmarks.servers.servers import Server
+from benchmarks.servers.span_sink import span_sink
 from benchmarks.session import BenchmarkSession, make_parser, open_demo_session, run_command, say
 
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The service as it measures.
+
+    Attributes:
+        traced: share of its requests.
+    """
+
+    contender: Contender
+    traced: float = 0.0
+
+    def settings(self, collector: str) -> dict[str, str]:
+        """Return the environment that switches traces on, if any request has one."""
+        if not self.traced:
+            return {}
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            "OTEL_TRACES_SAMPLER": "traceidratio",
+            "OTEL_TRACES_SAMPLER_ARG": str(self.traced),
+        }
+
+
 NOTHING = "measures nothing"
-SUBJECTS: dict[str, Contender] = {
-    NOTHING: replace(TIMELESS, name="unmeasured", module="benchmarks.servers.unmeasured"),
-    "metrics": TIMELESS,
+SUBJECTS = {
+    NOTHING: Subject(replace(TIMELESS, name="unmeasured", module="benchmarks.servers.unmeasured")),
+    "metrics": Subject(TIMELESS),
+    "metrics, 1 % traced": Subject(replace(TIMELESS, name="some-traced"), 0.01),
+    "metrics, all traced": Subject(replace(TIMELESS, name="all-traced"), 1.0),
 }
 REAL, NULL = "a real model", "a model that takes no time"
 # Differences of a percent want more rounds than those that most measurements are after.
@@ -41,9 +67,10 @@ Turns = dict[str, list[Turn]]
 def measure_telemetry(session: BenchmarkSession) -> dict[str, Any]:
     """Return requests and CPU time of each model, subject and round."""
     with ExitStack() as running:
+        collector = running.enter_context(span_sink())
         servers = {
-            name: running.enter_context(session.serving(contender))
-            for name, contender in SUBJECTS.items()
+            name: running.enter_context(session.serving(one.contender, one.settings(collector)))
+            for name, one in SUBJECTS.items()
         }
         turns = {REAL: _take_turns(session, servers, REAL)}
         for server in servers.values():
@@ -97,15 +124,15 @@ def render(results: dict[str, Any]) -> str:
         f"{machine_line(results['machine'])}. One text a request, {CONNECTIONS} connections, "
         f"{rounds} rounds in turns; medians, and shares of the same round.",
         "",
-        *(_sentence(name, models) for name in SUBJECTS if name != NOTHING),
+        *(_sentence(name, models) for name in models[REAL] if name != NOTHING),
     ]
     for model, turns in models.items():
         lines += [
             "",
             f"## With {model}",
             "",
-            "| the service | requests/s | CPU µs a request | of it to measure | requests/s lost |",
-            "| --- | --: | --: | --: | --: |",
+            "| the service | requests/s | CPU µs a request | of it to measure |",
+            "| --- | --: | --: | --: |",
             *(_row(name, own, turns[NOTHING]) for name, own in turns.items()),
         ]
     return "\n".join(lines) + "\n"
@@ -123,24 +150,15 @@ def _sentence(name: str, models: dict[str, Turns]) -> str:
 
 
 def _row(name: str, own: list[Turn], bare: list[Turn]) -> str:
-    rate = median(turn["requests_per_second"] for turn in own)
-    cells = [name, f"{rate:,.0f}", f"{median(map(_cpu, own)) * 1e6:.1f}"]
-    if own is not bare:
-        pairs = list(zip(own, bare, strict=True))
-        cells.append(_shares([1 - _cpu(less) / _cpu(more) for more, less in pairs]))
-        rates = [more["requests_per_second"] / less["requests_per_second"] for more, less in pairs]
-        cells.append(_shares([1 - rate for rate in rates]))
-    else:
-        cells += ["", ""]
-    return f"| {' | '.join(cells)} |"
+    rate, cpu = median(turn["requests_per_second"] for turn in own), median(map(_cpu, own))
+    cells = [name, f"{rate:,.0f}", f"{cpu * 1e6:.1f}"]
+    shares = [1 - _cpu(less) / _cpu(more) for more, less in zip(own, bare, strict=True)]
+    shown = f"{median(shares):.1%} ({min(shares):.1%} to {max(shares):.1%})"
+    return f"| {' | '.join([*cells, '' if own is bare else shown])} |"
 
 
 def _cpu(turn: Turn) -> float:
     return turn["cpu_seconds"] / turn["requests"]
-
-
-def _shares(values: list[float]) -> str:
-    return f"{median(values):.1%} ({min(values):.1%} to {max(values):.1%})"
 
 
 def main() -> int:

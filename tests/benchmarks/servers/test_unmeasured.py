@@ -15,7 +15,7 @@ def test_it_answers_and_counts_nothing(tiny_store: Path, tmp_path: Path) -> None
     served = ServedModel("tiny", tiny_store / "mood" / "2", "fp32")
     expected = max(Model(served.environment()).classify([PROBE])[0].values())
     python, log = Path(sys.executable), tmp_path / "log"
-    with serving(SUBJECTS[NOTHING], served, python, log, expected) as server:
+    with serving(SUBJECTS[NOTHING].contender, served, python, log, expected) as server:
         url = f"http://127.0.0.1:{server.port}/metrics"
         with build_opener(ProxyHandler({})).open(url, timeout=30) as response:
             text = response.read().decode()
