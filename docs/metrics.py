@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
 from app.mirror.metrics import MirrorMetrics
+from app.monitor.counter import OpinionCounter
 from app.telemetry.batches import BatchMetrics
 from app.telemetry.histogram import Histogram
 from app.telemetry.memory import MemoryCollector
@@ -95,6 +96,9 @@ def sections() -> list[Section]:
     return [
         Section("Requests", _defined(RequestMetrics)),
         Section("What models read and say", _defined(PredictionMetrics)),
+        Section(
+            "Opinions", _defined(OpinionCounter), "Of texts that `/v1/analyze` was asked about."
+        ),
         Section("Queue, batches, executors", _defined(BatchMetrics)),
         Section("Service and models", _defined(ModelMetrics)),
         Section("Store in a bucket", _defined(MirrorMetrics), "Only with a [bucket](store.md)."),
@@ -133,10 +137,7 @@ def render() -> str:
     for section in sections():
         parts.append(f"\n## {section.title}\n\n")
         parts.append(f"{section.when}\n\n" if section.when else "")
-        parts.append(
-            "| Metric | Kind | Labels | Unit | Meaning |\n| --- | --- | --- | --- | --- |\n"
-        )
-        parts += [f"{row}\n" for row in section.rows]
+        parts += [HEADER, *(f"{row}\n" for row in section.rows)]
     return "".join(parts)
 
 

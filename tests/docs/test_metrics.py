@@ -1,5 +1,7 @@
 """The page of metrics is what the code defines, and the code defines all that is exported."""
 
+import re
+
 from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
 from app.mirror.metrics import MirrorMetrics
 from app.telemetry.metrics import Metrics
@@ -25,6 +27,12 @@ def test_every_sample_of_a_service_has_a_row_with_its_labels() -> None:
     for sample in samples:
         assert set(sample.labels) - {"le"} == labels[sample.name], sample.name
     assert {name for name, _, _ in GPU_METRICS} <= labels.keys()
+
+
+def test_every_metric_that_the_source_names_has_a_row() -> None:
+    source = "".join(path.read_text() for path in (page.PAGE.parents[1] / "app").rglob("*.py"))
+    named = set(re.findall(r'"(classmark_[a-z_]+)"', source))
+    assert named == {row.name for row in rows() if row.name.startswith("classmark_")}
 
 
 def test_no_metric_has_two_rows_and_each_says_what_it_means() -> None:
