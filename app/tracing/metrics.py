@@ -9,10 +9,10 @@ class SpanMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.spans = Counter(
             "classmark_spans",
-            "Spans of traces: ended; of these, exported or failed (the collector did not take "
-            "them). The rest waits to be exported, or was dropped from a full queue.",
+            "Spans of traces: exported, failed (the collector did not take them), dropped (too "
+            "many were waiting for it).",
             ["outcome"],
             registry=registry,
         )
-        for outcome in ("ended", "exported", "failed"):
+        for outcome in ("exported", "failed", "dropped"):
             self.spans.labels(outcome)
