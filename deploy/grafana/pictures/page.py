@@ -18,13 +18,18 @@ EMPTY = "no data"
 
 def draw(board: Any, prometheus: Prometheus) -> Canvas:
     """Return the picture of a whole board."""
-    lowest = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board["panels"])
-    canvas = Canvas(WIDTH, HEAD + lowest * LINE + GAP)
+    canvas = Canvas(WIDTH, height(board))
     _head(canvas, board, prometheus)
     events = _events(board, prometheus)
     for panel in board["panels"]:
         _panel(canvas, panel, prometheus, events)
     return canvas
+
+
+def height(board: Any) -> int:
+    """Return how many pixels a board's picture is high."""
+    lowest: int = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board["panels"])
+    return HEAD + lowest * LINE + GAP
 
 
 def _head(canvas: Canvas, board: Any, prometheus: Prometheus) -> None:
