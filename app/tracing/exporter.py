@@ -9,6 +9,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from prometheus_client import CollectorRegistry, Counter
 
+from app.tracing.metrics import SpanMetrics
+
 # A collector that is down would be told of every second or so.
 REPORT_SECONDS = 60.0
 REPEATING = (
@@ -37,8 +39,7 @@ class CountingExporter(SpanExporter):
 
 
 class CountingProcessor(BatchSpanProcessor):
-    """The library's queue and thread; what ended and was neither exported nor failed is queued,
-    or was dropped because the queue was full."""
+    """The library's queue and thread, with a count of what comes in: it tells not what it drops."""
 
     def __init__(self, exporter: SpanExporter, ended: Callable[[], None]) -> None:
         super().__init__(exporter)
@@ -51,13 +52,7 @@ class CountingProcessor(BatchSpanProcessor):
 
 def make_processor(registry: CollectorRegistry) -> SpanProcessor:
     """Build what takes spans; OpenTelemetry's environment variables say where they go."""
-    spans = Counter(
-        "classmark_spans",
-        "Spans of traces, by what became of them: ended, exported, failed. Those that ended and "
-        "are neither of the others wait to be exported, or were dropped from a full queue.",
-        ["outcome"],
-        registry=registry,
-    )
+    spans = SpanMetrics(registry).spans
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in REPEATING:

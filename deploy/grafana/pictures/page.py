@@ -58,7 +58,8 @@ def _panel(canvas: Canvas, panel: Any, prometheus: Prometheus, events: Sequence[
     at = panel["gridPos"]
     x, y = at["x"] * COLUMN + GAP / 2, HEAD + at["y"] * LINE
     if panel["type"] == "row":
-        canvas.text(x + 6, y + LINE / 2, panel["title"], 10, weight="bold")
+        folded = "   ▸ folded" if panel["collapsed"] else ""
+        canvas.text(x + 6, y + LINE / 2, panel["title"] + folded, 10, weight="bold")
         return
     w, h = at["w"] * COLUMN - GAP, at["h"] * LINE - GAP
     canvas.box(x, y, w, h, PAPER, EDGE)

@@ -54,10 +54,13 @@ def callers(checkpoints: Path) -> Sequence[Caller]:
         return {"model": "topic", "inputs": [f"{rng.random()} {t}" for t in rng.sample(news, 32)]}
 
     def article(rng: random.Random) -> Body:
-        return {"model": "topic", "inputs": rng.choice(news)[:600]}
+        return {"model": "topic", "inputs": rng.choice(news), "long_text": "window"}
 
     def sentence(rng: random.Random) -> Body:
         return {"model": "ner", "inputs": rng.choice(sentences)}
+
+    def foreign(rng: random.Random) -> Body:
+        return {"model": "sentiment", "inputs": f"{rng.choice(reviews)[:40]} {'ﷺ ☃ 🎬 ' * 6}"}
 
     def mistake(rng: random.Random) -> Body:
         return rng.choice(
@@ -84,6 +87,7 @@ def callers(checkpoints: Path) -> Sequence[Caller]:
         Caller("nightly", classify, lambda m: 3 if 5 <= m < 6.5 else 0.05, articles),
         Caller("website", classify, lambda m: 0.4, mistake),
         Caller("website", classify, lambda m: 0.2, partly),
+        Caller("website", classify, lambda m: 3 if 9 <= m < 11 else 0, foreign),
         Caller("nobody", classify, lambda m: 0.1, review),
     )
 
