@@ -30,9 +30,9 @@ class Job:
         python.write_text(PYTHON)
         python.chmod(0o755)
 
-    def run(self, *names: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *names: str, **variables: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
-        environment = {"PATH": path, "DEMO_STORE": str(self.store)}
+        environment = {"PATH": path, "DEMO_STORE": str(self.store)} | variables
         (self.folder / "calls").write_text("")
         return subprocess.run(
             ["sh", str(DEMO_SCRIPT), *names],
@@ -91,3 +91,10 @@ def test_what_an_interrupted_run_has_trained_is_not_trained_again(job: Job) -> N
 def test_a_failure_ends_the_job_so_that_it_is_tried_again(job: Job) -> None:
     assert job.run("broken", "ner").returncode == 3
     assert job.calls == ["demo broken"]
+
+
+def test_none_are_made_while_the_service_reads_another_store(job: Job) -> None:
+    done = job.run(OTHER_STORE="./bundles")
+    assert done.returncode == 0
+    assert "./bundles" in done.stdout
+    assert job.calls == []
