@@ -27,10 +27,15 @@ def describe_machine() -> dict[str, Any]:
 
 def machine_line(machine: dict[str, Any]) -> str:
     """Return e.g. `2 CPUs of AMD EPYC (BF16); Python 3.11.7, numpy 2.4.6`."""
-    flags = f" ({', '.join(machine['flags'])})" if machine.get("flags") else ""
     words = [f"{name} {version}" for name, version in machine["packages"].items()]
     python = ", ".join([f"Python {machine['python']}", *words])
-    return f"{machine['cpus']} CPUs of {machine['cpu']}{flags}; {python}"
+    return f"{cpu_line(machine)}; {python}"
+
+
+def cpu_line(machine: dict[str, Any]) -> str:
+    """Return e.g. `2 CPUs of AMD EPYC (BF16)`."""
+    flags = f" ({', '.join(machine['flags'])})" if machine.get("flags") else ""
+    return f"{machine['cpus']} CPUs of {machine['cpu']}{flags}"
 
 
 def version_of(package: str) -> str | None:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measures.cold_start.starts import Start
-from benchmarks.report.machine import describe_machine, machine_line
+from benchmarks.report.machine import cpu_line, describe_machine, machine_line
 from benchmarks.report.statistics import spread
 
 COMMAND = "python -m benchmarks.measures.cold_start"
@@ -44,10 +44,12 @@ def render_starts(results: Mapping[str, Any]) -> str:
         f"| {name} | " + " | ".join(_cells(many, models)) + " |" for name, many in starts.items()
     ]
     heads = ["bytecode", "listening", *(f"load {name}" for name in models), "ready", "CPU"]
+    # The versions in an image are those of its own.
+    machine = (cpu_line if results["image"] else machine_line)(results["machine"])
     where = "the unpacked image" if results["image"] else "this environment"
     return (
         "# From start to ready\n\n"
-        f"{results['when']}; {machine_line(results['machine'])}. The service of {where} was "
+        f"{results['when']}; {machine}. The service of {where} was "
         f"started anew {len(first)} times in each row, on a store with the int8 graphs of "
         f"{', '.join(models)}; the rows took turns, and what they read was in the page cache. "
         f"Made by `{COMMAND}`; all starts are in [cold-start.json](cold-start.json).\n\n"
