@@ -17,7 +17,7 @@ BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
 .PHONY: help install models models-zh serve demo test test-fast test-slow test-clients test-fleet check format \
-    bench bench-quick bench-score opinion-surge screenshots clean
+    bench bench-quick bench-score opinion-surge screenshots dashboards clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,6 +83,7 @@ bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure be
 
 opinion-surge: $(INSTALLED) $(BUNDLES) ## Feed an hour of opinions, then a surge, to a real Prometheus and Alertmanager (84 minutes)
 	$(BIN)/python -m tests.deployment.surge --store $(STORE) --out $(BUILD)/opinion-surge
+	$(BIN)/python -m docs.report_picture $(BUILD)/opinion-surge/report.html --out docs/opinions/report.png
 
 bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes
 	$(BIN)/python -m benchmarks --quick --out docs/benchmarks
@@ -92,6 +93,11 @@ bench-score: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Scor
 
 screenshots: $(INSTALLED) $(BUNDLES) ## Take the pictures of the playground anew, in the system's chromium
 	$(BIN)/python -m docs.screenshots --store $(STORE) --out docs/playground
+
+dashboards: $(INSTALLED) $(BUNDLES) ## Write the dashboards, and draw them over services on a busy day (20 minutes)
+	$(BIN)/python -m deploy.grafana
+	$(BIN)/python -m deploy.grafana.scene --store $(STORE) --checkpoints $(BUILD)/checkpoints \
+	    --cache $(BUILD)/cache --out docs/dashboards
 
 clean: ## Remove what was built and installed, the demo models included
 	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) $(DEMO_ZH:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache
