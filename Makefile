@@ -17,7 +17,7 @@ BUNDLES := $(call bundles,$(DEMO))
 BUNDLES_ZH := $(call bundles,$(DEMO_ZH))
 
 .PHONY: help install models models-zh serve demo test test-fast test-slow test-clients test-fleet check format \
-    bench bench-quick bench-score opinion-surge screenshots clean
+    bench bench-quick bench-score opinion-surge screenshots dashboards clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,11 @@ bench-score: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Scor
 
 screenshots: $(INSTALLED) $(BUNDLES) ## Take the pictures of the playground anew, in the system's chromium
 	$(BIN)/python -m docs.screenshots --store $(STORE) --out docs/playground
+
+dashboards: $(INSTALLED) $(BUNDLES) ## Write the dashboards, and draw them over services on a busy day (20 minutes)
+	$(BIN)/python -m deploy.grafana
+	$(BIN)/python -m deploy.grafana.scene --store $(STORE) --checkpoints $(BUILD)/checkpoints \
+	    --cache $(BUILD)/cache --out docs/dashboards
 
 clean: ## Remove what was built and installed, the demo models included
 	rm -rf $(VENV) $(BUILD) $(DEMO:%=$(STORE)/%) $(DEMO_ZH:%=$(STORE)/%) *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -13,10 +13,16 @@ COLUMNS = 24
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Panels under a title, from left to right; the first row of a board has no title."""
+    """Panels from left to right.
+
+    Attributes:
+        title: none for the first row of a board, which is always in sight.
+        folded: whether one has to open it, as most services have nothing to show there.
+    """
 
     title: str
     panels: Sequence[Panel]
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +55,43 @@ class Board:
 
     def _panels(self) -> list[dict[str, Any]]:
         placed: list[dict[str, Any]] = []
-        top = 0
+        top, number = 0, 1
         for row in self.rows:
             if row.title:
-                placed.append(_header(row.title, len(placed) + 1, top))
-                top += 1
-            left = height = 0
-            for panel in row.panels:
-                if left + panel.width > COLUMNS:
-                    left, top = 0, top + height
-                placed.append(panel.to_json(len(placed) + 1, left, top))
-                left, height = left + panel.width, panel.height
-            top += height
+                header = _header(row, number, top)
+                placed.append(header)
+                top, number = top + 1, number + 1
+            panels, height = _flow(row.panels, number, top)
+            number += len(panels)
+            if row.folded:
+                header["panels"] = panels
+            else:
+                placed += panels
+                top += height
         return placed
 
 
-def _header(title: str, number: int, top: int) -> dict[str, Any]:
-    place = {"x": 0, "y": top, "w": COLUMNS, "h": 1}
+def _flow(panels: Sequence[Panel], number: int, top: int) -> tuple[list[dict[str, Any]], int]:
+    """Place panels from left to right, in as many lines as they need, and add up the height."""
+    placed: list[dict[str, Any]] = []
+    left = height = above = 0
+    for panel in panels:
+        if left + panel.width > COLUMNS:
+            left, above = 0, above + height
+        placed.append(panel.to_json(number + len(placed), left, top + above))
+        left, height = left + panel.width, panel.height
+    return placed, above + height
+
+
+def _header(row: Row, number: int, top: int) -> dict[str, Any]:
     return {
-        "id": number, "type": "row", "title": title, "collapsed": False, "gridPos": place,
+        "id": number,
+        "type": "row",
+        "title": row.title,
+        "collapsed": row.folded,
+        "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1},
         "panels": [],
-    }  # fmt: skip
+    }
 
 
 def _page(title: str, path: str, tooltip: str) -> dict[str, Any]:

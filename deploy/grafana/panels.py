@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+# Units of our own: Grafana writes what follows after the number.
+TEXTS, TOKENS_A_SECOND = "suffix: texts/s", "suffix: tokens/s"
 # Where a value begins to be good, worth a look, or bad: pairs of a colour and its least value.
 Steps = Sequence[tuple[str, float]]
 CALM: Steps = (("blue", 0),)
@@ -153,7 +155,12 @@ def heatmap(title: str, about: str, query: str, unit: str, width: int) -> Panel:
 
 
 def states(
-    title: str, about: str, query: Query, names: Sequence[tuple[str, str]], width: int
+    title: str,
+    about: str,
+    query: Query,
+    names: Sequence[tuple[str, str]],
+    width: int,
+    height: int = 6,
 ) -> Panel:
     """The state of each series over time; names and colours of the values 0, 1, ..."""
     options = {
@@ -161,7 +168,7 @@ def states(
         for value, (text, colour) in enumerate(names)
     }
     return Panel(
-        "state-timeline", title, about, (query,), "none", width, 6,
+        "state-timeline", title, about, (query,), "none", width, height,
         [(colour, value) for value, (_, colour) in enumerate(names)],
         defaults={
             "custom": {"fillOpacity": 80, "lineWidth": 0},

@@ -19,8 +19,9 @@ class Asked:
 
 
 def panels(board: Mapping[str, Any]) -> list[Any]:
-    """Return a board's panels, without the rows that only group them."""
-    return [panel for panel in board["panels"] if panel["type"] != "row"]
+    """Return a board's panels, without the rows that only group them; folded ones too."""
+    every = [inner for panel in board["panels"] for inner in (panel, *panel.get("panels", []))]
+    return [panel for panel in every if panel["type"] != "row"]
 
 
 def queries(board: Mapping[str, Any]) -> Iterator[Asked]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.grafana.reading import ALL, fill, panels
 from tests.deployment.dashboards import BOARDS, EMPTY, QUERIES
+from tests.deployment.exported import SERIES
 from tests.deployment.loaded import Loaded, loaded_services, publish
 from tests.deployment.prometheus import Prometheus, scraping, wait_until
 
@@ -50,7 +52,10 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         loaded_services(tmp_path_factory.mktemp("services")) as loaded,
         scraping(*loaded.addresses, folder=folder) as prometheus,
     ):
-        yield Operator(loaded, prometheus)
+        operator = Operator(loaded, prometheus)
+        publish(loaded.store, "sentiment", 3, damaged=True)
+        loaded.servers[0].wait_for_log("version refused.*version=3")
+        yield operator
 
 
 def exprs(board: str, title: str) -> list[str]:
@@ -60,7 +65,6 @@ def exprs(board: str, title: str) -> list[str]:
 
 
 def test_every_query_of_panels_annotations_and_variables_returns_data(operator: Operator) -> None:
-    publish(operator.loaded.store, "sentiment", 3, damaged=True)
     missing = {a.where: a.expr for a in QUERIES if not any(part in a.expr for part in EMPTY)}
 
     def none_is_missing() -> bool:
@@ -71,6 +75,13 @@ def test_every_query_of_panels_annotations_and_variables_returns_data(operator: 
 
     wait_until(none_is_missing, DEADLINE_SECONDS)
     assert missing == {}
+
+
+def test_nothing_is_exported_that_the_boards_do_not_know(operator: Operator) -> None:
+    for server in operator.loaded.servers:
+        with server.client() as client:
+            families = text_string_to_metric_families(client.get("/metrics").text)
+        assert {sample.name for family in families for sample in family.samples} <= set(SERIES)
 
 
 def test_a_chosen_model_and_version_hide_no_refusal(operator: Operator) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.api.analyze.routes import ANALYZE
 from app.api.dialects.registry import spoken
 from app.api.inference.routes import OWN_ROUTES
 from app.main import create_app
@@ -56,14 +57,16 @@ def test_grafana_has_neither_a_default_password_nor_more_than_viewers() -> None:
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_panel_has_a_place_a_number_and_a_title_of_its_own(name: str) -> None:
     placed = BOARDS[name]["panels"]
+    folded = [inner for panel in placed for inner in panel.get("panels", [])]
     taken: set[tuple[int, int]] = set()
     for at in (panel["gridPos"] for panel in placed):
         cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
         assert not taken & cells
         assert at["x"] + at["w"] <= 24
         taken |= cells
-    assert len({panel["id"] for panel in placed}) == len(placed)
-    assert len({panel["title"] for panel in placed}) == len(placed)
+    everything = [*placed, *folded]
+    assert len({panel["id"] for panel in everything}) == len(everything)
+    assert len({panel["title"] for panel in everything}) == len(everything)
 
 
 @every_panel
@@ -144,7 +147,7 @@ def test_requests_in_every_api_count_and_nothing_else_does(tmp_path: Path) -> No
     selected = re.compile(INFERENCE.removeprefix('route=~"').removesuffix('"'))
     settings = Settings(model_store=tmp_path)
     foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
-    asked = {route.path for route in (*OWN_ROUTES, *foreign)}
+    asked = {route.path for route in (*OWN_ROUTES, ANALYZE, *foreign)}
     every = {"", "/metrics", *create_app(settings).openapi()["paths"], *asked}
     assert {path for path in every if selected.fullmatch(path)} == asked
 

@@ -2,7 +2,7 @@
 
 from deploy.grafana.board import Row
 from deploy.grafana.engine.queries import PADDING, REAL, TOKENS
-from deploy.grafana.panels import Query, lines
+from deploy.grafana.panels import TOKENS_A_SECOND, Query, lines
 from deploy.grafana.promql import MODEL, VERSION, increase, mean, quantile, total
 
 ROW = Row(
@@ -38,14 +38,14 @@ ROW = Row(
                 total(f"classmark_batch_seconds_count{{{VERSION}}}", "model, version"),
                 "{{model}} {{version}}",
             ),
-            unit="ops",
+            unit="suffix: batches/s",
         ),
         lines(
             "Tokens run by model",
             "By model, without padding: who uses the machine. Flat under growing load: at "
             "capacity.",
             Query(total(REAL, "model"), "{{model}}"),
-            unit="cps", stacked=True,
+            unit=TOKENS_A_SECOND, stacked=True,
         ),
         lines(
             "Padding by model",

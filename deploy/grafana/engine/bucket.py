@@ -5,7 +5,7 @@ from deploy.grafana.panels import Query, lines
 from deploy.grafana.promql import INSTANCE, increase, total
 
 ROW = Row(
-    "Model store in a bucket: empty without one",
+    "Model store in a bucket",
     (
         lines(
             "Age of the cache",
@@ -39,4 +39,5 @@ ROW = Row(
             unit="Bps",
         ),
     ),
+    folded=True,
 )  # fmt: skip

@@ -11,7 +11,7 @@ def of_each(metric: str) -> str:
 
 
 ROW = Row(
-    "GPUs: empty without any",
+    "GPUs",
     (
         lines(
             "GPU use",
@@ -39,4 +39,5 @@ ROW = Row(
             unit="celsius", limits=(("red", 85),),
         ),
     ),
+    folded=True,
 )  # fmt: skip

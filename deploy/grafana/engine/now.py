@@ -2,7 +2,7 @@
 
 from deploy.grafana.board import Row
 from deploy.grafana.engine.queries import ALIVE, BUSY, FULL, PADDING, REAL, TOKENS, WAIT, WAITS
-from deploy.grafana.panels import stat
+from deploy.grafana.panels import TOKENS_A_SECOND, stat
 from deploy.grafana.promql import INSTANCE, increase, total
 
 RESTARTS = f"classmark_executor_restarts_total{{{INSTANCE}}}"
@@ -38,7 +38,7 @@ ROW = Row(
             "Tokens a second without padding: the work done, comparable over texts of any "
             "length. Flat under growing load: at capacity.",
             total(REAL),
-            "cps",
+            TOKENS_A_SECOND,
         ),
         stat(
             "Executors restarted",

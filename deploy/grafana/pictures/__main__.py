@@ -45,7 +45,9 @@ def save(canvas: Canvas, path: Path) -> None:
     whole = io.BytesIO()
     canvas.figure.savefig(whole, format="png", facecolor=canvas.figure.get_facecolor())
     image = Image.open(whole).convert("RGB")
-    image.quantize(128, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
 
 
 if __name__ == "__main__":

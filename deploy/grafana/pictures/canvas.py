@@ -37,7 +37,7 @@ class Canvas:
         size = (w / self.width, h / self.height)
         patch = Rectangle(
             corner, *size, facecolor=colour, edgecolor=edge, linewidth=0.8,
-            transform=self.figure.transFigure,
+            transform=self.figure.transFigure, zorder=-1,
         )  # fmt: skip
         self.figure.add_artist(patch)
 

@@ -18,13 +18,18 @@ EMPTY = "no data"
 
 def draw(board: Any, prometheus: Prometheus) -> Canvas:
     """Return the picture of a whole board."""
-    lowest = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board["panels"])
-    canvas = Canvas(WIDTH, HEAD + lowest * LINE + GAP)
+    canvas = Canvas(WIDTH, height(board))
     _head(canvas, board, prometheus)
     events = _events(board, prometheus)
     for panel in board["panels"]:
         _panel(canvas, panel, prometheus, events)
     return canvas
+
+
+def height(board: Any) -> int:
+    """Return how many pixels a board's picture is high."""
+    lowest: int = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board["panels"])
+    return HEAD + lowest * LINE + GAP
 
 
 def _head(canvas: Canvas, board: Any, prometheus: Prometheus) -> None:
@@ -58,7 +63,8 @@ def _panel(canvas: Canvas, panel: Any, prometheus: Prometheus, events: Sequence[
     at = panel["gridPos"]
     x, y = at["x"] * COLUMN + GAP / 2, HEAD + at["y"] * LINE
     if panel["type"] == "row":
-        canvas.text(x + 6, y + LINE / 2, panel["title"], 10, weight="bold")
+        folded = "   ▸ folded" if panel["collapsed"] else ""
+        canvas.text(x + 6, y + LINE / 2, panel["title"] + folded, 10, weight="bold")
         return
     w, h = at["w"] * COLUMN - GAP, at["h"] * LINE - GAP
     canvas.box(x, y, w, h, PAPER, EDGE)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deploy.grafana.pictures.canvas import COLOURS, EDGE, FAINT, PALETTE, Canvas, cut, length
 from deploy.grafana.pictures.prometheus import Numbers, Range, Series
-from deploy.grafana.pictures.units import write
+from deploy.grafana.pictures.units import size_of, write
 
 LEGEND_ROWS = 2
 
@@ -84,14 +84,11 @@ def lines(
     else:
         for one in found:
             axes.plot(dates(span), one.series.values, color=one.colour, linewidth=1.3)
-    top = axes.get_ylim()[1]
-    axes.set_ylim(0, min(top, defaults.get("max", top)) or 1)
+    _value_axis(axes, panel, found)
     if defaults["custom"]["thresholdsStyle"]["mode"] == "dashed":
         for step in defaults["thresholds"]["steps"][1:]:
             if step["value"] <= axes.get_ylim()[1]:
                 axes.axhline(step["value"], color=COLOURS[step["color"]], ls="--", lw=0.9)
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write(v, defaults["unit"])))
     axes.grid(color="#eceded", linewidth=0.8)
     _time_axis(axes, span, events, place.w)
 
@@ -138,6 +135,17 @@ def states(
     x = place.x + 8.0
     for shown in names.values():
         x = _key(canvas, x, place.y + place.h - 10, shown["text"], COLOURS[shown["color"]])
+
+
+def _value_axis(axes: Axes, panel: Any, found: Sequence[Named]) -> None:
+    defaults = panel["fieldConfig"]["defaults"]
+    is_flat = all(np.nan_to_num(one.series.values).max() == 0 for one in found)
+    top = 1.0 if is_flat else min(axes.get_ylim()[1], defaults.get("max", np.inf))
+    size = size_of(top, defaults["unit"])
+    ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top / size)
+    axes.set_yticks([tick for tick in np.multiply(ticks, size).tolist() if 0 <= tick <= top])
+    axes.set_ylim(0, top)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write(v, defaults["unit"])))
 
 
 def dates(span: Range) -> Numbers:

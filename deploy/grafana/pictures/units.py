@@ -4,7 +4,8 @@ import math
 
 _SECONDS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
-_SUFFIXES = {"reqps": " req/s", "cps": " c/s", "ops": " ops/s", "celsius": " °C"}
+_SUFFIXES = {"reqps": " req/s", "celsius": " °C"}
+_OWN = "suffix:"
 
 
 def write(value: float, unit: str) -> str:
@@ -17,9 +18,16 @@ def write(value: float, unit: str) -> str:
         return _scaled(value, _SECONDS)
     if unit in ("bytes", "Bps"):
         return _scaled(value, _BYTES) + ("/s" if unit == "Bps" else "")
+    suffix = unit.removeprefix(_OWN) if unit.startswith(_OWN) else _SUFFIXES.get(unit, "")
     if abs(value) >= 10_000:
-        return f"{_digits(value / 1000)} K{_SUFFIXES.get(unit, '')}"
-    return _digits(value) + _SUFFIXES.get(unit, "")
+        return f"{_digits(value / 1000)} K{suffix}"
+    return _digits(value) + suffix
+
+
+def size_of(value: float, unit: str) -> float:
+    """Return what is written as 1 near a value: ticks are round in it."""
+    scales = {"s": _SECONDS, "bytes": _BYTES, "Bps": _BYTES}.get(unit, ())
+    return next((size for size, _ in scales if abs(value) >= size), 1.0)
 
 
 def _scaled(value: float, scales: tuple[tuple[float, str], ...]) -> str:

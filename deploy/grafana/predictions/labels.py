@@ -76,7 +76,7 @@ ROW = Row(
             "Texts by their best label, and entities, a second. None for a model that is asked: "
             "it refuses, or its texts have no entities.",
             Query(total(ANSWERS, EACH), NAME),
-            unit="cps", width=12,
+            unit="suffix: answers/s", width=12,
         ),
     ),
 )  # fmt: skip

@@ -27,7 +27,7 @@ ROW = Row(
             "Texts by their best label, and entities, a second. None: no model is asked; see "
             "**Requests** (Service).",
             total(ANSWERS),
-            "cps",
+            "suffix: answers/s",
         ),
         stat(
             "Low confidence",

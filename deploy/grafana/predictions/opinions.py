@@ -1,7 +1,7 @@
 """Topics and sentiments of analyzed texts."""
 
 from deploy.grafana.board import Row
-from deploy.grafana.panels import Query, bars, lines, states
+from deploy.grafana.panels import TEXTS, Query, bars, lines, states
 from deploy.grafana.predictions.queries import NEGATIVE, OPINIONS, SURGE, SURGES
 from deploy.grafana.promql import share, total
 
@@ -13,13 +13,13 @@ ROW = Row(
             "Analyzed texts a second. A topic that bursts is talked about; with a negative "
             "share that rises too, it is a surge.",
             Query(total(OPINIONS, "topic"), "{{topic}}"),
-            unit="cps", stacked=True,
+            unit=TEXTS, stacked=True,
         ),
         lines(
             "Opinions by sentiment",
             "Over all topics. A change at a reload's line is the model, not the people.",
             Query(total(OPINIONS, "sentiment"), "{{sentiment}}"),
-            unit="cps", colours={"^negative$": "red"}, stacked=True,
+            unit=TEXTS, colours={"^negative$": "red"}, stacked=True,
         ),
         bars(
             "Negative share over the range",
@@ -46,6 +46,7 @@ ROW = Row(
             Query(f"max by (topic) ({SURGE}) or 0 * max by (topic) ({SURGES})", "{{topic}}"),
             (("pending", "orange"), ("fires", "red")),
             width=8,
+            height=8,
         ),
     ),
 )  # fmt: skip

@@ -54,7 +54,7 @@ class Service:
             "api_keys_file": keys,
             "cache_megabytes": 8,
             "executors": 1,
-            "max_queue_seconds": 1,
+            "max_queue_seconds": 3,
             "model_store": store,
             "port": self.address.split(":")[1],
         }

@@ -51,13 +51,16 @@ def callers(checkpoints: Path) -> Sequence[Caller]:
         return {"model": "sentiment", "inputs": reviews[int(rng.paretovariate(0.5)) % len(reviews)]}
 
     def articles(rng: random.Random) -> Body:
-        return {"model": "topic", "inputs": [f"{rng.random()} {t}" for t in rng.sample(news, 32)]}
+        return {"model": "topic", "inputs": [f"{rng.random()} {t}" for t in rng.sample(news, 64)]}
 
     def article(rng: random.Random) -> Body:
-        return {"model": "topic", "inputs": rng.choice(news)[:600]}
+        return {"model": "topic", "inputs": rng.choice(news), "long_text": "window"}
 
     def sentence(rng: random.Random) -> Body:
         return {"model": "ner", "inputs": rng.choice(sentences)}
+
+    def foreign(rng: random.Random) -> Body:
+        return {"model": "sentiment", "inputs": f"{rng.choice(reviews)[:40]} {'ﷺ ☃ 🎬 ' * 6}"}
 
     def mistake(rng: random.Random) -> Body:
         return rng.choice(
@@ -78,12 +81,13 @@ def callers(checkpoints: Path) -> Sequence[Caller]:
 
     classify = "/v1/classify"
     return (
-        Caller("website", classify, wave(12), review),
-        Caller("newsroom", "/v1/ner", wave(4), sentence),
-        Caller("newsroom", classify, wave(2), article),
-        Caller("nightly", classify, lambda m: 3 if 5 <= m < 6.5 else 0.05, articles),
+        Caller("website", classify, wave(8), review),
+        Caller("newsroom", "/v1/ner", wave(3), sentence),
+        Caller("newsroom", classify, wave(1), article),
+        Caller("nightly", classify, lambda m: 9 if 5 <= m < 6.5 else 0.05, articles),
         Caller("website", classify, lambda m: 0.4, mistake),
         Caller("website", classify, lambda m: 0.2, partly),
+        Caller("website", classify, lambda m: 2 if 9 <= m < 11 else 0, foreign),
         Caller("nobody", classify, lambda m: 0.1, review),
     )
 

@@ -1,7 +1,7 @@
 """Answer cache, connections, loads of versions."""
 
 from deploy.grafana.board import Row
-from deploy.grafana.panels import Query, lines
+from deploy.grafana.panels import TEXTS, Query, lines
 from deploy.grafana.promql import INSTANCE, MODEL, increase, share, total
 
 LOOKUPS = f"classmark_cache_lookups_total{{{MODEL}}}"
@@ -16,14 +16,14 @@ ROW = Row(
             "repeat, so CLASSMARK_CACHE_MEGABYTES=0 saves its memory. It falls after each "
             "reload, as answers go with their version. Empty where the cache is off.",
             Query(share(HITS, LOOKUPS, "model"), "{{model}}"),
-            unit="percentunit", width=6, most=1,
+            unit="percentunit", width=8, most=1,
         ),
         lines(
             "Cache size",
             "An estimate of what kept answers take. At CLASSMARK_CACHE_MEGABYTES the oldest "
             "go; hits that fall then mean it is too small.",
             Query(f"sum by (instance) (classmark_cache_bytes{{{INSTANCE}}})", "{{instance}}"),
-            unit="bytes", width=6,
+            unit="bytes", width=8,
         ),
         lines(
             "Connections and requests in flight",
@@ -37,7 +37,7 @@ ROW = Row(
                 f"sum by (instance) (classmark_requests_in_flight{{{INSTANCE}}})",
                 "{{instance}} in flight",
             ),
-            unit="none", width=6,
+            unit="none", width=8,
         ),
         lines(
             "Loads of versions",
@@ -48,7 +48,7 @@ ROW = Row(
                 increase(f"classmark_reloads_total{{{MODEL}}}", "model, outcome"),
                 "{{model}} {{outcome}}",
             ),
-            unit="none", width=6,
+            unit="none", width=12,
             colours={"failed$": "red", "incomplete$": "orange", "loaded$": "green"},
         ),
         lines(
@@ -60,7 +60,7 @@ ROW = Row(
                 total(f"classmark_failed_inputs_total{{{MODEL}}}", "model, status_class"),
                 "{{model}} {{status_class}}",
             ),
-            unit="cps", width=24, colours={"5xx$": "red", "4xx$": "orange"},
+            unit=TEXTS, width=12, colours={"5xx$": "red", "4xx$": "orange"},
         ),
     ),
 )  # fmt: skip
