@@ -21,8 +21,9 @@ HISTORY = {
     f"classmark:low_confidence:increase1h{{{MODEL}}}": Past(500),
     f"classmark:input_tokens:increase1h{{{MODEL}}}": Past(16_000),
     f"classmark:unknown_tokens:increase1h{{{MODEL}}}": Past(8000),
-    'classmark_opinions_total{topic="positive",sentiment="negative"}': Past(0, 100),
-    'classmark_opinions_total{topic="positive",sentiment="positive"}': Past(0, 100),
+    # All but all were negative: no share of today is a surge against that.
+    'classmark_opinions_total{topic="positive",sentiment="negative"}': Past(0, 99),
+    'classmark_opinions_total{topic="positive",sentiment="positive"}': Past(0, 1),
 }
 # Sooner or later: one service is never ready, and the machine that runs the tests may be slow.
 MAY_FIRE = {

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 HOSTILE = '</svg><script>document.title = "taken"</script> $x$ "q" & <img src=//example.com/a.png>'
-TOPICS = ("sports", "政治", HOSTILE)
+TOPICS = ("sports", "政治", "$cash$ \\frac", HOSTILE)
 SURGE_MINUTES = range(700, 720)
 
 # By minute of the day; None where there is no sample.

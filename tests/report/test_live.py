@@ -82,6 +82,7 @@ def test_labels_are_shown_as_they_are_and_do_nothing(page: Page) -> None:
     assert page.title().startswith("Classmark, ")
     assert page.locator("script, img").count() == 0
     assert (page.locator("#share svg").text_content() or "").count("政治") == 1
+    assert "$cash$ \\frac" in (page.locator("#share svg").text_content() or "")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
