@@ -20,7 +20,8 @@ ENV PIP_CONSTRAINT=/source/constraints.txt \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_PREFIX=/install \
-    PIP_ROOT_USER_ACTION=ignore
+    PIP_ROOT_USER_ACTION=ignore \
+    PIP_USE_PEP517=1
 WORKDIR /source
 COPY pyproject.toml constraints.txt docker/install-requirements.sh docker/prune-requirements.sh ./
 

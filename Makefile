@@ -83,6 +83,7 @@ bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure be
 
 opinion-surge: $(INSTALLED) $(BUNDLES) ## Feed an hour of opinions, then a surge, to a real Prometheus and Alertmanager (84 minutes)
 	$(BIN)/python -m tests.deployment.surge --store $(STORE) --out $(BUILD)/opinion-surge
+	$(BIN)/python -m docs.report_picture $(BUILD)/opinion-surge/report.html --out docs/opinions/report.png
 
 bench-quick: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## A part of it in minutes
 	$(BIN)/python -m benchmarks --quick --out docs/benchmarks

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measures.capacity import measure_capacity, tune
-from benchmarks.measures.latency import measure_latency
+from benchmarks.measures.latency.under_load import measure_latency
 from benchmarks.plan import AGREEMENT, Plan
 from benchmarks.report.plots import draw_capacity
 from benchmarks.report.report import render_results

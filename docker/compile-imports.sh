@@ -3,5 +3,7 @@
 # bytecode, and a container with a read-only root would compile them at every start.
 set -eu
 PYTHONDONTWRITEBYTECODE='' python -c '
-import app.main, app.api.connection.server, app.engine.backends.onnxruntime, app.workers.supervisor.supervisor
+import encodings.idna
+import app.environment, app.main
+import app.api.connection.server, app.engine.backends.onnxruntime, app.workers.supervisor.supervisor
 '

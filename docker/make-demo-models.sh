@@ -2,6 +2,10 @@
 # Makes the demo models that the model store lacks: those named, or else the four English ones.
 # What an earlier, interrupted run has made stays in the folder where this one works, and is used.
 set -eu
+if [ -n "${OTHER_STORE:-}" ]; then
+    echo "the service reads $OTHER_STORE: no demo models are made"
+    exit
+fi
 store=${DEMO_STORE:-/models}
 [ $# -gt 0 ] || set -- sentiment topic intent ner
 for name in "$@"; do

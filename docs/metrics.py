@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
 from app.mirror.metrics import MirrorMetrics
+from app.monitor.counter import OpinionCounter
 from app.telemetry.batches import BatchMetrics
 from app.telemetry.histogram import Histogram
 from app.telemetry.memory import MemoryCollector
@@ -20,6 +21,7 @@ from app.telemetry.metrics import VERSIONS_KEPT
 from app.telemetry.models import ModelMetrics
 from app.telemetry.predictions import PredictionMetrics
 from app.telemetry.requests import RequestMetrics
+from app.tracing.metrics import SpanMetrics
 
 PAGE = Path(__file__).parent / "metrics.md"
 # By the end of a metric's name; what has none of these is a number.
@@ -94,11 +96,13 @@ def sections() -> list[Section]:
     return [
         Section("Requests", _defined(RequestMetrics)),
         Section("What models read and say", _defined(PredictionMetrics)),
+        Section("Opinions", _defined(OpinionCounter), "Of texts given to `/v1/analyze`."),
         Section("Queue, batches, executors", _defined(BatchMetrics)),
         Section("Service and models", _defined(ModelMetrics)),
         Section("Store in a bucket", _defined(MirrorMetrics), "Only with a [bucket](store.md)."),
         Section("GPUs", gpus, "Only on CUDA, where NVIDIA's management library answers."),
         Section("Memory", _defined(MemoryCollector), "Where the system tells it, as Linux does."),
+        Section("Traces", _defined(SpanMetrics), "Only with [traces](tracing.md)."),
         Section("Process", (*_defined(_process), *_defined(_python)), "Of the client library."),
     ]
 
@@ -131,10 +135,7 @@ def render() -> str:
     for section in sections():
         parts.append(f"\n## {section.title}\n\n")
         parts.append(f"{section.when}\n\n" if section.when else "")
-        parts.append(
-            "| Metric | Kind | Labels | Unit | Meaning |\n| --- | --- | --- | --- | --- |\n"
-        )
-        parts += [f"{row}\n" for row in section.rows]
+        parts += [HEADER, *(f"{row}\n" for row in section.rows)]
     return "".join(parts)
 
 

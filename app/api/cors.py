@@ -12,6 +12,7 @@ EXPOSED = (
     "Retry-After",
     "X-Classmark-Model",
     "X-Classmark-Version",
+    "traceresponse",
 )
 
 

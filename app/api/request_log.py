@@ -45,7 +45,7 @@ class RequestLog:
         model: that answers or refuses; None until it is known whether there is one.
         version: of the model that answers; empty while none is found.
         key: name of the caller's API key, never the key.
-        stages: seconds that the answer took in each.
+        stages: seconds that the request has spent in each.
         trace: of a request that is traced.
     """
 

@@ -38,7 +38,7 @@ class PredictionMetrics:
     def _observe_inputs(self, registry: CollectorRegistry) -> None:
         self.input_tokens = Histogram(
             "classmark_input_tokens",
-            "Tokens of an input, over all its windows.",
+            "Tokens of an input, over all its windows; what the cache answers is not read.",
             ["model", "version"],
             buckets=TOKENS,
             registry=registry,

@@ -18,8 +18,8 @@ Attributes = Mapping[str, str | int | bool]
 
 # As many as OpenTelemetry's own limit.
 MOST_LINKS = 128
-# By more nanoseconds than these the two clocks do not part within a read of both.
-TIME_WAS_SET = 2_000_000
+# Nanoseconds: a longer read of both clocks says nothing; clocks that part by more were set.
+READ_AT_ONCE, TIME_WAS_SET = 100_000, 2_000_000
 FAILED, UNSET = Status(StatusCode.ERROR), Status(StatusCode.UNSET)
 
 
@@ -84,7 +84,7 @@ class UnixClock:
         self._ahead = time.time_ns() - time.monotonic_ns()
 
     def nanoseconds(self, moment: float) -> int:
-        ahead = time.time_ns() - time.monotonic_ns()
-        if abs(ahead - self._ahead) > TIME_WAS_SET:
-            self._ahead = ahead
+        before, now, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+        if abs(now - before - self._ahead) > TIME_WAS_SET and after - before < READ_AT_ONCE:
+            self._ahead = now - before
         return self._ahead + int(moment * 1e9)

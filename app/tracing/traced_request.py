@@ -8,6 +8,7 @@ from app.api.inference.routes import Target
 from app.api.inference.steps import Job
 from app.api.inference.writer import Headers
 from app.service import Service
+from app.telemetry.series import ModelLabels
 from app.tracing.context import RESPONSE_HEADER, write_response
 from app.tracing.request_trace import RequestTrace
 
@@ -73,6 +74,11 @@ class TracedRequest(DirectRequest):
     def _respond(self) -> None:
         self._trace.leave()
         super()._respond()
+        log = self._log
+        if log.version:  # one model has answered
+            series = self._service.metrics.of(ModelLabels(log.model or "", log.version))
+            for stage, seconds in log.stages.items():
+                series.stage_seconds[stage].keep_exemplar(seconds, self._trace.trace_id)
 
     def _end(self, status: int, headers: Headers, body: bytes) -> None:
         response = (RESPONSE_HEADER, write_response(self._trace.context))

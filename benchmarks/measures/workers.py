@@ -16,7 +16,12 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load.arrivals import poisson
 from benchmarks.load.open_loop import open_loop
 from benchmarks.measures.capacity import measure_capacity
-from benchmarks.measures.latency import ADMISSION, make_requests, summarise_open_loop, warm_up
+from benchmarks.measures.latency.under_load import (
+    ADMISSION,
+    make_requests,
+    summarise_open_loop,
+    warm_up,
+)
 from benchmarks.plan import FULL, QUICK, rotate
 from benchmarks.report.report import render_results
 from benchmarks.servers.contenders import CLASSMARK, Contender, Tuning

@@ -16,6 +16,7 @@ QUERIES: list[Asked] = [asked for board in BOARDS.values() for asked in queries(
 ABSENT = {
     "python_info": "the image has one Python; Build says which image",
     "process_virtual_memory_bytes": "says nothing of what is used; Memory has the resident part",
+    "classmark_spans": "tells of the collector of traces, which has boards of its own",
 }
 # What has no data on a machine that runs the tests: a part of a query, and why.
 EMPTY = {

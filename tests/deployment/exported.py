@@ -2,13 +2,7 @@
 
 import re
 
-from prometheus_client.metrics import MetricWrapperBase
-
-from app.engine.backends.cuda.nvml import METRICS as GPU_METRICS
-from app.mirror.metrics import MirrorMetrics
-from app.monitor.counter import OpinionCounter
-from app.telemetry.histogram import Histogram
-from app.telemetry.metrics import Metrics
+from docs.metrics import sections
 
 # What Prometheus adds: to every series of a target, and of its own.
 TARGET_LABELS = {"job", "instance", "service"}
@@ -16,25 +10,12 @@ PROMETHEUS_SERIES = {
     "up": set[str](),
     "ALERTS": {"alertname", "alertstate", "severity", "model", "topic"},
 }
-SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 
 
 def exported() -> dict[str, set[str]]:
     """Return the label names of every series the service exports."""
-    metrics, series = Metrics(), dict(PROMETHEUS_SERIES)
-    mirror = MirrorMetrics(metrics.registry)  # there only with a bucket
-    opinions = OpinionCounter(metrics.registry)
-    for metric in (*vars(metrics).values(), *vars(mirror).values(), *vars(opinions).values()):
-        if isinstance(metric, MetricWrapperBase | Histogram):
-            (family,) = metric.collect()
-            for suffix in SUFFIXES[family.type]:
-                # The library tells a metric's label names in no public way.
-                series[family.name + suffix] = set(metric._labelnames)
-    for family in metrics.registry.collect():
-        for sample in family.samples:
-            series.setdefault(sample.name, set(sample.labels))
-    # Those are there only where a GPU is.
-    return series | {name: {"gpu"} for name, _, _ in GPU_METRICS}
+    rows = [row for section in sections() for row in section.rows]
+    return PROMETHEUS_SERIES | {name: set(row.labels) for row in rows for name in row.series}
 
 
 SERIES = exported()

@@ -8,9 +8,11 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
+COMPOSE_WEBHOOK = ROOT / "docker/compose.webhook.yml"
 COMPOSE_KEYS = ROOT / "docker/compose.keys.yml"
 DOCKERFILE = ROOT / "Dockerfile"
-INSTALL_SCRIPT = ROOT / "docker/install-requirements.sh"
+PRUNE_SCRIPT = ROOT / "docker/prune-requirements.sh"
+DEMO_SCRIPT = ROOT / "docker/make-demo-models.sh"
 PROMETHEUS = ROOT / "docker/prometheus/prometheus.yml"
 RULES = sorted((ROOT / "docker/prometheus/rules").glob("*.yml"))
 RULE_TESTS = sorted((ROOT / "docker/prometheus/tests").glob("*.test.yml"))

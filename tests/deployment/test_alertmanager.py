@@ -1,14 +1,18 @@
 """Alertmanager takes its configuration, and tells of what matters, once."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.deployment.alertmanager import PROGRAM, Alertmanager, alerting
 from tests.deployment.files import ALERTMANAGER, ALERTMANAGER_WEBHOOK, PROMETHEUS, load_yaml
+from tests.deployment.prometheus import wait_until
+from tests.deployment.surge.receiver import receiving
 
 amtool = pytest.mark.skipif(
     shutil.which("amtool") is None, reason="amtool is not installed; prometheus-alertmanager has it"
@@ -100,3 +104,19 @@ def test_of_one_trouble_the_worst_is_told(alertmanager: Alertmanager) -> None:
         "ClassmarkReloadFailed": "active",
         "ClassmarkModelBehind": "suppressed",
     }
+
+
+@program
+def test_the_webhook_is_told_of_every_severity(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        # At once, at this address: Debian's reads none from a file.
+        at_once = re.sub("group_wait: .*", "group_wait: 0s", ALERTMANAGER_WEBHOOK.read_text())
+        config = at_once.replace("url_file: /run/secrets/alert-webhook", f"url: {receiver.url}")
+        with alerting(yaml.safe_load(config), tmp_path) as alertmanager:
+            alertmanager.post(
+                alert("ClassmarkModelDown", "critical", model="mood"),
+                alert("ClassmarkModelDegraded", "warning", model="other"),
+            )
+            assert wait_until(lambda: len(receiver.notifications) >= 2, 30)
+    told = {(one.labels["alertname"], one.status) for one in receiver.notifications}
+    assert told == {("ClassmarkModelDown", "firing"), ("ClassmarkModelDegraded", "firing")}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.deployment.alertmanager import PROGRAM
 from tests.deployment.files import ROOT
-from tests.deployment.surge.alertmanager import PROGRAM
 from tests.deployment.surge.rehearsal import RULES, Play, faster, perform, scene
 
 STORE = ROOT / "models"

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from app.api.analyze.routes import ANALYZE
 from app.api.dialects.registry import spoken
 from app.api.inference.routes import OWN_ROUTES
 from app.main import create_app
 from app.settings.settings import Settings
+from deploy.grafana.reading import panels
+from tests.deployment.dashboards import BOARDS
 from tests.deployment.exported import SERIES, TARGET_LABELS, used_series
 from tests.deployment.files import PROMETHEUS, ROOT, RULE_TESTS, RULES, load_yaml, rules
 
@@ -55,7 +58,7 @@ def test_objectives_count_every_inference_route_and_no_other(tmp_path: Path) -> 
     (selected,) = set(re.findall(r'route=~"([^"]*)"', " ".join(EXPRESSIONS.values())))
     settings = Settings(model_store=tmp_path)
     foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
-    inferring = {route.path for route in (*OWN_ROUTES, *foreign)}
+    inferring = {route.path for route in (*OWN_ROUTES, ANALYZE, *foreign)}
     every = set(create_app(settings).openapi()["paths"]) | inferring
     assert {path for path in every if re.fullmatch(selected, path)} == inferring
 
@@ -90,6 +93,19 @@ def test_the_runbook_lists_every_alert_and_no_other() -> None:
     }
     assert all(anchor == name.lower() for name, anchor, _ in rows)
     assert {section.split("\n", 1)[0] for section in SECTIONS} >= set(ALERTS)
+
+
+def test_the_runbook_names_panels_and_metrics_that_there_are() -> None:
+    text = " ".join((ROOT / RUNBOOK).read_text().split())
+    boards = {name.capitalize(): {p["title"] for p in panels(BOARDS[name])} for name in BOARDS}
+    named = re.findall(rf"({'|'.join(boards)}) →((?:,? (?:and )?\*[^*]+\*)+)", text)
+    shown = {
+        (board, title) for board, titles in named for title in re.findall(r"\*(.+?)\*", titles)
+    }
+    assert len(shown) > len(boards)
+    assert [(board, title) for board, title in shown if title not in boards[board]] == []
+    metrics = set(re.findall(r"\b(?:classmark_|process_|classmark:)[\w:]+\b", text))
+    assert metrics <= set(SERIES) | set(RECORDED)
 
 
 @promtool

@@ -102,7 +102,9 @@ class FakeEngine(Engine):
             asyncio.get_running_loop().call_soon(pending.end)
         return pending
 
-    def submit_together(self, requests: Sequence[RunRequest], deadline: float) -> list[FakePending]:
+    def submit_together(
+        self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
+    ) -> list[FakePending]:
         return [self.submit(one.servable, one.encodings, deadline, one.on_done) for one in requests]
 
 

@@ -65,5 +65,5 @@ def _all_models(service: Service) -> Sequence[str]:
         return configured
     serving = [servable.name for servable in service.registry.serving]
     if not serving:
-        raise NotReady(f"{service.unready_reason()}; name the models that are to be asked")
+        raise NotReady(str(service.unready_reason()))
     return serving

@@ -185,7 +185,6 @@ class DirectRequest(Exchange):
         job = self._job
         assert job is not None  # it is answered
         written = job.write()
-        self._log.stages = job.stages
         timing = (b"server-timing", job.timing.encode())
         self._end(200, [timing, *written.headers], written.body)
         job.end()
@@ -227,6 +226,7 @@ class DirectRequest(Exchange):
         if self._text_work is not None:
             self._text_work.cancel()
         if self._job is not None:
+            self._log.stages = self._job.stages
             self._job.abandon()
         self._pending = self._timer = self._text_work = self._job = None
         self.reader.clear()

@@ -18,7 +18,7 @@ from benchmarks.gpu.subjects.streams import Setting, make_batches
 from benchmarks.load.generator import load_open
 from benchmarks.load.open_loop import post
 from benchmarks.load.wrk import closed_loop
-from benchmarks.measures.single_client import SingleClient
+from benchmarks.measures.latency.single_client import SingleClient
 from benchmarks.report.statistics import percentile
 from benchmarks.servers.contenders import CLASSMARK
 from benchmarks.servers.servers import Server

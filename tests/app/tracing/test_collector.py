@@ -48,7 +48,7 @@ def test_a_collector_that_hangs_holds_up_neither_requests_nor_the_end(
         ask(server, MANY)
         assert server.terminate() == 0
         server.wait_for_log("the last spans are lost")
-        assert len([line for line in server.log if "Queue full, dropping Span" in line]) == workers
+        assert len([line for line in server.log if "spans are dropped" in line]) == workers
 
 
 def test_a_collector_that_is_down_is_complained_of_once_and_spans_are_counted(

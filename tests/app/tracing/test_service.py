@@ -10,6 +10,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+from tests.deployment.prometheus import wait_until
 from tests.support.collector import SERVER, Collector, Received, collecting, environment
 from tests.support.server import KEY, Server, serving
 
@@ -210,6 +211,20 @@ def test_other_apis_are_traced_too(traced: Traced) -> None:
     assert [child.name for child in children] == STAGES
 
 
+def test_a_request_to_several_models_has_a_queue_and_a_run_of_each(traced: Traced) -> None:
+    _, trace = traced.ask({"models": ["mood", "names"], "inputs": TEXT}, "/v1/analyze")
+    root, children = traced.collector.trace(trace)
+    names = [child.name for child in children]
+    assert sorted(names) == sorted([*STAGES, "queue", "run"])
+    runs = [child for child in children if child.name == "run"]
+    assert {run.attributes["classmark.model"] for run in runs} == {"mood", "names"}
+    for run in runs:
+        (place,) = run.links
+        (batch,) = traced.collector.wait_for(lambda span, p=place: (span.trace, span.id) == p)
+        assert batch.links == ((root.trace, root.id),)
+        assert batch.attributes["classmark.model"] == run.attributes["classmark.model"]
+
+
 def test_what_is_no_inference_is_traced_only_for_a_caller_that_traces(traced: Traced) -> None:
     assert "traceresponse" not in traced.client.get("/v1/models").headers
     trace = "2af7651916cd43dd8448eb211c80319c"
@@ -221,8 +236,15 @@ def test_what_is_no_inference_is_traced_only_for_a_caller_that_traces(traced: Tr
 
 
 def test_spans_are_counted(traced: Traced) -> None:
-    traced.ask({"model": "mood", "inputs": TEXT})
-    text = traced.client.get("/metrics").text
-    ended = re.search(r'classmark_spans_total{outcome="ended"} (\S+)', text)
-    assert ended is not None
-    assert float(ended[1]) >= 7
+    _, trace = traced.ask({"model": "mood", "inputs": TEXT})
+    traced.collector.trace(trace)
+
+    def count(outcome: str) -> float:
+        text = traced.client.get("/metrics").text
+        found = re.search(rf'classmark_spans_total{{outcome="{outcome}"}} (\S+)', text)
+        assert found is not None
+        return float(found[1])
+
+    came = len(traced.collector.spans)
+    assert count("failed") == count("dropped") == 0
+    assert wait_until(lambda: count("exported") >= came, 30)

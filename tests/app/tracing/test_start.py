@@ -6,7 +6,8 @@ import pytest
 
 from app.main import create_app
 from app.settings.settings import Settings
-from app.tracing.start import find_asker
+from app.telemetry.metrics import Metrics
+from app.tracing.start import find_asker, start_tracing
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
@@ -45,6 +46,13 @@ def test_traces_are_on_where_a_variable_asks_for_them(
 def test_what_is_not_spoken_here_is_refused(more: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         find_asker(ENDPOINT | more)
+
+
+def test_a_queue_of_no_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (ENDPOINT | {"OTEL_BSP_MAX_QUEUE_SIZE": "many"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match="OTEL_BSP_MAX_QUEUE_SIZE=many is no number of spans"):
+        start_tracing(Metrics())
 
 
 def test_without_the_extra_the_service_does_not_start_and_says_what_to_install(

@@ -35,6 +35,21 @@ def test_a_submission_arrives_as_it_left(seed: int) -> None:
         assert np.array_equal(one.type_ids, other.type_ids)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_submissions_to_several_servables_arrive_together(seed: int) -> None:
+    rng = random.Random(seed)
+    sent = {rng.randrange(2**32): [encoding(rng)] for _ in range(rng.randint(1, 9))}
+    packed = {
+        number: frames.pack_submission(place, 7.5, encodings)
+        for place, (number, encodings) in enumerate(sent.items())
+    }
+    got = frames.read_together(frames.pack_together(packed))
+    assert list(got) == list(sent)
+    for place, (number, submission) in enumerate(got.items()):
+        assert (submission.servable, submission.deadline) == (place, 7.5)
+        assert np.array_equal(submission.encodings[0].ids, sent[number][0].ids)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_logits_arrive_bit_for_bit_and_in_their_shapes(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -79,7 +94,8 @@ def test_an_error_of_a_kind_that_is_no_error_of_ours_is_a_failure(kind: str) -> 
 def test_frames_come_out_whole_however_the_bytes_are_cut() -> None:
     rng = random.Random(5)
     sent = [
-        Frame(Kind(rng.randint(1, 11)), n, rng.randbytes(rng.randint(0, 50))) for n in range(60)
+        Frame(Kind(rng.randint(1, len(Kind))), n, rng.randbytes(rng.randint(0, 50)))
+        for n in range(60)
     ]
     stream = b"".join(frame.pack() for frame in sent)
     buffer, got = bytearray(), []
@@ -110,7 +126,12 @@ def test_damaged_payloads_are_refused_and_nothing_else_is_raised() -> None:
     submission = frames.pack_submission(1, 2.0, [encoding(rng) for _ in range(3)])
     logits = [np.zeros((4, 3), np.float32), np.zeros(2, np.float32)]
     run = frames.pack_run(RunResult(logits, 0, 0, 0), 0.0)
-    for read, whole in ((frames.read_submission, submission), (frames.read_run, run)):
+    together = frames.pack_together({1: submission, 2: submission})
+    for read, whole in (
+        (frames.read_submission, submission),
+        (frames.read_run, run),
+        (frames.read_together, together),
+    ):
         for _ in range(300):
             damaged = bytearray(whole[: rng.randint(0, len(whole))])
             for _ in range(rng.randint(0, 4)):
@@ -123,6 +144,10 @@ def test_damaged_payloads_are_refused_and_nothing_else_is_raised() -> None:
     for cut in range(len(submission) - 1):
         with pytest.raises(WireError):
             frames.read_submission(submission[:cut])
+        with pytest.raises(WireError):
+            frames.read_together(together[: cut + len(together) // 2 + 1])
+    with pytest.raises(WireError):
+        frames.read_together(b"")
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x02\0\0\0[]", b"\x09\0\0\0{}", b"\x01\0\0\0\xff"])

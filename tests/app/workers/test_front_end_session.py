@@ -16,11 +16,11 @@ from app.engine.admission import Admission
 from app.engine.batching.cost_model import Cost
 from app.engine.local import LocalEngine, LocalRun
 from app.engine.models.registry import LocalRegistry
-from app.errors import InferenceFailed, InvalidRequest, NotReady, Overloaded
+from app.errors import DeadlineExceeded, InferenceFailed, InvalidRequest, NotReady, Overloaded
 from app.telemetry.metrics import Metrics
 from app.workers.engine.front_end_session import FrontEndSession
 from app.workers.engine.publisher import Follower, Published, Publisher, State
-from app.workers.front_end.engine_client import EngineClient
+from app.workers.front_end.engine_client import EngineClient, PendingCall
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
 from app.workers.transport.frames import Kind, pack_submission
@@ -88,6 +88,11 @@ class Side:
             return await asyncio.wait_for(call.answer, 10)
         finally:
             call.end()
+
+    def submit_together(self, *servables: int, seconds: float = 30.0) -> list[PendingCall]:
+        deadline = self.clock() + seconds
+        packed = [pack_submission(number, deadline, [encoding(3)] * 2) for number in servables]
+        return self.client.submit_together(packed)
 
 
 @contextlib.asynccontextmanager
@@ -214,3 +219,50 @@ async def test_an_overloaded_engine_refuses_with_the_time_to_come_back() -> None
         assert refused.value.retry_after_seconds > 3000
         gate.set()
         assert (await first).logits
+
+
+async def answers_of(calls: list[PendingCall]) -> list[Any]:
+    futures = [asyncio.wait_for(call.answer, 10) for call in calls]
+    outcomes = await asyncio.gather(*futures, return_exceptions=True)
+    for call in calls:
+        call.end()
+    return outcomes
+
+
+async def test_what_is_submitted_together_is_answered_one_by_one() -> None:
+    async with connected(FakeServable()) as side:
+        outcomes = await answers_of(side.submit_together(NUMBER, NUMBER))
+    assert [len(one.logits) for one in outcomes] == [2, 2]
+
+
+async def test_what_is_submitted_together_is_refused_together() -> None:
+    async with connected(FakeServable()) as side:
+        unknown = await answers_of(side.submit_together(NUMBER, NUMBER + 1))
+        late = await answers_of(side.submit_together(NUMBER, NUMBER, seconds=-1.0))
+        assert side.engine.scheduler.queued == 0
+        assert (await side.run()).logits
+    assert [type(one) for one in unknown] == [NotReady, NotReady]
+    assert [type(one) for one in late] == [DeadlineExceeded, DeadlineExceeded]
+
+
+async def test_what_was_submitted_together_leaves_the_queue_with_its_front_end() -> None:
+    gate = threading.Event()
+    fake = FakeServable(gate=gate)
+    async with connected(fake) as side:
+        first = asyncio.ensure_future(side.run())
+        await asyncio.to_thread(fake.entered.acquire)
+        kept, left = side.submit_together(NUMBER, NUMBER)
+        second = asyncio.ensure_future(side.run())  # taken after them
+        for _ in range(2):
+            await side.engine.until("submit")
+        assert side.engine.scheduler.queued == 5
+        left.end()
+        third = asyncio.ensure_future(side.run())
+        await side.engine.until("submit")
+        assert side.engine.scheduler.queued == 4
+        side.client.close()
+        await side.publisher.wait_for_no_front_ends(10)
+        assert side.engine.scheduler.queued == 0
+        gate.set()
+        await asyncio.gather(first, second, third, return_exceptions=True)
+        await answers_of([kept])

@@ -22,7 +22,8 @@ async def supervised() -> AsyncIterator[tuple[SupervisorLink, Link, asyncio.Queu
     line, control = await Link.open(ours), SupervisorLink(await Link.open(theirs))
     told: asyncio.Queue[str] = asyncio.Queue()
     commands = {name: lambda name=name: told.put_nowait(name) for name in ("drain", "stop")}
-    following = asyncio.ensure_future(control.follow(Metrics().registry, commands))
+    shares = {"double": lambda asked: 2 * asked["number"]}
+    following = asyncio.ensure_future(control.follow(Metrics().registry, commands, shares))
     yield control, line, told
     line.close()
     await asyncio.wait_for(following, 10)
@@ -78,3 +79,29 @@ async def test_no_scrape_waits_for_a_supervisor_that_is_gone() -> None:
         assert await asyncio.wait_for(told.get(), 10) == "stop"
         with pytest.raises(NotReady):
             await control.exposition("text")
+
+
+async def test_what_front_ends_share_is_gathered_by_the_supervisor() -> None:
+    async with supervised() as (control, line, _):
+        gathering = asyncio.ensure_future(control.gather("double", {"number": 4}))
+        asked = await line.receive()
+        assert asked is not None
+        assert (asked["event"], asked["name"], asked["asked"]) == (
+            "gather",
+            "double",
+            {"number": 4},
+        )
+        line.send(do="share", number=9, name="double", asked={"number": 4})
+        assert await line.receive() == {"event": "shared", "number": 9, "share": 8}
+        line.send(do="answer", number=asked["number"], shares=[8, 6], silent=[])
+        assert await asyncio.wait_for(gathering, 10) == [8, 6]
+
+
+async def test_a_share_that_is_missing_is_said_and_not_left_out() -> None:
+    async with supervised() as (control, line, _):
+        gathering = asyncio.ensure_future(control.gather("double", {}))
+        asked = await line.receive()
+        assert asked is not None
+        line.send(do="answer", number=asked["number"], shares=[8, None], silent=["front-end-2"])
+        with pytest.raises(NotReady, match="front-end-2 did not answer in time"):
+            await asyncio.wait_for(gathering, 10)

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.deployment.files import ROOT
+import yaml
+
+from tests.deployment.alertmanager import alerting
+from tests.deployment.files import ALERTMANAGER, ROOT
 from tests.deployment.prometheus import Prometheus, running, wait_until
-from tests.deployment.surge.alertmanager import alerting
 from tests.deployment.surge.receiver import Notification, Receiver, receiving
 from tests.support.server import Server, serving
 
@@ -24,7 +26,6 @@ RULES = ROOT / "docker/prometheus/rules/opinions.yml"
 SCRAPE_SECONDS = 5
 # A scrape must end before the next, however busy the machine is.
 LEAST_SCRAPE_SECONDS = 0.5
-GROUP_WAIT_SECONDS, GROUP_INTERVAL_SECONDS = 30, 60
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000}
 # Waited for at the end, if it did not come before.
 RESOLVED_SECONDS = 60
@@ -77,12 +78,11 @@ class Outcome:
 def scene(play: Play, store: Path, folder: Path, **settings: object) -> Iterator[Scene]:
     """Run service, Prometheus and Alertmanager until the block ends."""
     (folder / RULES.name).write_text(faster(RULES.read_text(), play.speed))
-    wait, interval = GROUP_WAIT_SECONDS / play.speed, GROUP_INTERVAL_SECONDS / play.speed
     with (
         serving(store, **settings) as server,
         receiving() as receiver,
-        alerting(folder, receiver.url, duration(wait), duration(interval)) as alertmanager,
-        running(prometheus_config(play, server.url, alertmanager), folder) as prometheus,
+        alerting(alertmanager_config(play, receiver.url), folder) as alertmanager,
+        running(prometheus_config(play, server.url, alertmanager.address), folder) as prometheus,
     ):
         yield Scene(server, prometheus, receiver)
 
@@ -100,6 +100,14 @@ def _seconds(number: str, unit: str) -> float:
 
 def duration(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000))}ms"
+
+
+def alertmanager_config(play: Play, webhook: str) -> dict[str, Any]:
+    """Return the configuration as shipped, but that everybody is told by one webhook."""
+    config: dict[str, Any] = yaml.safe_load(faster(ALERTMANAGER.read_text(), play.speed))
+    told = [{"url": webhook}]
+    receivers = [one | {"webhook_configs": told} for one in config["receivers"]]
+    return config | {"receivers": receivers}
 
 
 def prometheus_config(play: Play, url: str, alertmanager: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks.load.open_loop import post
-from benchmarks.measures.single_client import SingleClient
+from benchmarks.measures.latency.single_client import SingleClient
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 from benchmarks.load.arrivals import bursts, poisson
 from benchmarks.load.open_loop import OpenLoopResult, open_loop, post
 from benchmarks.load.wrk import closed_loop
-from benchmarks.measures.long_texts import long_run_seconds, measure_long_texts
-from benchmarks.measures.single_client import measure_single_client
+from benchmarks.measures.latency.long_texts import long_run_seconds, measure_long_texts
+from benchmarks.measures.latency.single_client import measure_single_client
 from benchmarks.plan import CONNECTIONS, LOADS, MAX_QUEUE_SECONDS, OBJECTIVE_SECONDS, Plan
 from benchmarks.report.statistics import goodput, percentile
 from benchmarks.servers.contenders import CLASSMARK

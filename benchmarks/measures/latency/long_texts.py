@@ -5,7 +5,7 @@ from statistics import median
 
 from benchmarks.load.arrivals import poisson
 from benchmarks.load.open_loop import open_loop
-from benchmarks.measures.single_client import run_seconds
+from benchmarks.measures.latency.single_client import run_seconds
 from benchmarks.plan import LONG_LOAD, LONG_SHARE
 from benchmarks.report.statistics import percentile
 from benchmarks.servers.peers.model import Model
