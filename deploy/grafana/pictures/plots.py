@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deploy.grafana.pictures.canvas import COLOURS, EDGE, FAINT, PALETTE, Canvas, cut, length
 from deploy.grafana.pictures.prometheus import Numbers, Range, Series
-from deploy.grafana.pictures.units import size_of, write
+from deploy.grafana.pictures.units import size_of, write, write_tick
 
 LEGEND_ROWS = 2
 
@@ -123,11 +123,10 @@ def states(
     axes = canvas.axes(place.x + wide, place.y + 4, place.w - wide - 12, place.h - 44)
     for row, one in enumerate(found):
         for value, shown in names.items():
-            at = (one.series.values == value).astype(float)
-            axes.fill_between(
-                dates(span), row + 0.1, row + 0.1 + 0.8 * at, where=at > 0, step="mid",
-                color=COLOURS[shown["color"]], alpha=0.8, linewidth=0,
-            )  # fmt: skip
+            at = span.times[one.series.values == value]
+            bars = [(start / 86400, span.step / 86400) for start in at]
+            colour = COLOURS[shown["color"]]
+            axes.broken_barh(bars, (row + 0.1, 0.8), color=colour, linewidth=0, antialiased=False)
     axes.set_ylim(0, max(len(found), 1))
     axes.set_yticks([row + 0.5 for row in range(len(found))])
     axes.set_yticklabels([cut(one.name, wide, 7.5) for one in found])
@@ -145,7 +144,7 @@ def _value_axis(axes: Axes, panel: Any, found: Sequence[Named]) -> None:
     ticks = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(0, top / size)
     axes.set_yticks([tick for tick in np.multiply(ticks, size).tolist() if 0 <= tick <= top])
     axes.set_ylim(0, top)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write(v, defaults["unit"])))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write_tick(v, defaults["unit"])))
 
 
 def dates(span: Range) -> Numbers:

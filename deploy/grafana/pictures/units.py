@@ -24,6 +24,11 @@ def write(value: float, unit: str) -> str:
     return _digits(value) + suffix
 
 
+def write_tick(value: float, unit: str) -> str:
+    """Return a value as an axis shows it, where there is no room for long units."""
+    return write(value, "none" if unit.startswith(_OWN) else unit)
+
+
 def size_of(value: float, unit: str) -> float:
     """Return what is written as 1 near a value: ticks are round in it."""
     scales = {"s": _SECONDS, "bytes": _BYTES, "Bps": _BYTES}.get(unit, ())

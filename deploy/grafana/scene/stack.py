@@ -119,8 +119,8 @@ def prometheus(folder: Path, addresses: Sequence[str]) -> Iterator[str]:
 @contextmanager
 def feeding(address: str, cache: Path, topic: str, after: float) -> Iterator[None]:
     """Stream the demo's opinions until the block ends; a topic surges from a minute on."""
-    command = [sys.executable, "-m", "demo.feed", "--url", f"http://{address}", "--rate", "3"]
-    command += ["--key", "newsroom", "--surge", topic, "--after", str(after), "--surge-rate", "2"]
+    command = [sys.executable, "-m", "demo.feed", "--url", f"http://{address}", "--rate", "6"]
+    command += ["--key", "newsroom", "--surge", topic, "--after", str(after), "--surge-rate", "5"]
     process = subprocess.Popen([*command, "--cache", str(cache)])
     try:
         yield

@@ -45,6 +45,7 @@ ROW = Row(
             Query(f"{UP} + ({READY} or 0 * {UP})", "{{instance}}"),
             (("down", "red"), ("not ready", "orange"), ("ready", "green")),
             width=12,
+            height=8,
         ),
         table(
             "Alerts that fire",
@@ -55,7 +56,7 @@ ROW = Row(
             12,
             {"critical": "red", "warning": "orange"},
             none="no alert fires",
-            height=6,
+            height=8,
         ),
         VERSIONS,
     ),
