@@ -8,7 +8,9 @@ from report.errors import ReportError
 from report.options import Span
 from report.prometheus import PrometheusApi, Series
 
-INFERENCE = 'route!~"/metrics|/health/.*|/v1/models.*|/|/docs|/openapi.json|unrouted"'
+# As the rules in docker/prometheus/rules/service.yml count requests.
+_ENDS = "analyze|classify|infer|invocations|ner|predict|rerank"
+INFERENCE = f'route=~".*[/:]({_ENDS})|/models/[^/]+|/|unrouted"'
 FAILED = 'status=~"429|5.."'
 # An alert that pauses for longer fired twice.
 PAUSE_SECONDS = 300.0

@@ -1,6 +1,7 @@
 """Asking Prometheus, and the service: what goes wrong says what to do."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from report.day import read_alerts, read_day
+from report.day import INFERENCE, read_alerts, read_day
 from report.entities import MentionedEntity, read_entities
 from report.errors import ReportError
 from report.options import Span
 from report.prometheus import PrometheusApi
+from tests.deployment.files import ROOT
 
+RULES = ROOT / "docker/prometheus/rules"
 START = datetime(2026, 3, 4, tzinfo=UTC)
 SPAN = Span(START, START + timedelta(minutes=4))
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -86,6 +89,11 @@ def test_an_alert_that_pauses_fired_twice_and_one_at_the_end_still_fires() -> No
         (end - 60, end - 30, False),
     ]
     assert (fired[0].name, fired[0].labels) == ("ClassmarkSlow", {"a": "b"})
+
+
+def test_requests_are_those_that_the_rules_count() -> None:
+    selected = re.findall(r'route=~"[^"]*"', (RULES / "service.yml").read_text())
+    assert {INFERENCE} == set(selected)
 
 
 def test_every_query_is_told_of_before_it_is_asked() -> None:
