@@ -12,18 +12,9 @@ from app.engine.models.servable import Servable
 from app.errors import ClassmarkError, NotReady, ReloadFailed
 from app.workers.engine.publisher import Publisher, State
 from app.workers.transport.channel import Channel
-from app.workers.transport.frames import (
-    Frame,
-    Kind,
-    Submission,
-    WireError,
-    pack_error,
-    pack_json,
-    pack_run,
-    read_json,
-    read_submission,
-    read_together,
-)
+from app.workers.transport.frames import Frame, Kind, WireError, pack_json, read_json
+from app.workers.transport.results import pack_error, pack_run
+from app.workers.transport.submissions import Submission, read_submission, read_together
 
 logger = logging.getLogger(__name__)
 

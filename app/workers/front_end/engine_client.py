@@ -10,14 +10,9 @@ from typing import Any
 
 from app.errors import NotReady
 from app.workers.transport.channel import Channel
-from app.workers.transport.frames import (
-    Frame,
-    Kind,
-    WireError,
-    pack_together,
-    read_error,
-    read_run,
-)
+from app.workers.transport.frames import Frame, Kind, WireError
+from app.workers.transport.results import read_error, read_run
+from app.workers.transport.submissions import pack_together
 
 logger = logging.getLogger(__name__)
 

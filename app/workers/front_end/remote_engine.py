@@ -11,7 +11,8 @@ from app.engine.text.encoding import Encoding
 from app.errors import NotReady
 from app.workers.front_end.engine_client import ENGINE_AWAY, EngineClient, PendingCall
 from app.workers.front_end.remote_registry import RemoteRegistry
-from app.workers.transport.frames import Kind, pack_submission
+from app.workers.transport.frames import Kind
+from app.workers.transport.submissions import pack_submission
 
 # An engine that says nothing for this long hangs, or its machine is stopped.
 SILENT_SECONDS = 3.0

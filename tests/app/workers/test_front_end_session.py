@@ -23,7 +23,8 @@ from app.workers.engine.publisher import Follower, Published, Publisher, State
 from app.workers.front_end.engine_client import EngineClient, PendingCall
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
-from app.workers.transport.frames import Kind, pack_submission
+from app.workers.transport.frames import Kind
+from app.workers.transport.submissions import pack_submission
 from tests.support.fakes import POISON, FakeServable, encoding
 
 pytestmark = pytest.mark.anyio
