@@ -46,7 +46,7 @@ def draw_volume(name: str, span: Span, curves: Sequence[Series], label: str) -> 
         axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, labelcolor=TEXT)
     axes[0].set_ylabel("texts a minute")
     axes[0].set_ylim(bottom=0)
-    _time_axis(axes[0], span)
+    _time_axis(axes[0], span, most_ticks=7)
     return _svg(figure, name)
 
 
@@ -75,7 +75,7 @@ def draw_shares(
         panel.set_title(shorten(topic), fontsize=9, loc="left")
         panel.set_ylim(0, 1)
         panel.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-        _time_axis(panel, span)
+        _time_axis(panel, span, most_ticks=8 // columns + 2)
     for panel in axes[len(topics) :]:
         panel.set_visible(False)
     return _svg(figure, name)
@@ -107,11 +107,11 @@ def _subplots(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, 
     return figure, list(axes.flat)
 
 
-def _time_axis(axes: Any, span: Span) -> None:
+def _time_axis(axes: Any, span: Span, most_ticks: int) -> None:
     from matplotlib import dates
 
     library: Any = dates  # untyped
-    locator = library.AutoDateLocator(tz=UTC, minticks=3, maxticks=7)
+    locator = library.AutoDateLocator(tz=UTC, minticks=2, maxticks=most_ticks)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(library.ConciseDateFormatter(locator, tz=UTC))
     axes.set_xlim(span.start, span.end)
