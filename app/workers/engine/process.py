@@ -63,12 +63,15 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
             await publisher.wait_for_no_front_ends(seconds)
         obeying.cancel()
     await stop_tracing(tracing)
-    if fatal:
-        return 1
-    # The supervisor removes the folder too, unless it was killed.
+    if not fatal:
+        _remove_socket(spec)
+        logger.info("stopped")
+    return 1 if fatal else 0
+
+
+def _remove_socket(spec: WorkerSpec) -> None:
+    """Remove the folder of the socket; the supervisor does so too, unless it was killed."""
     shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
-    logger.info("stopped")
-    return 0
 
 
 @asynccontextmanager
