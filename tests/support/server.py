@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -93,6 +93,14 @@ class Server:
         """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
+
+
+@contextmanager
+def asking(shared: Server, store: Path, settings: dict[str, object]) -> Iterator[httpx.Client]:
+    """Give a client of the shared service, or of one with these settings, if there are any."""
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(store, **settings)) if settings else shared
+        yield stack.enter_context(server.client())
 
 
 @contextmanager
