@@ -1,5 +1,6 @@
 """A real service in a process of its own, on a free loopback port."""
 
+import hashlib
 import os
 import re
 import signal
@@ -16,6 +17,11 @@ import httpx
 START_SECONDS = 120
 # Opens the service of the fixture `guarded_server`.
 KEY = "a-key-for-predictions"
+
+
+def key_line(name: str, scope: str, key: str) -> str:
+    """Return the line of a file of keys."""
+    return f"{name} {scope} {hashlib.sha256(key.encode()).hexdigest()}\n"
 
 
 class Server:
