@@ -1,6 +1,5 @@
 """Bundles made once a session through the product's own export, and what every test may use."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import KEY, Server, serving
+from tests.support.server import KEY, Server, key_line, serving
 from tests.support.tiny import SEQUENCE_LABELS, TOKEN_LABELS, export_bundles, make_checkpoint
 
 
@@ -114,7 +113,7 @@ def dialect_server(dialect_store: Path) -> Iterator[Server]:
 def guarded_server(tiny_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Wants a key, lets pages of one origin read, and refuses texts that are long."""
     keys = tmp_path_factory.mktemp("keys") / "keys"
-    keys.write_text(f"app predict {hashlib.sha256(KEY.encode()).hexdigest()}\n")
+    keys.write_text(key_line("app", "predict", KEY))
     settings = {"api_keys_file": keys, "cors_origins": "https://app.example.com"}
     with serving(tiny_store, **settings) as running:
         yield running

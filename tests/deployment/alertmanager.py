@@ -38,6 +38,10 @@ class Alertmanager:
         answer = self._client.post("/api/v2/alerts", json=told)
         assert answer.status_code == 200, answer.text
 
+    def come_to(self, expected: dict[str, str]) -> bool:
+        """Wait until the states are as expected; who suppresses whom is found after a post."""
+        return wait_until(lambda: self.states() == expected, 30)
+
     def states(self) -> dict[str, str]:
         """Return by alert's name whether it is told of: `active`, or `suppressed` by another."""
         alerts = self._client.get("/api/v2/alerts").json()

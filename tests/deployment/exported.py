@@ -1,7 +1,13 @@
-"""What the service exports, and what an expression asks for."""
+"""What the service exports, what an expression asks for, and the routes it may name."""
 
 import re
+from pathlib import Path
 
+from app.api.analyze.routes import ANALYZE
+from app.api.dialects.registry import spoken
+from app.api.inference.routes import OWN_ROUTES
+from app.main import create_app
+from app.settings.settings import Settings
 from docs.metrics import sections
 
 # What Prometheus adds: to every series of a target, and of its own.
@@ -19,6 +25,14 @@ def exported() -> dict[str, set[str]]:
 
 
 SERIES = exported()
+
+
+def routes(store: Path) -> tuple[set[str], set[str]]:
+    """Return the paths that infer, in every API, and all that there are."""
+    settings = Settings(model_store=store)
+    foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
+    inferring = {route.path for route in (*OWN_ROUTES, ANALYZE, *foreign)}
+    return inferring, {*create_app(settings).openapi()["paths"], *inferring}
 
 
 def used_series(expression: str) -> list[tuple[str, set[str]]]:

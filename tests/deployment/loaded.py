@@ -4,7 +4,6 @@ The first has keys, a cache, a new version and a damaged one. The second has sev
 of which is killed. The third follows a bucket that cannot be reached, so it never becomes ready.
 """
 
-import hashlib
 import itertools
 import os
 import re
@@ -17,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from tests.deployment.bundles import write_bundle
-from tests.support.server import Server, serving
+from tests.support.server import Server, key_line, serving
 
 KEYS = {"website": "a-key", "nightly": "another-key"}
 # Nothing listens on a port that only root may open.
@@ -77,8 +76,7 @@ def loaded_services(folder: Path) -> Iterator[Loaded]:
     for name in ("sentiment", "topic"):
         write_bundle(store, name, 1, "sequence-classification")
     write_bundle(store, "ner", 1, "token-classification")
-    lines = (f"{n} predict {hashlib.sha256(k.encode()).hexdigest()}\n" for n, k in KEYS.items())
-    keys.write_text("".join(lines))
+    keys.write_text("".join(key_line(name, "predict", key) for name, key in KEYS.items()))
     with ExitStack() as stack:
         main = stack.enter_context(serving(store, api_keys_file=keys, cache_megabytes=1))
         spread = stack.enter_context(serving(store, workers=2))

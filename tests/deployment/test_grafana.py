@@ -7,17 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.api.analyze.routes import ANALYZE
-from app.api.dialects.registry import spoken
-from app.api.inference.routes import OWN_ROUTES
-from app.main import create_app
-from app.settings.settings import Settings
 from deploy.grafana.__main__ import write
 from deploy.grafana.boards import BOARDS as MADE
 from deploy.grafana.promql import INFERENCE
 from deploy.grafana.reading import Asked, panels
 from tests.deployment.dashboards import ABSENT, BOARDS, FOLDER, QUERIES
-from tests.deployment.exported import SERIES, TARGET_LABELS, used_series
+from tests.deployment.exported import SERIES, TARGET_LABELS, routes, used_series
 from tests.deployment.files import COMPOSE, GRAFANA, PROMETHEUS, ROOT, load_yaml
 
 SERVICE = load_yaml(COMPOSE)["services"]["grafana"]
@@ -145,11 +140,8 @@ def test_every_metric_is_on_a_panel_or_deliberately_absent() -> None:
 
 def test_requests_in_every_api_count_and_nothing_else_does(tmp_path: Path) -> None:
     selected = re.compile(INFERENCE.removeprefix('route=~"').removesuffix('"'))
-    settings = Settings(model_store=tmp_path)
-    foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
-    asked = {route.path for route in (*OWN_ROUTES, ANALYZE, *foreign)}
-    every = {"", "/metrics", *create_app(settings).openapi()["paths"], *asked}
-    assert {path for path in every if selected.fullmatch(path)} == asked
+    inferring, every = routes(tmp_path)
+    assert {path for path in {"", "/metrics"} | every if selected.fullmatch(path)} == inferring
 
 
 def _family(series: str) -> str:

@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.api.analyze.routes import ANALYZE
-from app.api.dialects.registry import spoken
-from app.api.inference.routes import OWN_ROUTES
-from app.main import create_app
-from app.settings.settings import Settings
 from deploy.grafana.reading import panels
 from tests.deployment.dashboards import BOARDS
-from tests.deployment.exported import SERIES, TARGET_LABELS, used_series
+from tests.deployment.exported import SERIES, TARGET_LABELS, routes, used_series
 from tests.deployment.files import PROMETHEUS, ROOT, RULE_TESTS, RULES, load_yaml, rules
 
 RUNBOOK = "docs/runbook.md"
@@ -56,10 +51,7 @@ def test_no_name_is_given_twice() -> None:
 
 def test_objectives_count_every_inference_route_and_no_other(tmp_path: Path) -> None:
     (selected,) = set(re.findall(r'route=~"([^"]*)"', " ".join(EXPRESSIONS.values())))
-    settings = Settings(model_store=tmp_path)
-    foreign = [one.route for dialect in spoken(settings) for one in dialect.posted]
-    inferring = {route.path for route in (*OWN_ROUTES, ANALYZE, *foreign)}
-    every = set(create_app(settings).openapi()["paths"]) | inferring
+    inferring, every = routes(tmp_path)
     assert {path for path in every if re.fullmatch(selected, path)} == inferring
 
 

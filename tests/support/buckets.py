@@ -108,6 +108,11 @@ def make_mirror(bucket: Bucket, cache: Path, channel: str | None = None) -> Mirr
     return Mirror(remote(bucket), Cache(cache, URL), all_graphs, channel)
 
 
+def versions(cache: Path, name: str = "mood") -> list[str]:
+    """Return the versions of a model that a cache has."""
+    return sorted(path.name for path in (cache / "store" / name).iterdir() if path.is_dir())
+
+
 def copy_graph(store: Path, name: str, version: int) -> None:
     """Give a bundle of fp32 alone an int8 graph too: the same file under another name."""
     folder = store / name / str(version)

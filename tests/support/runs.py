@@ -1,12 +1,31 @@
-"""A run of encodings at an engine as one thing to await."""
+"""An engine that runs, and a run of encodings on it as one thing to await."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from app.engine.batching.entry import Runnable
 from app.engine.interface import RunResult
 from app.engine.local import LocalEngine
 from app.engine.text.encoding import Encoding
+from app.telemetry.metrics import Metrics
+from tests.support.fakes import FakeServable
+
+
+@asynccontextmanager
+async def running(executors: int = 1, max_queue_seconds: float = 1e9) -> AsyncIterator[LocalEngine]:
+    """Run an engine until the block ends."""
+    engine = LocalEngine(executors, max_queue_seconds, Metrics())
+    engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def until_running(servable: FakeServable) -> None:
+    """Wait until an executor runs the servable."""
+    assert await asyncio.to_thread(servable.entered.acquire, timeout=30)
 
 
 async def run(

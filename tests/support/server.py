@@ -1,5 +1,6 @@
 """A real service in a process of its own, on a free loopback port."""
 
+import hashlib
 import os
 import re
 import signal
@@ -8,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,11 @@ import httpx
 START_SECONDS = 120
 # Opens the service of the fixture `guarded_server`.
 KEY = "a-key-for-predictions"
+
+
+def key_line(name: str, scope: str, key: str) -> str:
+    """Return the line of a file of keys."""
+    return f"{name} {scope} {hashlib.sha256(key.encode()).hexdigest()}\n"
 
 
 class Server:
@@ -93,6 +99,14 @@ class Server:
         """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
+
+
+@contextmanager
+def asking(shared: Server, store: Path, settings: dict[str, object]) -> Iterator[httpx.Client]:
+    """Give a client of the shared service, or of one with these settings, if there are any."""
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(store, **settings)) if settings else shared
+        yield stack.enter_context(server.client())
 
 
 @contextmanager

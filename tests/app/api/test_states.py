@@ -1,6 +1,5 @@
 """What operators see of models, keys and answers, in one process and in several."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,13 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.registries import corrupt
-from tests.support.server import serving
+from tests.support.server import key_line, serving
 
 KEYS = {"website": ("predict", "p-key"), "deploys": ("admin", "a-key")}
-
-
-def line(name: str, scope: str, key: str) -> str:
-    return f"{name} {scope} {hashlib.sha256(key.encode()).hexdigest()}\n"
 
 
 @pytest.fixture(scope="module", params=[1, 2])
@@ -28,7 +23,7 @@ def service(
     """A service whose `mood` is damaged, whose `names` is behind, and whose `pairs` reads pairs."""
     folder = tmp_path_factory.mktemp("states")
     store, keys = folder / "store", folder / "keys"
-    keys.write_text("".join(line(name, *rest) for name, rest in KEYS.items()))
+    keys.write_text("".join(key_line(name, *rest) for name, rest in KEYS.items()))
     for name, source in (("mood", "mood"), ("names", "names"), ("pairs", "mood")):
         copy = Path(shutil.copytree(tiny_store / source / "1", store / name / "1"))
         change(copy, name=name, input="pair" if name == "pairs" else "any")

@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,23 +13,13 @@ from app.engine.joint_run import JointRun
 from app.engine.local import LocalEngine
 from app.engine.text.encoding import Encoding
 from app.errors import DeadlineExceeded, InferenceFailed, InvalidRequest, Overloaded
-from app.telemetry.metrics import Metrics
 from tests.support.fakes import POISON, FakeServable, encoding
+from tests.support.runs import running, until_running
 
 pytestmark = pytest.mark.anyio
 SOON = 1e9
 QUICK = Cost(1e-9, 1e-9, 256)
 Wanted = Sequence[tuple[FakeServable, list[Encoding]]]
-
-
-@asynccontextmanager
-async def running(executors: int = 1, max_queue_seconds: float = 1e9) -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(executors, max_queue_seconds, Metrics())
-    engine.start()
-    try:
-        yield engine
-    finally:
-        await engine.stop()
 
 
 async def run(engine: LocalEngine, wanted: Any, deadline: float = SOON) -> list[RunResult]:
@@ -43,18 +32,14 @@ async def run(engine: LocalEngine, wanted: Any, deadline: float = SOON) -> list[
         joint.close()
 
 
-async def entered(servable: FakeServable) -> None:
-    assert await asyncio.to_thread(servable.entered.acquire, timeout=30)
-
-
 async def test_executors_run_the_servables_side_by_side() -> None:
     gate = threading.Event()
     one, other = FakeServable(gate=gate, name="one"), FakeServable(gate=gate, name="other")
     async with running(executors=2) as engine:
         wanted = [(one, [encoding(3, 5)]), (other, [encoding(4, 6), encoding(2, 7)])]
         both = asyncio.ensure_future(run(engine, wanted))
-        await entered(one)
-        await entered(other)  # though the first has not ended
+        await until_running(one)
+        await until_running(other)  # though the first has not ended
         gate.set()
         first, second = await both
     assert [one.tolist() for one in first.logits] == [[5.0, 3.0]]
@@ -66,7 +51,7 @@ async def test_what_is_refused_is_refused_whole() -> None:
     busy = FakeServable(Cost(1.0, 0.001, 8), gate=gate, name="busy")
     async with running(max_queue_seconds=0.5) as engine:
         held = asyncio.ensure_future(run(engine, [(busy, [encoding(8)])]))
-        await entered(busy)
+        await until_running(busy)
         with pytest.raises(Overloaded):
             await run(engine, [(FakeServable(), [encoding(8)]), (busy, [encoding(8)] * 3)])
         assert engine.scheduler.queued == 0
@@ -107,7 +92,7 @@ async def test_a_deadline_ends_all_of_it() -> None:
     busy = FakeServable(QUICK, gate=gate)
     async with running() as engine:
         held = asyncio.ensure_future(run(engine, [(busy, [encoding(8)])]))
-        await entered(busy)
+        await until_running(busy)
         wanted = [(FakeServable(QUICK, name=name), [encoding(8)] * 3) for name in "ab"]
         with pytest.raises(DeadlineExceeded):
             await run(engine, wanted, engine.clock() + 0.5)  # of which it is expected to take none
@@ -121,7 +106,7 @@ async def test_what_is_closed_leaves_the_queue_and_nobody_is_told() -> None:
     busy = FakeServable(gate=gate)
     async with running() as engine:
         held = asyncio.ensure_future(run(engine, [(busy, [encoding(8)])]))
-        await entered(busy)
+        await until_running(busy)
         told: list[bool] = []
         wanted: Any = [(FakeServable(name=name), [encoding(8)] * 3) for name in "ab"]
         joint = JointRun(engine, wanted, SOON, lambda: told.append(True))

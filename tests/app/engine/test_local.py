@@ -4,37 +4,20 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from app.engine.batching.cost_model import Cost
 from app.engine.local import LocalEngine
 from app.errors import DeadlineExceeded, InferenceFailed, InvalidRequest, NotReady, Overloaded
-from app.telemetry.metrics import Metrics
 from tests.support.fakes import DEADLY, NOT_FINITE, POISON, FakeServable, encoding
-from tests.support.runs import run
+from tests.support.runs import run, running, until_running
 
 pytestmark = pytest.mark.anyio
 
 SOON = 1e9
 # A text of 100 tokens is long, and held back for hours if need be.
 NO_HURRY = Cost(overhead_seconds=0.0, seconds_per_token=60.0, budget_tokens=40)
-
-
-@asynccontextmanager
-async def running(executors: int = 1, max_queue_seconds: float = 1e9) -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(executors, max_queue_seconds, Metrics())
-    engine.start()
-    try:
-        yield engine
-    finally:
-        await engine.stop()
-
-
-async def until_running(servable: FakeServable) -> None:
-    assert await asyncio.to_thread(servable.entered.acquire, timeout=30)
 
 
 def sample(engine: LocalEngine, name: str, **labels: str) -> float:

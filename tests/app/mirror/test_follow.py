@@ -47,11 +47,6 @@ class Following:
 
 
 @pytest.fixture
-def bucket() -> Bucket:
-    return Bucket()
-
-
-@pytest.fixture
 def following(bucket: Bucket, tmp_path: Path) -> Iterator[Following]:
     made = Following(bucket, tmp_path / "cache")
     yield made

@@ -117,7 +117,7 @@ def test_thousands_of_labels_do_not_become_thousands_of_series() -> None:
 
 
 @pytest.mark.parametrize("name", ["negative_labels", "analyze_models"])
-@pytest.mark.parametrize("value", ["", " , ", "[]", "[1]", "[", '{"a": 1}' * 0 + "[[]]"])
+@pytest.mark.parametrize("value", ["", " , ", "[]", "[1]", "[", "[[]]"])
 def test_a_list_that_names_nothing_stops_the_start(name: str, value: str) -> None:
     with pytest.raises(ValidationError):
         OpinionSettings(**cast(Any, {name: value}))

@@ -1,6 +1,5 @@
 """The opinions of one service, however many processes, and none of its users' words elsewhere."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from app.monitor.named_entities import normalise
 from app.monitor.schema import NamedEntityList
-from tests.support.server import KEY, Server, serving
+from tests.support.server import KEY, Server, key_line, serving
 from tests.support.texts import random_texts
 
 # The tiny models are random, so what they say is read from their answers.
@@ -60,7 +59,7 @@ def named(results: list[dict[str, Any]], topic: str | None = None) -> Counter[tu
     return Counter(
         name
         for result in results
-        if topic in (None, result["nli"]["labels"][0]["label"])
+        if topic is None or topic == result["nli"]["labels"][0]["label"]
         for name in {
             (one["entity_group"], normalise(one["word"])) for one in result["names"]["entities"]
         }
@@ -99,9 +98,9 @@ def test_what_all_processes_were_asked_is_counted_whichever_tells_of_it(server: 
         for asked in ({"limit": 0}, {"limit": 1001}, {"window": "week"}):
             refused = client.get("/v1/opinions/entities", params=asked)
             assert refused.status_code == 422
-        everything = client.get("/metrics").text + "\n".join(server.log)
-    names = {name for _, name in named(results)}
-    words = [word for word in {*TEXTS, *names} if len(word) > 12]  # no part of another word
+        everything = (client.get("/metrics").text + "\n".join(server.log)).casefold()
+    names = {name for _, name in named(results)}  # in lower case, however they are written
+    words = [word.casefold() for word in {*TEXTS, *names} if len(word) > 12]  # no part of another
     assert words
     assert not [word for word in words if word in everything]
 
@@ -119,13 +118,7 @@ def test_requests_to_some_of_the_models_count_as_far_as_they_say_something(
         assert not counts(server)
         results = analyze(server, models=["mood", "names"])
         assert sum(opinions(server).values()) == len(TEXTS)
-        assert counts(server) == Counter(
-            name
-            for result in results
-            for name in {
-                (e["entity_group"], normalise(e["word"])) for e in result["names"]["entities"]
-            }
-        )
+        assert counts(server) == named(results)
 
 
 def test_answers_of_the_cache_count_like_others(dialect_store: Path) -> None:
@@ -138,11 +131,7 @@ def test_answers_of_the_cache_count_like_others(dialect_store: Path) -> None:
 
 def test_users_words_are_for_administrators_alone(dialect_store: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    lines = [
-        f"{name} {scope} {hashlib.sha256(key.encode()).hexdigest()}\n"
-        for name, scope, key in (("app", "predict", KEY), ("ops", "admin", ADMIN))
-    ]
-    keys.write_text("".join(lines))
+    keys.write_text(key_line("app", "predict", KEY) + key_line("ops", "admin", ADMIN))
     statuses = []
     with (
         serving(dialect_store, api_keys_file=keys, **SETTINGS) as server,

@@ -64,7 +64,7 @@ def test_merged_counts_are_within_their_bounds(seed: int) -> None:
     exact = Counter(item for items in streams for item in items)
     for item, (most, error) in merge([counted(sketch) for sketch in sketches]).items():
         assert most - error <= exact[item] <= most
-    (alone,) = [counted(sketches[0])]
+    alone = counted(sketches[0])
     assert merge([alone]) == alone.estimates
 
 

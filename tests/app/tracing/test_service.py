@@ -1,6 +1,5 @@
 """A service, in one process and in several, exports what its requests did, and no word of them."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ import pytest
 
 from tests.deployment.prometheus import wait_until
 from tests.support.collector import SERVER, Collector, Received, collecting, environment
-from tests.support.server import KEY, Server, serving
+from tests.support.server import KEY, Server, key_line, serving
 
 STAGES = ["validate", "encode", "queue", "run", "decode"]
 TEXT = "nobody may find this sentence anywhere"
@@ -51,7 +50,7 @@ def traced(
     request: pytest.FixtureRequest, tiny_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Traced]:
     keys = tmp_path_factory.mktemp("keys") / "keys"
-    keys.write_text(f"app predict {hashlib.sha256(KEY.encode()).hexdigest()}\n")
+    keys.write_text(key_line("app", "predict", KEY))
     settings = {"api_keys_file": keys, "workers": request.param, "drain_seconds": 0}
     settings |= {"log_level": "debug", "log_format": "json"}
     with (

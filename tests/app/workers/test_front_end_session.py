@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -26,6 +26,7 @@ from app.workers.front_end.remote_registry import RemoteRegistry
 from app.workers.transport.frames import Kind
 from app.workers.transport.submissions import pack_submission
 from tests.support.fakes import POISON, FakeServable, encoding
+from tests.support.runs import until_running
 
 pytestmark = pytest.mark.anyio
 NUMBER = 7
@@ -119,6 +120,26 @@ async def connected(fake: FakeServable, max_queue_seconds: float = 5.0) -> Async
         await engine.stop()
 
 
+class Busy(NamedTuple):
+    """An engine whose executor runs `first`, of `servable`, until the gate opens."""
+
+    side: Side
+    first: "asyncio.Future[Any]"
+    servable: FakeServable
+    gate: threading.Event
+
+
+@contextlib.asynccontextmanager
+async def busy(cost: Cost | None = None, max_queue_seconds: float = 5.0) -> AsyncIterator[Busy]:
+    gate = threading.Event()
+    servable = FakeServable(cost, gate=gate)
+    async with connected(servable, max_queue_seconds) as side:
+        first = asyncio.ensure_future(side.run(seconds=1e6))
+        await side.engine.until("submit")
+        await until_running(servable)
+        yield Busy(side, first, servable, gate)
+
+
 async def test_a_run_comes_back_with_its_logits_and_times() -> None:
     async with connected(FakeServable()) as side:
         run = await side.run(5)
@@ -151,11 +172,7 @@ async def test_an_empty_encoding_fails_alone_and_the_connection_stays() -> None:
 
 
 async def test_a_front_end_learns_with_each_answer_how_long_the_next_request_waits() -> None:
-    gate = threading.Event()
-    fake = FakeServable(Cost(1000.0, 1.0, 256), gate=gate)
-    async with connected(fake, max_queue_seconds=500.0) as side:
-        first = asyncio.ensure_future(side.run(seconds=1e6))
-        await asyncio.to_thread(fake.entered.acquire)
+    async with busy(Cost(1000.0, 1.0, 256), max_queue_seconds=500.0) as (side, first, _, gate):
         remote = RemoteEngine(side.client, cast(RemoteRegistry, None), Admission(500.0))
         remote.check_admission(
             remote.clock() + 1e6, 0.0
@@ -172,13 +189,9 @@ async def test_a_front_end_learns_with_each_answer_how_long_the_next_request_wai
 
 
 async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:
-    gate = threading.Event()
-    fake = FakeServable(gate=gate)
-    async with connected(fake) as side:
-        first = asyncio.ensure_future(side.run())
-        await asyncio.to_thread(fake.entered.acquire)
+    async with busy() as (side, first, fake, gate):
         others = [asyncio.ensure_future(side.run()) for _ in range(5)]
-        for _ in range(6):
+        for _ in others:
             await side.engine.until("submit")
         assert side.engine.scheduler.queued == 5
         side.client.close()
@@ -192,14 +205,9 @@ async def test_what_waits_for_a_front_end_that_goes_leaves_the_queue() -> None:
 
 
 async def test_a_request_nobody_waits_for_leaves_the_queue() -> None:
-    gate = threading.Event()
-    fake = FakeServable(gate=gate)
-    async with connected(fake) as side:
-        first = asyncio.ensure_future(side.run())
-        await asyncio.to_thread(fake.entered.acquire)
+    async with busy() as (side, first, fake, gate):
         left = asyncio.ensure_future(side.run())
-        for _ in range(2):
-            await side.engine.until("submit")
+        await side.engine.until("submit")
         left.cancel()
         await side.engine.until("close")
         assert side.engine.scheduler.queued == 0
@@ -209,12 +217,8 @@ async def test_a_request_nobody_waits_for_leaves_the_queue() -> None:
 
 
 async def test_an_overloaded_engine_refuses_with_the_time_to_come_back() -> None:
-    gate = threading.Event()
     an_hour = Cost(overhead_seconds=3600, seconds_per_token=0.001, budget_tokens=256)
-    fake = FakeServable(an_hour, gate=gate)
-    async with connected(fake, max_queue_seconds=0.001) as side:
-        first = asyncio.ensure_future(side.run())
-        await asyncio.to_thread(fake.entered.acquire)
+    async with busy(an_hour, max_queue_seconds=0.001) as (side, first, _, gate):
         with pytest.raises(Overloaded) as refused:
             await side.run()
         assert refused.value.retry_after_seconds > 3000
@@ -247,15 +251,10 @@ async def test_what_is_submitted_together_is_refused_together() -> None:
 
 
 async def test_what_was_submitted_together_leaves_the_queue_with_its_front_end() -> None:
-    gate = threading.Event()
-    fake = FakeServable(gate=gate)
-    async with connected(fake) as side:
-        first = asyncio.ensure_future(side.run())
-        await asyncio.to_thread(fake.entered.acquire)
+    async with busy() as (side, first, fake, gate):
         kept, left = side.submit_together(NUMBER, NUMBER)
         second = asyncio.ensure_future(side.run())  # taken after them
-        for _ in range(2):
-            await side.engine.until("submit")
+        await side.engine.until("submit")
         assert side.engine.scheduler.queued == 5
         left.end()
         third = asyncio.ensure_future(side.run())

@@ -2,25 +2,22 @@
 
 import asyncio
 import itertools
-import json
 import os
-import re
 import select
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from app.bundle.bundle import MANIFEST
-from app.engine.batching.cpus import available_cpus
-from app.telemetry.metrics import VERSIONS_KEPT
+from tests.app.workers.several import (
+    ask_anew,
+    kill_front_end,
+    launched,
+    samples,
+    wait_until_replaced,
+)
 from tests.end_to_end.test_under_load import Versions, calls, until
 from tests.support.load import Clients
 from tests.support.server import Server, serving
@@ -29,19 +26,6 @@ from tests.support.texts import random_texts
 pytestmark = pytest.mark.anyio
 CLIENTS = 16
 LONG = "a good film and a bad plot " * 60
-
-
-@pytest.fixture(scope="module")
-def together(tiny_store: Path) -> Iterator[Server]:
-    """Two front ends and an engine; a test that kills one of them waits until it is back."""
-    with serving(tiny_store, workers=2, drain_seconds=0) as running:
-        yield running
-
-
-def launched(server: Server, role: str) -> int:
-    """Return the process id of the latest incarnation of a role."""
-    pattern = rf"process launched process_role={role} process_pid=(\d+)"
-    return int([found[1] for line in server.log if (found := re.search(pattern, line))][-1])
 
 
 def wait_until_gone(pids: list[int]) -> None:
@@ -54,31 +38,6 @@ def wait_until_gone(pids: list[int]) -> None:
         ended, _, _ = select.select([handle], [], [], 30)
         os.close(handle)
         assert ended, f"process {pid} lives on"
-
-
-def ask_anew(server: Server, path: str, body: object = None) -> httpx.Response:
-    """Ask over a connection of its own, so that any front end may answer."""
-    with server.client() as client:
-        return client.post(path, json=body) if body is not None else client.get(path)
-
-
-def samples(server: Server) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    text = ask_anew(server, "/metrics").text
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def total(measured: dict[tuple[str, frozenset[tuple[str, str]]], float], name: str) -> float:
-    """Add up the series of a metric that are about classification, or about all."""
-    routes = (("route", "/v1/classify"), ("model", "mood"))
-    return sum(
-        value
-        for (found, labels), value in measured.items()
-        if found == name and (not labels or any(label in labels for label in routes))
-    )
 
 
 def test_answers_are_bit_for_bit_those_of_one_process(server: Server, together: Server) -> None:
@@ -100,44 +59,6 @@ def test_answers_are_bit_for_bit_those_of_one_process(server: Server, together: 
             expected, got = (c.post("/v1/classify", json=refused) for c in (alone, several))
             assert got.status_code == expected.status_code
             assert got.json()["detail"] == expected.json()["detail"]
-
-
-def test_metrics_of_all_front_ends_add_up_whichever_is_asked(together: Server) -> None:
-    count = 40
-    before = samples(together)
-    body = {"model": "mood", "inputs": "a good film"}
-    answers = [ask_anew(together, "/v1/classify", body) for _ in range(count)]
-    assert {answer.status_code for answer in answers} == {200}
-    ids = {answer.headers["x-request-id"].split("-")[0] for answer in answers}
-    assert len(ids) == 2, "every connection went to the same front end"
-    for _ in range(6):
-        after = samples(together)
-        for name in (
-            "classmark_requests_total", "classmark_request_seconds_count",
-            "classmark_input_tokens_count", "classmark_batch_entries_sum",
-        ):  # fmt: skip
-            assert total(after, name) - total(before, name) == count, name
-        assert after["classmark_ready", frozenset()] == 1
-        busy = "classmark_executor_busy_seconds_total", frozenset[tuple[str, str]]()
-        assert after[busy] > before[busy]
-        assert after["classmark_queue_entries", frozenset()] == 0
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_cold_start_is_timed_from_the_first_process_until_the_service_is_ready(
-    tiny_store: Path, workers: int
-) -> None:
-    began = time.time()
-    with serving(tiny_store, workers=workers) as server:
-        started = datetime.fromisoformat(server.wait_for_log(" started ").split()[0]).timestamp()
-        seen = {samples(server)["classmark_cold_start_seconds", frozenset()] for _ in range(4)}
-        (seconds,) = seen
-    assert 0 < seconds <= started - began + 0.02, "of several processes it is no sum"
-
-
-def test_there_are_no_more_executors_than_cpus(together: Server) -> None:
-    alive = samples(together)["classmark_executors", frozenset({("state", "alive")})]
-    assert alive == available_cpus()
 
 
 async def test_a_reload_under_load_is_one_everywhere_and_loses_no_request(
@@ -179,36 +100,16 @@ async def test_a_reload_under_load_is_one_everywhere_and_loses_no_request(
         assert any(one == name and series <= labels for one, labels in counted), (name, version)
 
 
-def test_every_process_forgets_the_versions_of_long_ago(tiny_store: Path, store: Path) -> None:
-    versions = range(2, VERSIONS_KEPT + 3)
-    for version in versions:
-        folder = shutil.copytree(tiny_store / "mood" / "2", store / "mood" / str(version))
-        manifest = json.loads((folder / MANIFEST).read_text())
-        (folder / MANIFEST).write_text(json.dumps(manifest | {"version": version}))
-    (store / "mood" / "desired-version").write_text("1\n")
-    with serving(store, workers=2) as server:
-        for version in versions:
-            done = ask_anew(server, "/v1/models/mood/reload", {"version": version})
-            assert done.json()["version"] == version
-            ask_anew(server, "/v1/classify", {"model": "mood", "inputs": "a good film"})
-        counted = samples(server)
-    kept = {str(version) for version in versions[-VERSIONS_KEPT:]}
-    for name in ("requests_total", "input_tokens_count", "batch_seconds_count"):
-        known = [dict(labels) for one, labels in counted if one == f"classmark_{name}"]
-        assert {one["version"] for one in known if one["model"] == "mood"} == kept, name
-
-
 async def test_a_killed_front_end_takes_only_its_own_connections_along(together: Server) -> None:
     versions = Versions()
     clients = Clients(together.url, calls(), versions)
     running = asyncio.ensure_future(clients.run(CLIENTS))
     await until(versions.many)
     before = await asyncio.to_thread(samples, together)
-    killed = launched(together, "front-end-1")
-    os.kill(killed, signal.SIGKILL)
-    await asyncio.to_thread(together.wait_for_log, "process died and is replaced.*front-end-1")
-    pattern = rf"front end serves .*front-end-1 process_pid=(?!{killed}\b)"
-    back = asyncio.ensure_future(asyncio.to_thread(together.wait_for_log, pattern))
+    killed = await asyncio.to_thread(kill_front_end, together, "front-end-1")
+    back = asyncio.ensure_future(
+        asyncio.to_thread(wait_until_replaced, together, "front-end-1", killed)
+    )
     body = {"model": "mood", "inputs": "a good film"}
     while not back.done():  # new connections, to the one left and then to both
         answer = await asyncio.to_thread(ask_anew, together, "/v1/classify", body)

@@ -27,6 +27,7 @@ SCRAPE_SECONDS = 5
 # A scrape must end before the next, however busy the machine is.
 LEAST_SCRAPE_SECONDS = 0.5
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000}
+FEED_SAYS = ("surge begins", "surge ends")
 # Waited for at the end, if it did not come before.
 RESOLVED_SECONDS = 60
 
@@ -128,7 +129,7 @@ def perform(play: Play, on: Scene, cache: Path) -> Outcome:
     command += ["--rate", str(play.texts_per_second), "--surge", play.topic]
     command += ["--surge-rate", str(play.surge_texts_per_second)]
     command += [part for k, v in minutes.items() for part in (k, str(play.real_minutes(v)))]
-    moments = {"surge begins": 0.0, "surge ends": 0.0}
+    moments: dict[str, float] = {}
     began = time.time()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
@@ -138,7 +139,7 @@ def perform(play: Play, on: Scene, cache: Path) -> Outcome:
         said = []
         for line in process.stderr:
             said.append(line)
-            moments |= {name: time.time() for name in moments if name in line}
+            moments |= {name: time.time() for name in FEED_SAYS if name in line}
         feed = process.stdout.read().strip()
     assert process.returncode == 0, "".join(said)
     told = on.receiver.notifications

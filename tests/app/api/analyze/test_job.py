@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.api.analyze.job import AnalyzeJob
+from app.api.inference.job import InferenceJob
+from app.engine.joint_run import JointRun
 from app.errors import DeadlineExceeded
 from app.service import ModelAnswers
 from tests.support.connection import COST_SECONDS, FakePending, Side, connected, until
@@ -231,8 +234,8 @@ async def test_nothing_of_a_request_is_left_to_the_collector(tiny_store: Path) -
             await side.read()
             await taken(side)
             await asyncio.sleep(0)
-            kinds = {"AnalyzeJob", "InferenceJob", "JointRun"}
-            left = [one for one in gc.get_objects() if type(one).__name__ in kinds]
+            kinds = (AnalyzeJob, InferenceJob, JointRun)
+            left = [one for one in gc.get_objects() if type(one) in kinds]
         finally:
             gc.enable()
         assert not left

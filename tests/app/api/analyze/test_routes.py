@@ -14,7 +14,7 @@ from app.api.analyze.schema import AnalyzeAnswer, AnalyzeRequest
 from app.api.inference.reader import parse_json
 from app.main import create_app
 from app.settings.settings import Settings
-from tests.support.server import KEY, Server, serving
+from tests.support.server import KEY, Server, asking, serving
 from tests.support.texts import random_texts
 
 MODELS = {"mood": "classify", "names": "ner", "nli": "classify", "rank": "classify"}
@@ -36,11 +36,7 @@ PAIR = {"text": "a good film", "text_pair": "a bad plot"}
 def client(
     request: pytest.FixtureRequest, dialect_store: Path, dialect_server: Server
 ) -> Iterator[httpx.Client]:
-    if not request.param:
-        with dialect_server.client() as plain:
-            yield plain
-        return
-    with serving(dialect_store, **request.param) as other, other.client() as client:
+    with asking(dialect_server, dialect_store, request.param) as client:
         yield client
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.schemas.answers import ClassifyAnswer, FailedInput, NerAnswer
 from tests.support.connection import Side, connected
-from tests.support.server import Server, serving
+from tests.support.server import Server, asking
 
 LONG = "a good film " * 60
 # What one input may be refused for: by the schema, by the tokenizer, by the long-text policy.
@@ -28,15 +28,13 @@ BAD: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module", params=[{}, {"cache_megabytes": 10, "workers": 2}], ids=str)
+@pytest.fixture(
+    scope="module", params=[{}, {"cache_megabytes": 10, "workers": 2, "drain_seconds": 0}], ids=str
+)
 def client(
     request: pytest.FixtureRequest, tiny_store: Path, server: Server
 ) -> Iterator[httpx.Client]:
-    if not request.param:
-        with server.client() as plain:
-            yield plain
-        return
-    with serving(tiny_store, drain_seconds=0, **request.param) as other, other.client() as client:
+    with asking(server, tiny_store, request.param) as client:
         yield client
 
 
