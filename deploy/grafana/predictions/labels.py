@@ -45,7 +45,7 @@ ROW = Row(
             "How sure models are: the scores of best labels. Bright at the top is healthy. A "
             "band that moves down: texts unlike those of the training; at a reload: a version "
             "less sure, or calibrated otherwise. Choose one model to read it.",
-            f"sum by (le) (increase({SCORE}_bucket{{{VERSION}}}[$__rate_interval]))",
+            increase(f"{SCORE}_bucket{{{VERSION}}}", "le"),
             "percentunit", 8,
         ),
         lines(
