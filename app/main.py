@@ -38,7 +38,7 @@ from app.store import check_store
 from app.telemetry.cold_start import process_age_seconds
 from app.telemetry.exposition import Format, render
 from app.telemetry.metrics import Metrics
-from app.tracing.start import start_tracing
+from app.tracing.start import start_tracing, stop_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +84,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             on_hangup(core.scan, service.report_fault)
             yield
         service.text_pool.close()
-        if tracing is not None:
-            await tracing.close()
+        await stop_tracing(tracing)
         logger.info("stopped")
 
     return build_app(service, lifespan)

@@ -171,16 +171,16 @@ class LocalEngine(Engine):
         on_done: Callable[[], None],
         trace: bytes = b"",
     ) -> LocalRun:
-        run = self._prepare(servable, encodings, deadline, on_done, trace)
+        run = LocalRun(self.scheduler, self._clock, servable, encodings, deadline, on_done, trace)
         run.cost_seconds = self._queue([run], run.entries)
         return run
 
     def submit_together(
         self, requests: Sequence[RunRequest], deadline: float, trace: bytes = b""
     ) -> list[LocalRun]:
+        make_run = functools.partial(LocalRun, self.scheduler, self._clock)
         runs = [
-            self._prepare(one.servable, one.encodings, deadline, one.on_done, trace)
-            for one in requests
+            make_run(one.servable, one.encodings, deadline, one.on_done, trace) for one in requests
         ]
         cost = self._queue(runs, [entry for run in runs for entry in run.entries])
         alone = [sum(entry.seconds_alone for entry in run.entries) for run in runs]
@@ -188,21 +188,11 @@ class LocalEngine(Engine):
             run.cost_seconds = cost * seconds / sum(alone)
         return runs
 
-    def _prepare(
-        self,
-        servable: Runnable,
-        encodings: Sequence[Encoding],
-        deadline: float,
-        on_done: Callable[[], None],
-        trace: bytes,
-    ) -> LocalRun:
-        if not all(encoding.tokens for encoding in encodings):
-            raise InvalidRequest("an encoding has no token; leave it out")
-        return LocalRun(self.scheduler, self._clock, servable, encodings, deadline, on_done, trace)
-
     def _queue(self, runs: Sequence[LocalRun], entries: Sequence[Entry]) -> float:
-        """Queue the entries of these runs, or close the runs and raise what admission raises."""
+        """Queue the entries of these runs, or close the runs and raise why none is queued."""
         try:
+            if not all(entry.tokens for entry in entries):
+                raise InvalidRequest("an encoding has no token; leave it out")
             return self.scheduler.submit(entries)
         except ClassmarkError:
             for run in runs:

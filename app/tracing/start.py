@@ -37,6 +37,12 @@ def start_tracing(metrics: Metrics) -> "Tracing | None":
     return Tracing(make_processor(metrics.registry))
 
 
+async def stop_tracing(tracing: "Tracing | None") -> None:
+    """Export what has ended, if anything is traced."""
+    if tracing is not None:
+        await tracing.close()
+
+
 def find_asker(environment: Mapping[str, str]) -> str | None:
     """Return the variable that asks for traces, as `NAME=value`; None if none does.
 

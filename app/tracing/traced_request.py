@@ -25,18 +25,9 @@ class TracedRequest(DirectRequest):
         connection: Connection,
         target: Target,
         headers: Mapping[bytes, bytes],
-        *,
-        keep_alive: bool,
-        expects_continue: bool,
+        **flags: bool,
     ) -> None:
-        super().__init__(
-            service,
-            connection,
-            target,
-            headers,
-            keep_alive=keep_alive,
-            expects_continue=expects_continue,
-        )
+        super().__init__(service, connection, target, headers, **flags)
         self._trace = self._log.trace = trace
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.api.analyze.question import AnalyzeQuestion
-from app.api.inference.job import SHORT_TOKENS, InferenceJob, format_timing
+from app.api.inference.job import SHORT_TOKENS, InferenceJob
 from app.api.inference.routes import make_job
 from app.api.inference.steps import ModelRun
 from app.api.inference.writer import JSON_HEADERS, Written
@@ -133,10 +133,6 @@ class AnalyzeJob:
             for stage, combine in _COMBINED.items()
             if any(stage in one for one in spent)
         }
-
-    @property
-    def timing(self) -> str:
-        return format_timing(self.stages)
 
     def end(self) -> None:
         for job in self._jobs:

@@ -14,7 +14,7 @@ from functools import partial
 
 from app.api.inference.exchange import Connection, Exchange
 from app.api.inference.routes import Target
-from app.api.inference.steps import Job, Pending
+from app.api.inference.steps import Job, Pending, format_timing
 from app.engine.admission import TIME_RAN_OUT
 from app.engine.text.text_pool import Work
 from app.errors import ClassmarkError, DeadlineExceeded, Overloaded
@@ -185,7 +185,7 @@ class DirectRequest(Exchange):
         job = self._job
         assert job is not None  # it is answered
         written = job.write()
-        timing = (b"server-timing", job.timing.encode())
+        timing = (b"server-timing", format_timing(job.stages).encode())
         self._end(200, [timing, *written.headers], written.body)
         job.end()
         if job.cost_seconds:  # what the cache answers has cost nothing and says nothing

@@ -1,7 +1,7 @@
 """The inputs of one request on their way to an answer, whatever API they came by."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from app.api.inference.input_errors import check_count, name_input
 from app.api.inference.question import Question
@@ -206,10 +206,6 @@ class InferenceJob:
             ]
         return answers
 
-    @property
-    def timing(self) -> str:
-        return format_timing(self.stages)
-
     def abandon(self) -> None:
         self._abandoned = True
 
@@ -233,9 +229,3 @@ class InferenceJob:
 
     def _key(self, source: TextInput) -> AnswerKey:
         return AnswerKey(source, (self._long_text, self._task.options))
-
-
-def format_timing(stages: Mapping[str, float]) -> str:
-    """Return a request's stages as the header Server-Timing has them."""
-    shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in stages.items()]
-    return ", ".join(shown) or "cache;dur=0"

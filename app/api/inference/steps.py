@@ -36,9 +36,8 @@ class Job(Protocol):
     """The inputs of one request on their way to an answer.
 
     Its steps in their order: `look_up`, then, if anything is missing, `encode`, `submit` and
-    `decode`, again as long as `go_on` finds another slice of the inputs; then `write` and `timing`;
-    last `end`. `encode` and `decode` may run on any thread, one at a time; all else on the event
-    loop.
+    `decode`, again as long as `go_on` finds another slice of the inputs; then `write`; last `end`.
+    `encode` and `decode` may run on any thread, one at a time; all else on the event loop.
     """
 
     @property
@@ -91,11 +90,6 @@ class Job(Protocol):
         """Seconds that the request spent in each."""
         ...
 
-    @property
-    def timing(self) -> str:
-        """What went where, as the header Server-Timing has it."""
-        ...
-
     def look_up(self) -> None:
         """Take the results that the cache has, and begin with the first slice of the others."""
         ...
@@ -141,3 +135,9 @@ class Job(Protocol):
     def abandon(self) -> None:
         """Note that nobody waits for it any more."""
         ...
+
+
+def format_timing(stages: Mapping[str, float]) -> str:
+    """Return a request's stages as the header Server-Timing has them."""
+    shown = [f"{stage};dur={seconds * 1000:.2f}" for stage, seconds in stages.items()]
+    return ", ".join(shown) or "cache;dur=0"

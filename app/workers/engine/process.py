@@ -13,7 +13,7 @@ from app.background import OnDeath, start_task
 from app.core import EngineCore, make_core, running
 from app.engine.backends.base import Backend
 from app.telemetry.metrics import Metrics
-from app.tracing.start import start_tracing
+from app.tracing.start import start_tracing, stop_tracing
 from app.workers.engine.front_end_session import FrontEndSession
 from app.workers.engine.publisher import Publisher
 from app.workers.supervisor_link import SupervisorLink, WorkerSpec
@@ -62,13 +62,16 @@ async def serve_engine(spec: WorkerSpec, supervisor: SupervisorLink, backend: Ba
             seconds = settings.drain_seconds + settings.request_timeout_seconds
             await publisher.wait_for_no_front_ends(seconds)
         obeying.cancel()
-    if tracing is not None:
-        await tracing.close()
+    await stop_tracing(tracing)
     if not fatal:
-        # The supervisor removes the folder too, unless it was killed.
-        shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
+        _remove_socket(spec)
         logger.info("stopped")
     return 1 if fatal else 0
+
+
+def _remove_socket(spec: WorkerSpec) -> None:
+    """Remove the folder of the socket; the supervisor does so too, unless it was killed."""
+    shutil.rmtree(Path(spec.engine_path).parent, ignore_errors=True)
 
 
 @asynccontextmanager

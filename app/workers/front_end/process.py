@@ -18,7 +18,7 @@ from app.main import build_app, make_service, with_middleware
 from app.ports import listen_too
 from app.service import Peers, Service
 from app.telemetry.metrics import Metrics
-from app.tracing.start import start_tracing
+from app.tracing.start import start_tracing, stop_tracing
 from app.workers.front_end.engine_client import EngineClient
 from app.workers.front_end.remote_engine import RemoteEngine
 from app.workers.front_end.remote_registry import RemoteRegistry
@@ -39,8 +39,7 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
     settings = spec.settings
     metrics = Metrics()
     client = EngineClient(spec.engine_path)
-    started = asyncio.Event()
-    fatal: list[str] = []
+    started, fatal = asyncio.Event(), list[str]()
 
     def on_started() -> None:
         service.lifecycle.start()
@@ -65,14 +64,12 @@ async def serve_front_end(spec: WorkerSpec, supervisor: SupervisorLink) -> int:
         async with following(client, registry, started, end):
             yield
         service.text_pool.close()
-        if tracing is not None:
-            await tracing.close()
+        await stop_tracing(tracing)
         logger.info("stopped")
 
     app = build_app(service, lifespan)
     server = FrontEndServer(make_config(with_middleware(app), service), service, supervisor)
-    commands = {"drain": server.drain, "stop": server.stop}
-    orders = supervisor.follow(metrics.registry, commands, peers.shares)
+    orders = supervisor.follow(metrics.registry, server.commands, peers.shares)
     obeying = start_task(orders, "obeying the supervisor", end)
     await server.serve([listen_too(*address) for address in spec.addresses])
     obeying.cancel()
@@ -115,6 +112,9 @@ class FrontEndServer(Server):
 
     A signal to a process group or a control group reaches every process, but the engine must end
     last, so the supervisor keeps the order.
+
+    Attributes:
+        commands: of the supervisor.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class FrontEndServer(Server):
     ) -> None:
         super().__init__(config, service)
         self._supervisor = supervisor
+        self.commands = {"drain": self.drain, "stop": self.stop}
 
     def _announce(self) -> None:
         self._supervisor.tell("listening")
