@@ -58,7 +58,7 @@ ROW = Row(
         lines(
             "Low confidence by version",
             "Share of answers with a score of 0.6 or less. A rise without a reload: the texts "
-            "have changed. With one: compare the versions (python -m export compare).",
+            "have changed. With one: compare the versions (classmark export compare).",
             Query(share(BELOW, SCORED, EACH), NAME),
             unit="percentunit", limits=DOUBTFUL, most=1,
         ),
