@@ -81,7 +81,7 @@ format: $(INSTALLED) ## Put the code into the one format
 bench: $(INSTALLED) $(BUILD)/checkpoints/sentiment/evaluation.json ## Measure beside the machine's limit and all peers (half an hour)
 	$(BIN)/python -m benchmarks --out docs/benchmarks
 
-opinion-surge: $(INSTALLED) $(BUNDLES) ## Feed an hour of opinions, then a surge, to a real Prometheus and Alertmanager (84 minutes)
+opinion-surge: $(INSTALLED) $(BUNDLES) ## Feed an hour of opinions, then a surge, to a real Prometheus and Alertmanager (85 minutes)
 	$(BIN)/python -m tests.deployment.surge --store $(STORE) --out $(BUILD)/opinion-surge
 	$(BIN)/python -m docs.report_picture $(BUILD)/opinion-surge/report.html --out docs/opinions/report.png
 

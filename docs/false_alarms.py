@@ -8,8 +8,9 @@ a window that shares most of its texts with the look before.
 import argparse
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class Bounds:
     history: float
 
     @classmethod
-    def of_rules(cls) -> "Bounds":
+    def of_rules(cls) -> Self:
         """Read those of the alert as shipped."""
         alert = RULES.read_text().partition("- alert:")[2]
         z, rise, negatives, history = re.findall(r" >=? ([\d.]+)$", alert, flags=re.MULTILINE)
@@ -91,7 +92,7 @@ def main() -> None:
     sys.stdout.write(f"| Texts a minute | Topic-days | {' | '.join(titles)} |\n")
     sys.stdout.write(f"| --- | --- |{' --- |' * len(levels)}\n")
     for volume in TEXTS_PER_MINUTE:
-        bounds = [Bounds(z, shipped.rise, shipped.negatives, shipped.history) for z in levels]
+        bounds = [replace(shipped, z=z) for z in levels]
         counts = [false_alarms(volume, days, one) for one in bounds]
         cells = " | ".join(str(count) for count in counts)
         sys.stdout.write(f"| {volume} | {days * len(SHARES)} | {cells} |\n")

@@ -1,5 +1,6 @@
 """What is told of a span: figures of the service, its models, opinions and alerts."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,7 +131,7 @@ def read_models(api: PrometheusApi, span: Span) -> list[ModelAnswers]:
     low, every = (f"sum by (model) ({scores % le})" for le in ('"0.6"', '"+Inf"'))
     uncertain = {labels["model"]: n for labels, n in api.at_end(f"{low} / ({every} > 0)")}
     return [
-        ModelAnswers(model, _largest_first(labels), uncertain.get(model, float("nan")))
+        ModelAnswers(model, _largest_first(labels), uncertain.get(model, math.nan))
         for model, labels in sorted(answers.items())
     ]
 
@@ -193,4 +194,4 @@ def _largest_first(counts: Mapping[str, float]) -> dict[str, float]:
 
 
 def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else float("nan")
+    return part / whole if whole > 0 else math.nan

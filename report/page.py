@@ -24,7 +24,12 @@ def render(day: Day, entities: Sequence[MentionedEntity] | None, source: str) ->
     page.filters |= {"clock": clock, "mix": mix}
     template = page.from_string((files("report") / "page.html").read_text(encoding="utf-8"))
     return template.render(
-        day=day, entities=entities, source=source, title=title(day.span), plots=draw(day)
+        day=day,
+        entities=entities,
+        source=source,
+        title=title(day.span),
+        plots=draw(day),
+        most_topics=MOST_TOPICS,
     )
 
 

@@ -1,5 +1,6 @@
 """Asks Prometheus's HTTP API; what goes wrong says what to do."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,6 @@ from report.errors import ReportError
 from report.options import Span
 
 SECONDS = 60.0
-NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class PrometheusApi:
     def number(self, expression: str) -> float:
         """Return the value of a query for one series, NaN where nothing was recorded."""
         found = self.at_end(expression)
-        return found[0][1] if found else NAN
+        return found[0][1] if found else math.nan
 
     def samples(self, selector: str) -> list[Series]:
         """Return the samples of the whole span as they were recorded."""
@@ -101,4 +101,4 @@ def _result(answer: httpx.Response, address: str) -> list[dict[str, Any]]:
 def _on(times: list[float], values: list[list[Any]]) -> list[float]:
     """Put values on all times, NaN where one is missing, so that a curve has a gap there."""
     known = {round(float(at), 3): float(value) for at, value in values}
-    return [known.get(round(at, 3), NAN) for at in times]
+    return [known.get(round(at, 3), math.nan) for at in times]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import Any
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -10,8 +11,6 @@ TEXTS, TOKENS_A_SECOND = "suffix: texts/s", "suffix: tokens/s"
 # Where a value begins to be good, worth a look, or bad: pairs of a colour and its least value.
 Steps = Sequence[tuple[str, float]]
 CALM: Steps = (("blue", 0),)
-SLOW: Steps = (("orange", 0.5), ("red", 1))
-STATUSES = {"^2": "green", "^4": "orange", "^5": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Panel:
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
             "datasource": DATASOURCE,
             "targets": [
-                self._target(*numbered) for numbered in zip("ABCDE", self.queries, strict=False)
+                self._target(ascii_uppercase[at], query) for at, query in enumerate(self.queries)
             ],
             "fieldConfig": {
                 "defaults": defaults | dict(self.defaults),
@@ -128,12 +127,12 @@ def lines(
     )  # fmt: skip
 
 
-def bars(title: str, about: str, query: Query, unit: str, width: int, most: float = 1) -> Panel:
-    """A bar for each series of a query, over the whole range."""
+def bars(title: str, about: str, query: Query, unit: str, width: int) -> Panel:
+    """A bar for each series of a query of shares, over the whole range."""
     options = {"displayMode": "gradient", "orientation": "horizontal", "valueMode": "color"}
     return Panel(
         "bargauge", title, about, (query,), unit, width, instant=True,
-        defaults={"min": 0, "max": most},
+        defaults={"min": 0, "max": 1},
         settings={"options": options | {"reduceOptions": {"calcs": ["lastNotNull"]}}},
     )  # fmt: skip
 
@@ -155,12 +154,7 @@ def heatmap(title: str, about: str, query: str, unit: str, width: int) -> Panel:
 
 
 def states(
-    title: str,
-    about: str,
-    query: Query,
-    names: Sequence[tuple[str, str]],
-    width: int,
-    height: int = 6,
+    title: str, about: str, query: Query, names: Sequence[tuple[str, str]], width: int
 ) -> Panel:
     """The state of each series over time; names and colours of the values 0, 1, ..."""
     options = {
@@ -168,7 +162,7 @@ def states(
         for value, (text, colour) in enumerate(names)
     }
     return Panel(
-        "state-timeline", title, about, (query,), "none", width, height,
+        "state-timeline", title, about, (query,), "none", width, 8,
         [(colour, value) for value, (_, colour) in enumerate(names)],
         defaults={
             "custom": {"fillOpacity": 80, "lineWidth": 0},
@@ -186,7 +180,6 @@ def table(
     width: int,
     colours: Mapping[str, str] | None = None,
     none: str = "none",
-    height: int = 8,
 ) -> Panel:
     """Labels as columns in an order; cells get colours by a regular expression for their text."""
     order = {column: place for place, column in enumerate(columns)}
@@ -196,7 +189,7 @@ def table(
     ]
     cells = {"cellOptions": {"type": "color-text"}, "filterable": True}
     return Panel(
-        "table", title, about, (Query(query),), "none", width, height, (("text", 0),),
+        "table", title, about, (Query(query),), "none", width, 8, (("text", 0),),
         instant=True,
         defaults={"mappings": mappings, "custom": cells, "noValue": none},
         settings={

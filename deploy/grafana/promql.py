@@ -15,12 +15,12 @@ ANSWERED = f'{INFERENCE},{VERSION},status_class="2xx"'
 
 def total(series: str, by: str = "", window: str = "$__rate_interval") -> str:
     """Return the rate of a counter, added up by labels."""
-    return f"{added(by)} (rate({series}[{window}]))"
+    return f"{_added(by)} (rate({series}[{window}]))"
 
 
 def increase(series: str, by: str = "", window: str = "$__rate_interval") -> str:
     """Return how much a counter grew within a window, added up by labels."""
-    return f"{added(by)} (increase({series}[{window}]))"
+    return f"{_added(by)} (increase({series}[{window}]))"
 
 
 def quantile(q: float, histogram: str, where: str, by: str = "") -> str:
@@ -35,7 +35,7 @@ def mean(histogram: str, where: str, by: str = "") -> str:
     return " / ".join(total(part, by) for part in parts)
 
 
-def added(by: str) -> str:
+def _added(by: str) -> str:
     return f"sum by ({by})" if by else "sum"
 
 

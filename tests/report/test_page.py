@@ -8,7 +8,7 @@ import pytest
 from report.day import Day, ModelAnswers, Service, Topic
 from report.entities import MentionedEntity
 from report.options import Span
-from report.page import count, mix, points, render, seconds, share, title
+from report.page import MOST_TOPICS, count, mix, points, render, seconds, share, title
 from report.plots import shorten
 from report.prometheus import Series
 
@@ -43,6 +43,13 @@ def test_a_baseline_that_no_rule_recorded_is_said_to_be_missing() -> None:
     assert "opinions.yml are not loaded" not in render(
         replace(day, baseline=[curve("topic", "tech")]), [], "http://prometheus"
     )
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_topics_without_a_panel_of_their_own_are_said_to_be_missing(more: int) -> None:
+    topics = [Topic(f"topic {n}", 10, 5, NAN) for n in range(MOST_TOPICS + more)]
+    page = render(replace(NOTHING, topics=topics), None, "http://prometheus")
+    assert (f"The {MOST_TOPICS} topics with most texts." in page) == bool(more)
 
 
 def test_what_others_wrote_is_escaped_and_the_page_names_no_other_host() -> None:

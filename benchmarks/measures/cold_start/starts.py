@@ -45,7 +45,7 @@ class Place:
     """Where the service is started.
 
     Attributes:
-        folder: for the log, and for the bytecode where there is no image.
+        folder: absolute; for the log, and for the bytecode where there is no image.
         root: an unpacked image, whose own Python runs; None for this environment.
     """
 
@@ -61,12 +61,15 @@ class Place:
     def environment(self, *, bytecode: bool) -> dict[str, str]:
         """Return the variables of a start with or without bytecode kept from an earlier one."""
         if self.root is None:
-            kept = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
-            kept["PYTHONPYCACHEPREFIX"] = str(self.folder.resolve() / "bytecode")
+            own = {k: v for k, v in os.environ.items() if not k.startswith("CLASSMARK_")}
+            kept = {
+                "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"),
+                "PYTHONDONTWRITEBYTECODE": "",
+            }
         else:
-            kept = dict(IMAGE_ENVIRONMENT)
-        kept["PYTHONDONTWRITEBYTECODE"] = "" if self.root is None and bytecode else "1"
-        return kept if bytecode else kept | {"PYTHONPYCACHEPREFIX": "/nowhere"}
+            own, kept = IMAGE_ENVIRONMENT, {"PYTHONDONTWRITEBYTECODE": "1"}
+        none = {"PYTHONPYCACHEPREFIX": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"}
+        return own | (kept if bytecode else none)
 
     def inside(self, folder: Path) -> str:
         """Return what a folder is called by the service."""

@@ -12,10 +12,12 @@ from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from deploy.grafana.pictures.canvas import COLOURS, EDGE, FAINT, PALETTE, Canvas, cut, length
-from deploy.grafana.pictures.prometheus import Numbers, Range, Series
+from deploy.grafana.pictures.prometheus import Range, Series
 from deploy.grafana.pictures.units import size_of, write, write_tick
 
 LEGEND_ROWS = 2
+# Matplotlib counts time in days.
+DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,12 @@ def lines(
     axes = canvas.axes(place.x + 46, place.y + 4, place.w - 58, place.h - below - 22)
     if defaults["custom"]["stacking"]["mode"] == "normal":
         values = [np.nan_to_num(one.series.values) for one in found]
-        areas = axes.stackplot(dates(span), *values, colors=[one.colour for one in found])
+        areas = axes.stackplot(span.times / DAY, *values, colors=[one.colour for one in found])
         for area in areas:
             area.set_alpha(0.75)
     else:
         for one in found:
-            axes.plot(dates(span), one.series.values, color=one.colour, linewidth=1.3)
+            axes.plot(span.times / DAY, one.series.values, color=one.colour, linewidth=1.3)
     _value_axis(axes, panel, found)
     if defaults["custom"]["thresholdsStyle"]["mode"] == "dashed":
         for step in defaults["thresholds"]["steps"][1:]:
@@ -102,7 +104,7 @@ def heatmap(
     counts = np.diff([np.nan_to_num(one.values) for one in by_bound], axis=0, prepend=0)
     counts = np.where(counts > 1e-9, counts, np.nan)
     axes = canvas.axes(place.x + 46, place.y + 4, place.w - 58, place.h - 26)
-    edges = np.append(span.times, span.times[-1] + span.step) / 86400
+    edges = np.append(span.times, span.times[-1] + span.step) / DAY
     axes.pcolormesh(edges, np.arange(len(by_bound) + 1), counts)
     unit = panel["options"]["yAxis"]["unit"]
     bounds = [one.labels["le"] for one in by_bound]
@@ -124,7 +126,7 @@ def states(
     for row, one in enumerate(found):
         for value, shown in names.items():
             at = span.times[one.series.values == value]
-            bars = [(start / 86400, span.step / 86400) for start in at]
+            bars = [(start / DAY, span.step / DAY) for start in at]
             colour = COLOURS[shown["color"]]
             axes.broken_barh(bars, (row + 0.1, 0.8), color=colour, linewidth=0, antialiased=False)
     axes.set_ylim(0, max(len(found), 1))
@@ -147,21 +149,15 @@ def _value_axis(axes: Axes, panel: Any, found: Sequence[Named]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write_tick(v, defaults["unit"])))
 
 
-def dates(span: Range) -> Numbers:
-    """Return the times as matplotlib counts them: in days."""
-    return span.times / 86400
-
-
 def _time_axis(axes: Axes, span: Range, events: Sequence[Event], pixels: float) -> None:
-    every = dates(span)
-    axes.set_xlim(every[0], every[-1])
+    axes.set_xlim(span.times[0] / DAY, span.times[-1] / DAY)
     ticks = max(2, int(pixels / 75))
     locator = AutoDateLocator(minticks=2, maxticks=ticks)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     written = DateFormatter("%H:%M", tz=UTC)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(written)
     for event in events:
-        axes.axvline(event.at / 86400, color=COLOURS[event.colour], linestyle="--", linewidth=0.9)
+        axes.axvline(event.at / DAY, color=COLOURS[event.colour], linestyle="--", linewidth=0.9)
     axes.spines["bottom"].set_visible(True)
     axes.spines["bottom"].set_color(EDGE)
 
@@ -172,16 +168,15 @@ def _legend(canvas: Canvas, place: Place, found: Sequence[Named], unit: str) -> 
     room, left_out = place.w - 16, 0
     for one in found:
         words = f"{one.name}  {write(one.series.last, unit)}"
-        if room < length(words) + 22 and rows[-1]:
+        if room < _key_width(words) and rows[-1]:
             rows, room = [*rows, []], place.w - 16
         rows[-1].append((words, one.colour))
-        room -= length(words) + 22
+        room -= _key_width(words)
     if len(rows) > LEGEND_ROWS:
         left_out = sum(map(len, rows[LEGEND_ROWS:]))
         rows = rows[:LEGEND_ROWS]
-        if length(f"and {left_out} more") + 22 > place.w - 16 - sum(
-            length(words) + 22 for words, _ in rows[-1]
-        ):
+        taken = sum(_key_width(words) for words, _ in rows[-1])
+        if taken + _key_width(f"and {left_out} more") > place.w - 16:
             rows[-1].pop()
             left_out += 1
     height = 15 * len(rows) + 6
@@ -197,4 +192,8 @@ def _legend(canvas: Canvas, place: Place, found: Sequence[Named], unit: str) -> 
 def _key(canvas: Canvas, x: float, y: float, words: str, colour: str) -> float:
     canvas.box(x, y - 1.5, 11, 3, colour)
     canvas.text(x + 15, y, words)
-    return x + 22 + length(words)
+    return x + _key_width(words)
+
+
+def _key_width(words: str) -> float:
+    return length(words) + 22

@@ -3,7 +3,7 @@
 from deploy.grafana.board import Row
 from deploy.grafana.panels import Query, heatmap, lines
 from deploy.grafana.predictions.queries import EACH, INPUTS, NAME, READ, STRANGE, TRUNCATED, UNKNOWN
-from deploy.grafana.promql import VERSION, quantile, share
+from deploy.grafana.promql import VERSION, increase, quantile, share
 
 TOKENS = ("classmark_input_tokens", VERSION, EACH)
 ROW = Row(
@@ -28,18 +28,14 @@ ROW = Row(
             "Lengths",
             "How many inputs are how long, in tokens. Two bands: two kinds of callers; they "
             "pad one another's batches, see **Padding by model** (Engine).",
-            f"sum by (le) (increase(classmark_input_tokens_bucket{{{VERSION}}}"
-            "[$__rate_interval]))",
+            increase(f"classmark_input_tokens_bucket{{{VERSION}}}", "le"),
             "none", 6,
         ),
         lines(
             "Truncated by model",
             "Share of inputs cut to their model's length: their ends were not read. Ask "
             "callers to send long_text=window.",
-            Query(
-                share(TRUNCATED, INPUTS, "model"),
-                "{{model}}",
-            ),
+            Query(share(TRUNCATED, INPUTS, "model"), "{{model}}"),
             unit="percentunit", width=6, limits=STRANGE,
         ),
     ),

@@ -45,7 +45,7 @@ ROW = Row(
             "How sure models are: the scores of best labels. Bright at the top is healthy. A "
             "band that moves down: texts unlike those of the training; at a reload: a version "
             "less sure, or calibrated otherwise. Choose one model to read it.",
-            f"sum by (le) (increase({SCORE}_bucket{{{VERSION}}}[$__rate_interval]))",
+            increase(f"{SCORE}_bucket{{{VERSION}}}", "le"),
             "percentunit", 8,
         ),
         lines(
@@ -58,7 +58,7 @@ ROW = Row(
         lines(
             "Low confidence by version",
             "Share of answers with a score of 0.6 or less. A rise without a reload: the texts "
-            "have changed. With one: compare the versions (python -m export compare).",
+            "have changed. With one: compare the versions (classmark export compare).",
             Query(share(BELOW, SCORED, EACH), NAME),
             unit="percentunit", limits=DOUBTFUL, most=1,
         ),

@@ -46,7 +46,6 @@ ROW = Row(
             Query(f"max by (topic) ({SURGE}) or 0 * max by (topic) ({SURGES})", "{{topic}}"),
             (("pending", "orange"), ("fires", "red")),
             width=8,
-            height=8,
         ),
     ),
 )  # fmt: skip

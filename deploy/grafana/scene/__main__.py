@@ -1,6 +1,6 @@
 """Draws the pictures of docs/dashboards.md, over real services on a busy day: `make dashboards`.
 
-Two services on the demo models are asked for a quarter of an hour. Meanwhile a nightly job asks for
+Two services on the demo models are asked for 17 minutes. Meanwhile a nightly job asks for
 more than they can do, a version is published, a damaged one too, one service is restarted, and
 negative opinion surges in one topic.
 """
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.grafana.pictures.__main__ import draw_all
+from deploy.grafana.scene.bodies import Bodies
 from deploy.grafana.scene.stack import Service, feeding, make_store, prometheus, publish, services
 from deploy.grafana.scene.traffic import callers, send
 
@@ -46,14 +47,15 @@ async def _busy_day(
     first: Service, second: Service, store: Path, options: argparse.Namespace
 ) -> None:
     addresses = [first.address, second.address]
-    events = [
-        asyncio.create_task(_at(3, partial(publish, store, "sentiment", 2))),
-        asyncio.create_task(_at(8.5, partial(publish, store, "topic", 2, damaged=True))),
-        asyncio.create_task(_at(11, second.restart)),
-    ]
-    await send(addresses, callers(options.checkpoints), options.minutes)
-    for event in events:
-        event.cancel()
+    async with asyncio.TaskGroup() as day:
+        events = [
+            day.create_task(_at(3, partial(publish, store, "sentiment", 2))),
+            day.create_task(_at(8.5, partial(publish, store, "topic", 2, damaged=True))),
+            day.create_task(_at(11, second.restart)),
+        ]
+        await send(addresses, callers(Bodies.of(options.checkpoints)), options.minutes)
+        for event in events:
+            event.cancel()
 
 
 async def _at(minute: float, act: Callable[[], None]) -> None:

@@ -1,11 +1,10 @@
 """The same by who answered, and who asked."""
 
 from deploy.grafana.board import Row
-from deploy.grafana.panels import SLOW, Query, lines
-from deploy.grafana.promql import ANSWERED, ASKED, INSTANCE, quantile, total
+from deploy.grafana.panels import Query, lines
+from deploy.grafana.promql import ANSWERED, INSTANCE, quantile, total
+from deploy.grafana.service.queries import REQUESTS, SECONDS, SLOW
 
-SECONDS = "classmark_request_seconds"
-REQUESTS = f"classmark_requests_total{{{ASKED}}}"
 ROW = Row(
     "By instance, model, API and key",
     (

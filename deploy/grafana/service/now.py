@@ -1,8 +1,9 @@
 """Is the service there, how fast does it answer, whom does it refuse."""
 
 from deploy.grafana.board import Row
-from deploy.grafana.panels import SLOW, Query, stat, words
+from deploy.grafana.panels import Query, stat, words
 from deploy.grafana.promql import ANSWERED, ASKED, INSTANCE, JOB, quantile, total
+from deploy.grafana.service.queries import REQUESTS, SECONDS, SLOW
 
 READY = f"(sum(classmark_ready{{{INSTANCE}}}) or vector(0))"
 LOOKED_FOR = f"count(up{{{JOB}}})"
@@ -11,7 +12,6 @@ WORDS = f'count_values("ready", {READY}) * on () group_left (of) count_values("o
 N_OF_M = Query(
     f"{WORDS} * on () group_left () ({READY} / {LOOKED_FOR})", "{{ready}} of {{of}} ready"
 )
-REQUESTS = total(f"classmark_requests_total{{{ASKED}}}")
 FAILED = total(f'classmark_requests_total{{{ASKED},status=~"429|5.."}}')
 
 ROW = Row(
@@ -30,7 +30,7 @@ ROW = Row(
             "Requests",
             "Requests to models, in every API, whatever became of them. None at all: look at "
             "what sends them, then at **Instances**.",
-            REQUESTS,
+            total(REQUESTS),
             "reqps",
         ),
         stat(
@@ -38,7 +38,7 @@ ROW = Row(
             "One answer in a hundred took longer; refusals do not count. If it is high, see "
             "**Time by stage, p95** (Engine): queue means too little capacity, run means long or "
             "many inputs.",
-            quantile(0.99, "classmark_request_seconds", ANSWERED),
+            quantile(0.99, SECONDS, ANSWERED),
             "s",
             (("green", 0), *SLOW),
             none="no answers",
@@ -47,7 +47,7 @@ ROW = Row(
             "Refused or failed",
             "Share of requests that ended with 429 or 5xx. **Refusals by reason** says why. "
             "Callers' own mistakes (400 to 422) do not count.",
-            f"({FAILED} or vector(0)) / {REQUESTS}",
+            f"({FAILED} or vector(0)) / {total(REQUESTS)}",
             "percentunit",
             (("green", 0), ("orange", 0.001), ("red", 0.01)),
             none="no requests",

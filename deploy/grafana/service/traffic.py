@@ -1,13 +1,12 @@
 """Requests and their times; answers and refusals apart."""
 
 from deploy.grafana.board import Row
-from deploy.grafana.panels import SLOW, STATUSES, Query, lines
-from deploy.grafana.promql import ANSWERED, ASKED, INSTANCE, REFUSED, quantile, total
+from deploy.grafana.panels import Query, lines
+from deploy.grafana.promql import ANSWERED, INSTANCE, REFUSED, quantile, total
+from deploy.grafana.service.queries import REQUESTS, SECONDS, SLOW
 
-refusals = f"classmark_rejections_total{{{INSTANCE}}}"
-SECONDS = "classmark_request_seconds"
 QUANTILES = (0.5, 0.95, 0.99)
-
+STATUSES = {"^2": "green", "^4": "orange", "^5": "red"}
 ROW = Row(
     "Requests and refusals",
     (
@@ -17,7 +16,7 @@ ROW = Row(
             "left. 500: the model failed on that input alone, or a bug; the log has the "
             "request's id. 503: not ready, or shutting down. 504: its time ran out. Refusals "
             "stay here whichever model is chosen, as no model answered them.",
-            Query(total(f"classmark_requests_total{{{ASKED}}}", "status"), "{{status}}"),
+            Query(total(REQUESTS, "status"), "{{status}}"),
             unit="reqps", width=12, colours=STATUSES, stacked=True,
         ),
         lines(

@@ -45,7 +45,6 @@ ROW = Row(
             Query(f"{UP} + ({READY} or 0 * {UP})", "{{instance}}"),
             (("down", "red"), ("not ready", "orange"), ("ready", "green")),
             width=12,
-            height=8,
         ),
         table(
             "Alerts that fire",
@@ -56,7 +55,6 @@ ROW = Row(
             12,
             {"critical": "red", "warning": "orange"},
             none="no alert fires",
-            height=8,
         ),
         VERSIONS,
     ),
