@@ -1,97 +1,105 @@
-"""`python -m benchmarks.gpu`: measure engines alone and the service over HTTP on a CUDA device."""
+"""`python -m benchmarks.gpu`: all that a GPU has to show, in order of worth, in nine minutes.
+
+Every stage is a process with a limit of its own; what it measured is written after each part, so
+that neither a stage that fails nor one that hangs takes it away. Bundles are made meanwhile.
+"""
 
 import argparse
+import os
+import signal
+import subprocess
 import sys
-from collections.abc import Sequence
-from functools import partial
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-import torch
-
-from benchmarks.errors import BenchmarkError
-from benchmarks.gpu.plan import GpuPlan, quick
-from benchmarks.gpu.report.results import Results, draw, read
-from benchmarks.gpu.stages.engine import measure_engine
-from benchmarks.gpu.stages.parity import measure_parity
-from benchmarks.gpu.stages.service import measure_service
-from benchmarks.gpu.subjects.bundles import open_network
-from benchmarks.gpu.subjects.networks import Network, choose_networks
+from benchmarks.gpu.plan import GpuPlan, make_plan
+from benchmarks.gpu.results import Results
+from benchmarks.gpu.stages import engine, others, parity, service, start
+from benchmarks.gpu.subjects.bundles import make_all
+from benchmarks.gpu.switches import VARIABLE, apply
 from benchmarks.load.wrk import check_installed
 from benchmarks.session import say
-from tests.support.families import choose_families
 
-OUT = {"cuda": Path("docs/benchmarks/gpu"), "cpu": Path("build/bench-gpu/trial")}
-STAGES = ("parity", "engine", "http")
-PARITY_NETWORKS = ("bert-base",)
-HTTP_NETWORKS = ("bert-base", "distilbert")
-QUICK_FAMILIES = ("bert", "distilbert")
+Stage = Callable[[GpuPlan, Results], None]
+# Each with its limit in seconds.
+STAGES: dict[str, tuple[Stage, int]] = {
+    "start": (start.measure, 90),
+    "tests": (others.run_tests, 90),
+    "parity": (parity.measure, 90),
+    "engine": (engine.measure, 150),
+    "service": (service.measure, 150),
+    "processor": (others.measure_processor, 120),
+}
+# Without a packed graph that runs, only these have something to show.
+WITHOUT_PACKED = ("start", "tests", "processor")
+BUNDLES = "bundles"
+ALL_SECONDS = 540
+LOG = "log.txt"
 
 
 def main() -> int:
     options = _parse()
-    if options.out is None:
-        options.out = OUT[options.device]
-    if options.plot is not None:
-        draw(read(options.plot), options.plot.parent)
+    if options.only is not None:
+        return _run_here(options.only, make_plan(options.device, options.out, options.build))
+    check_installed()
+    options.out.mkdir(parents=True, exist_ok=True)
+    results, ended = Results(options.out), time.monotonic() + options.seconds
+    makers = _start(options, BUNDLES)
+    for stage in options.stage or STAGES:
+        left = min(STAGES[stage][1], ended - time.monotonic())
+        if _lacks_packed(Results(options.out), stage) or left <= 0:
+            say(f"{stage}: left out")
+            continue
+        say(f"{stage}: at most {left:.0f} s")
+        code = _wait(_start(options, stage), left)
+        say(f"{stage}: {'done' if code == 0 else f'ended with {code}'}")
+    _wait(makers, 0.0)
+    results = Results(options.out)
+    say((options.out / "results.md").read_text())
+    return 1 if results.found.get("failed") else 0
+
+
+def _run_here(stage: str, plan: GpuPlan) -> int:
+    """Run one stage in this process; return the exit code."""
+    if stage == BUNDLES:
+        make_all(plan)
         return 0
+    apply()
+    results = Results(plan.out)
+    with results.part(stage):
+        STAGES[stage][0](plan, results)
+        return 0
+    return 1
+
+
+def _start(options: argparse.Namespace, stage: str) -> subprocess.Popen[bytes]:
+    """Start a stage's process with the switches that the first stage chose."""
+    command = [sys.executable, "-m", "benchmarks.gpu", "--only", stage, "--device", options.device,
+               "--out", str(options.out), "--build", str(options.build)]  # fmt: skip
+    chosen = Results(options.out).found.get("start", {}).get("switches")
+    switches = {VARIABLE: chosen} if chosen else {}
+    with (options.out / LOG).open("ab") as log:
+        return subprocess.Popen(
+            command, env=os.environ | switches, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Wait for a stage, then end it with all that it started; return its exit code."""
     try:
-        return measure(options)
-    except BenchmarkError as exc:
-        sys.stderr.write(f"error: {exc}\n")
-        return 1
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        say("  its time is over")
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
 
 
-def measure(options: argparse.Namespace) -> int:
-    """Run the stages; return 1 if an answer was wrong or a part could not be measured."""
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise BenchmarkError("no CUDA device here; --device cpu --quick tries the program without")
-    stages = options.stage or STAGES
-    if "http" in stages:
-        check_installed()
-    build = options.build.resolve()
-    build.mkdir(parents=True, exist_ok=True)
-    small = options.device == "cpu"
-    plan = (
-        quick(options.device, build) if options.quick or small else GpuPlan(options.device, build)
-    )
-    results = Results(options.out, options.device)
-    whole = True
-    if "parity" in stages:
-        networks = _networks(options.models, PARITY_NETWORKS, small=small)
-        families = choose_families(QUICK_FAMILIES if small else ())
-        results.keep("parity", measure_parity(networks, build, options.device, families))
-        whole = all(row["held"] is not False for row in results.found["parity"]["rows"])
-    if "engine" in stages:
-        whole &= _measure_each("engine", choose_networks(options.models, tiny=small), plan, results)
-    if "http" in stages:
-        networks = _networks(options.models, HTTP_NETWORKS, small=small)
-        whole &= _measure_each("http", networks, plan, results)
-    draw(results.found, options.out)
-    say(f"wrote {options.out / 'results.md'}")
-    return 0 if whole else 1
-
-
-def _measure_each(stage: str, networks: Sequence[Network], plan: GpuPlan, results: Results) -> bool:
-    """Measure the networks in turn; a failure ends only the part of its network."""
-    measured = {"engine": measure_engine, "http": measure_service}[stage]
-    whole = True
-    for network in networks:
-        try:
-            loaded = open_network(network, plan.build, plan.device)
-            keep = partial(results.keep, stage, network=network.name)
-            found = measured(loaded, plan, keep)
-            keep(found)
-            whole &= stage != "http" or not found["missing"]
-        except BenchmarkError as exc:
-            say(f"{network.title}, {stage}: left out: {exc}")
-            whole = False
-    return whole
-
-
-def _networks(asked: Sequence[str], usual: Sequence[str], *, small: bool) -> Sequence[Network]:
-    if asked:
-        return choose_networks(asked, tiny=small)
-    return choose_networks((), tiny=True)[:1] if small else choose_networks(usual, tiny=False)
+def _lacks_packed(results: Results, stage: str) -> bool:
+    tried = results.found.get("start")
+    return tried is not None and tried["switches"] is None and stage not in WITHOUT_PACKED
 
 
 def _parse() -> argparse.Namespace:
@@ -100,15 +108,12 @@ def _parse() -> argparse.Namespace:
                         help="cpu tries the program with tiny networks")  # fmt: skip
     parser.add_argument("--stage", action="append", choices=STAGES,
                         help="only this one; may be repeated")  # fmt: skip
-    parser.add_argument("--models", nargs="+", default=[], metavar="NAME",
-                        help="bert-base, bert-large, distilbert, minilm-l6")  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="few and short rounds")
-    parser.add_argument("--out", type=Path, metavar="FOLDER",
-                        help="default: docs/benchmarks/gpu, on a CPU elsewhere")  # fmt: skip
+    parser.add_argument("--only", choices=(*STAGES, BUNDLES), help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=ALL_SECONDS, help="for all stages")
+    parser.add_argument("--out", type=Path, default=Path("build/bench-gpu/results"),
+                        metavar="FOLDER", help="results are added to those in it")  # fmt: skip
     parser.add_argument("--build", type=Path, default=Path("build/bench-gpu"), metavar="FOLDER",
                         help="for checkpoints, bundles and logs")  # fmt: skip
-    parser.add_argument("--plot", type=Path, metavar="RESULTS.JSON",
-                        help="only draw the plots of an earlier run")  # fmt: skip
     return parser.parse_args()
 
 

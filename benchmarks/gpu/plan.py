@@ -1,4 +1,4 @@
-"""The full plan of a GPU benchmark, and a quick one of few rounds and small streams."""
+"""The whole plan of a run on a GPU, and a small one that tries the program on a CPU."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,41 +9,44 @@ class GpuPlan:
     """Seconds are those of one measurement of one round.
 
     Attributes:
-        lengths: in tokens, of the streams with one length.
-        texts: number of them in the mixed stream.
-        workers: numbers of front ends to try.
-        texts_each: numbers of texts in a request to try.
-        processes: that make the load of the open loop.
-        alone: requests of one client alone.
+        device: `cuda` or `cpu`.
+        out: for results and logs, written after every part.
+        build: for checkpoints and bundles.
+        base, small: names of the networks that are measured on the device and on its CPUs.
+        families: whose answers are compared; empty: all.
+        texts_each: numbers of texts in a request.
+        workers: numbers of processes of the service, the reload's first.
+        cores: numbers of cores that the service gets where no GPU is used.
     """
 
     device: str
+    out: Path
     build: Path
-    rounds: int = 5
-    engine_seconds: float = 0.5
-    pilot_seconds: float = 0.15
-    lengths: tuple[int, ...] = (32, 128, 384)
+    base: str = "bert-base"
+    small: str = "minilm-l6"
+    families: tuple[str, ...] = ()
+    rounds: int = 4
+    seconds: float = 0.6
     texts: int = 2048
-    http_rounds: int = 3
-    http_seconds: float = 4.0
-    workers: tuple[int, ...] = (1, 4, 8)
-    texts_each: tuple[int, ...] = (1, 32, 128)
+    http_seconds: int = 3
+    texts_each: tuple[int, ...] = (1, 32)
+    workers: tuple[int, ...] = (4, 1, 8)
     connections: int = 256
     processes: int = 4
     alone: int = 300
-    reload_seconds: float = 45.0
+    reload_seconds: int = 40
+    cores: tuple[int, ...] = (16, 8, 4, 2, 1)
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device == "cuda"
 
 
-def quick(device: str, build: Path) -> GpuPlan:
-    """Return a plan that tries every part; on a CPU with small sizes."""
-    few = GpuPlan(
-        device, build, rounds=2, engine_seconds=0.2, http_rounds=1, http_seconds=2.0, alone=50,
-        reload_seconds=30.0,
-    )  # fmt: skip
+def make_plan(device: str, out: Path, build: Path) -> GpuPlan:
     if device == "cuda":
-        return few
+        return GpuPlan(device, out, build)
     return GpuPlan(
-        device, build, rounds=2, engine_seconds=0.05, pilot_seconds=0.02, lengths=(32,), texts=128,
-        http_rounds=1, http_seconds=1.0, workers=(1,), texts_each=(1, 32), connections=16,
-        processes=1, alone=20, reload_seconds=4.0,
+        device, out, build, base="tiny-bert", small="tiny-int8", families=("bert", "distilbert"),
+        rounds=2, seconds=0.05, texts=128, http_seconds=1, workers=(2, 1), connections=16,
+        processes=1, alone=20, reload_seconds=6, cores=(2, 1),
     )  # fmt: skip

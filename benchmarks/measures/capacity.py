@@ -93,10 +93,10 @@ def _find_limit(session: BenchmarkSession, precision: Precision) -> Limit:
 def _measure(session: BenchmarkSession, contender: Contender, found: Capacity) -> None:
     try:
         with session.serving(contender) as server:
-            rows = {contender.name: _load(session, server, 1, session.plan.closed_seconds)}
+            rows = {contender.name: load_server(session, server, 1, session.plan.closed_seconds)}
             if contender.peer is None:
                 name = f"{contender.name}, {BATCH_TEXTS} texts a request"
-                rows[name] = _load(session, server, BATCH_TEXTS, session.plan.closed_seconds)
+                rows[name] = load_server(session, server, BATCH_TEXTS, session.plan.closed_seconds)
     except BenchmarkError as exc:
         found.failed[contender.name] = str(exc)
         found.contenders.pop(contender.name, None)
@@ -109,9 +109,20 @@ def _measure(session: BenchmarkSession, contender: Contender, found: Capacity) -
         say(f"  {name:<42} {rate:7.0f} texts/s, {rate / limit:.2f} of the limit")
 
 
-def _load(session: BenchmarkSession, server: Server, each: int, seconds: int) -> dict[str, Any]:
+def load_server(
+    session: BenchmarkSession, server: Server, each: int, seconds: int, connections: int = 0
+) -> dict[str, Any]:
+    """Return rates, latencies and CPU time of a closed loop, after a short one to warm up.
+
+    Args:
+        each: texts in a request.
+        connections: 0 takes those of `make bench`.
+
+    Raises:
+        BenchmarkError: no request was answered.
+    """
     path = server.contender.path
-    connections = CONNECTIONS if each == 1 else BATCH_CONNECTIONS
+    connections = connections or (CONNECTIONS if each == 1 else BATCH_CONNECTIONS)
     bodies = session.bodies(server, each)
     closed_loop(server.port, path, bodies, connections, WARM_UP_SECONDS)
     before = server.usage
@@ -141,7 +152,7 @@ def tune(session: BenchmarkSession, contenders: Sequence[Contender]) -> list[Con
             one = contender.tuned(tuning)
             try:
                 with session.serving(one) as server:
-                    row = _load(session, server, 1, TUNE_SECONDS)
+                    row = load_server(session, server, 1, TUNE_SECONDS)
             except BenchmarkError as exc:
                 say(f"  {contender.name} with {tuning}: {exc}")
                 continue

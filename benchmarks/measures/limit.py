@@ -106,11 +106,15 @@ def _measure(
 
 
 def seconds_per_pass(
-    work: Callable[[Any], object], batches: Sequence[Any], seconds: float
+    work: Callable[[Any], object], batches: Sequence[Any], seconds: float, callers: int = 0
 ) -> float:
-    """Return the mean seconds of a pass over the batches, with one caller on each CPU."""
+    """Return the mean seconds of a pass over the batches, for at least these seconds.
+
+    Args:
+        callers: threads that run batches; 0: one on each CPU.
+    """
     passes, started = 0, time.perf_counter()
-    with ThreadPoolExecutor(available_cpus()) as pool:
+    with ThreadPoolExecutor(callers or available_cpus()) as pool:
         while (taken := time.perf_counter() - started) < seconds or not passes:
             for _ in pool.map(work, batches):
                 pass

@@ -26,8 +26,12 @@ BIAS_SPREAD = 0.1
 LOGIT_SPREAD = 2.0
 
 
-def make_checkpoint(family: Family, task: Task, folder: Path) -> Path:
-    """Save a random classifier of the family with a tokenizer of its kind."""
+def make_checkpoint(family: Family, task: Task, folder: Path, spread: float = LOGIT_SPREAD) -> Path:
+    """Save a random classifier of the family with a tokenizer of its kind.
+
+    Args:
+        spread: standard deviation of its logits over the texts.
+    """
     trained = train_tokenizer(family.vocabulary, SENTENCES)
     wrap: Any = getattr(transformers, family.tokenizer)
     tokenizer = wrap(tokenizer_object=trained, **family.vocabulary.roles)
@@ -46,7 +50,7 @@ def make_checkpoint(family: Family, task: Task, folder: Path) -> Path:
     model: PreTrainedModel = LOADERS[task].from_config(config)
     _spread_weights(model)
     model.train(False)
-    _spread_answers(model, tokenizer)
+    _spread_answers(model, tokenizer, spread)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -68,13 +72,13 @@ def _spread_weights(model: PreTrainedModel) -> None:
                     parameter.copy_(middle + drawn * BIAS_SPREAD)
 
 
-def _spread_answers(model: PreTrainedModel, tokenizer: Any) -> None:
+def _spread_answers(model: PreTrainedModel, tokenizer: Any, spread: float) -> None:
     """Shift and scale the head until its logits, over all texts, have the mean 0 and one spread."""
     head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     with torch.inference_mode():
         answers = [model(**_features(model, tokenizer, text)).logits for text in SENTENCES]
         logits = torch.cat([answer.reshape(-1, head.out_features) for answer in answers])
-        mean, scale = logits.mean(dim=0), LOGIT_SPREAD / logits.std(dim=0)
+        mean, scale = logits.mean(dim=0), spread / logits.std(dim=0)
         if head.bias is not None:  # GPT-2's has none
             head.bias.copy_((head.bias - mean) * scale)
         head.weight.mul_(scale[:, None])

@@ -1,140 +1,131 @@
-"""Stage `engine`: texts/s of every runner, in rounds, beside the ceiling of the device."""
+"""Stage `engine`: texts/s of every contender from encodings to logits, both on the host.
+
+All run on two threads, as the service's executors do: one lays a batch out while another runs.
+torch.compile comes last, in rounds of its own, because it compiles for most of a minute.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.errors import Unavailable
+from app.bundle.base import GraphKind
+from app.engine.backends.base import Session
+from benchmarks.gpu.contenders import (
+    CAPTURED,
+    COMPILED,
+    EAGER,
+    PACKED,
+    PADDED_FP16,
+    TORCH,
+    open_contender,
+)
 from benchmarks.gpu.device import measure_ceiling
 from benchmarks.gpu.plan import GpuPlan
-from benchmarks.gpu.runners.base import Runner
-from benchmarks.gpu.runners.lineup import MAKERS, SERVICE, make_runner, settings_for
-from benchmarks.gpu.runners.service_runner import ServiceRunner, load_servable, measure_rate
-from benchmarks.gpu.stages.rounds import Prepared, prepare_best, run_rounds
-from benchmarks.gpu.subjects.bundles import LoadedNetwork
-from benchmarks.gpu.subjects.streams import Setting, Stream, make_batches, mixed, uniform
+from benchmarks.gpu.results import Results
+from benchmarks.gpu.subjects.bundles import open_made
+from benchmarks.gpu.subjects.networks import NETWORKS, Network
+from benchmarks.gpu.subjects.streams import Batch, Setting, encode, make_batches, mixed
+from benchmarks.measures.limit import seconds_per_pass
+from benchmarks.plan import rotate
 from benchmarks.session import say
 
+GROUPS = ((PADDED_FP16, EAGER, CAPTURED, TORCH), (CAPTURED, COMPILED))
+BUDGETS = {"cuda": (8192, 16_384, 32_768), "cpu": (256, 512)}
+EXECUTORS = 2
 ALONE_TOKENS = 32
 ALONE_RUNS = 200
-SESSIONS = (1, 2)
+TRY_SHARE = 0.25
 
 
-def measure_engine(
-    loaded: LoadedNetwork, plan: GpuPlan, keep: Callable[[dict[str, Any]], None] = lambda _: None
-) -> dict[str, Any]:
-    """Return the rounds of every stream, one text alone, and one session against two.
+class Tuned(NamedTuple):
+    """A contender with its best batches, and the texts/s of all settings that were tried."""
 
-    Args:
-        keep: gets the results so far after every stream.
-    """
-    missing: dict[str, str] = {}
-    runners = _make_all(loaded, missing)
-    found: dict[str, Any] = {
-        "title": loaded.network.title,
-        "recipe": {name: graph.recipe for name, graph in loaded.bundle.manifest.graphs.items()},
-        "missing": missing,
-        "streams": {},
-        "alone": {},
-        "sessions": {},
-    }
-    for stream in (*map(uniform, plan.lengths), mixed(plan.texts)):
-        say(f"{loaded.network.title}, {stream.name}")
-        found["streams"][stream.name] = _measure_stream(loaded, plan, runners, stream)
-        keep(found)
-    found["alone"] = _measure_alone(loaded, runners)
-    found["sessions"] = _measure_sessions(loaded, plan, runners)
-    for runner in runners:
-        runner.close()
-    return found
+    session: Session
+    batches: list[Batch]
+    setting: Setting
+    tried: dict[str, float]
 
 
-def _make_all(loaded: LoadedNetwork, missing: dict[str, str]) -> list[Runner]:
-    runners = []
-    for name in MAKERS:
-        try:
-            runners.append(make_runner(name, loaded))
-        except Unavailable as exc:
-            missing[name] = str(exc)
-            say(f"  {name}: {exc}")
-    return runners
+def measure(plan: GpuPlan, results: Results) -> None:
+    bundle, checkpoint = open_made(plan, plan.base)
+    network = NETWORKS[plan.base]
+    found: dict[str, Any] = {"title": network.title, "streams": [], "alone": {}}
+    sessions: dict[str, Session] = {}
+    for group in GROUPS:
+        for name in group:
+            if name not in sessions:
+                with results.part(f"engine: {name}"):
+                    sessions[name] = open_contender(name, bundle, checkpoint, plan.device)
+        members = {name: sessions[name] for name in group if name in sessions}
+        for stream, lengths in (("mixed", mixed(plan.texts)), ("128", (128,) * (plan.texts // 2))):
+            say(f"{network.title}, {stream}: {', '.join(members)}")
+            texts = encode(lengths, network)
+            rows = _measure_stream(plan, results, network, texts, members)
+            found["streams"].append({"stream": stream} | rows)
+            results.keep("engine", found)
+        found["alone"] |= _measure_alone(network, members)
+        results.keep("engine", found)
 
 
 def _measure_stream(
-    loaded: LoadedNetwork, plan: GpuPlan, runners: list[Runner], stream: Stream
+    plan: GpuPlan, results: Results, network: Network, texts: Batch, sessions: Mapping[str, Session]
 ) -> dict[str, Any]:
-    texts = stream.encode(loaded.network)
-    contenders: list[Prepared] = []
-    failed: dict[str, str] = {}
-    for runner in runners:
-        settings = settings_for(runner.name, stream, small=plan.device == "cpu")
-        try:
-            contenders.append(prepare_best(runner, texts, settings, plan.pilot_seconds))
-        except Unavailable as exc:
-            failed[runner.name] = str(exc)
-        else:
-            say(f"  {runner.name}: best with {contenders[-1].setting}")
-    ceilings = run_rounds(
-        contenders,
-        plan.rounds,
-        plan.engine_seconds,
-        partial(measure_ceiling, plan.device),
-        lambda number, rates: say(
-            f"  round {number + 1}: "
-            + ", ".join(f"{name} {rate:.0f}/s" for name, rate in rates.items())
-        ),
-    )
+    tuned: dict[str, Tuned] = {}
+    for name, session in sessions.items():
+        with results.part(f"engine: {name}, {len(texts)} texts"):
+            tuned[name] = _tune(plan, name, session, texts)
+            say(f"  {name}: best with {tuned[name].setting}")
+    rates: dict[str, list[float]] = {name: [] for name in tuned}
+    ceilings = []
+    for number in range(plan.rounds):
+        ceilings.append(measure_ceiling(plan.device))
+        for name in rotate(tuple(tuned), number):
+            rates[name].append(_rate(tuned[name].session, tuned[name].batches, plan.seconds))
+    for name, values in rates.items():
+        say(f"  {name}: {median(values):.0f} texts/s")
     return {
-        "tokens": sum(stream.lengths) / len(stream.lengths),
-        "flops": stream.flops(loaded.network),
+        "tokens": sum(one.tokens for one in texts) / len(texts),
+        "flops": sum(network.flops(one.tokens) for one in texts) / len(texts),
         "ceilings": ceilings,
-        "failed": failed,
-        "runners": {
-            one.runner.name: {"setting": str(one.setting), "tried": one.tried, "rates": one.rates}
-            for one in contenders
+        "contenders": {
+            name: {"setting": str(one.setting), "tried": one.tried, "rates": rates[name]}
+            for name, one in tuned.items()
         },
     }
 
 
-def _measure_alone(loaded: LoadedNetwork, runners: list[Runner]) -> dict[str, float]:
-    """Return the median seconds of one text of 32 tokens; runners take turns, one run at a time."""
-    (text,) = uniform(ALONE_TOKENS, 1).encode(loaded.network)
-    works = {}
-    for runner in runners:
-        try:
-            works[runner.name] = runner, runner.prepare((text,))
-        except Exception as exc:  # the stream's table gives the reason
-            say(f"  {runner.name} with one text: {exc}")
-    taken: dict[str, list[float]] = {name: [] for name in works}
+def _tune(plan: GpuPlan, name: str, session: Session, texts: Batch) -> Tuned:
+    """Try every budget, in the queue's order and by length; a compiler gets only one setting."""
+    kind: GraphKind = "packed" if name in PACKED else "padded"
+    orders = (True,) if kind == "padded" else (False, True)
+    budgets = BUDGETS[plan.device][1:2] if name == COMPILED else BUDGETS[plan.device]
+    tried: dict[str, float] = {}
+    best: Tuned | None = None
+    for setting in (Setting(budget, order) for budget in budgets for order in orders):
+        batches = make_batches(texts, setting, kind)
+        _rate(session, batches, 0.0)  # allocates, captures, compiles
+        tried[str(setting)] = _rate(session, batches, TRY_SHARE * plan.seconds)
+        if best is None or tried[str(setting)] > tried[str(best.setting)]:
+            best = Tuned(session, batches, setting, tried)
+    assert best is not None  # there are budgets
+    return best
+
+
+def _rate(session: Session, batches: Sequence[Batch], seconds: float) -> float:
+    taken = seconds_per_pass(session.run, batches, seconds, EXECUTORS)
+    return sum(map(len, batches)) / taken
+
+
+def _measure_alone(network: Network, sessions: Mapping[str, Session]) -> dict[str, float]:
+    """Return the median seconds of one text of 32 tokens; contenders take turns."""
+    text = encode((ALONE_TOKENS,), network)
+    taken: dict[str, list[float]] = {name: [] for name in sessions}
+    runs = {name: partial(session.run, text) for name, session in sessions.items()}
     for _ in range(ALONE_RUNS):
-        for name, (runner, work) in works.items():
+        for name, run in runs.items():
             started = time.perf_counter()
-            work.run()
-            runner.synchronize()
+            run()
             taken[name].append(time.perf_counter() - started)
     return {name: median(times) for name, times in taken.items()}
-
-
-def _measure_sessions(
-    loaded: LoadedNetwork, plan: GpuPlan, runners: list[Runner]
-) -> dict[str, list[float]]:
-    """Return texts/s on the mixed stream in each round, with one loaded engine and with two."""
-    ours = next((one for one in runners if isinstance(one, ServiceRunner)), None)
-    if ours is None:
-        return {}
-    texts = mixed(plan.texts).encode(loaded.network)
-    settings = settings_for(SERVICE, mixed(plan.texts), small=plan.device == "cpu")
-    batches = make_batches(texts, Setting(settings[-1].budget // 2, True), ours.layout)
-    try:
-        servables = [ours.servable, load_servable(loaded)]
-    except Unavailable as exc:
-        say(f"  a second session: {exc}")
-        return {}
-    rates: dict[str, list[float]] = {str(count): [] for count in SESSIONS}
-    for _ in range(plan.rounds):
-        for count in SESSIONS:
-            rate = measure_rate(servables[:count], batches, len(texts), plan.engine_seconds)
-            rates[str(count)].append(rate)
-    return rates

@@ -1,149 +1,89 @@
 """Stage `parity`: compares the fp16 graphs on the device with the fp32 checkpoint, text by text."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, get_args
+import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from app.bundle.base import Task
-from app.bundle.bundle import open_bundle
 from app.engine.answers.decoding import label_scores
-from app.engine.text.encoding import Logits, TextInput
-from app.engine.text.tokenization import Tokenizer
-from benchmarks.errors import BenchmarkError, Unavailable
-from benchmarks.gpu.runners.base import Runner
-from benchmarks.gpu.runners.lineup import ANSWERING, CAPTURED, PACKED, SERVICE, make_runner
+from app.engine.backends.base import Session
+from app.engine.models.servable import make_tokenizer
+from app.engine.text.encoding import Encoding, Logits, TextInput
+from benchmarks.gpu.contenders import CAPTURED, EAGER, PACKED, PADDED_FP16, open_contender
+from benchmarks.gpu.plan import GpuPlan
+from benchmarks.gpu.results import Results
 from benchmarks.gpu.subjects.bundles import (
-    LoadedNetwork,
+    CARRIED,
     answer_in_torch,
-    open_network,
-    write_bundle,
+    names_of_families,
+    open_made,
 )
-from benchmarks.gpu.subjects.networks import Network
+from benchmarks.gpu.subjects.carry import SOURCES
 from benchmarks.session import say
-from export.checkpoint.load import load_checkpoint
-from export.graphs.packed.families import LAYOUTS
+from export.checkpoint.load import Checkpoint
 from export.reference.sample_texts import built_in_texts
-from tests.support.checkpoints import make_checkpoint
-from tests.support.families import FAMILIES, Family
 
 AGREEMENT, DIFFERENCE = 0.999, 5e-3
-STRIDE = 64
 TOGETHER = 16
-# The runners that decide the exit code; the padded graph is there for comparison.
-HELD = (PACKED, CAPTURED, SERVICE)
 
 
-@dataclass(frozen=True, slots=True)
-class ParityRow:
-    """The answers of one runner for one checkpoint.
+def measure(plan: GpuPlan, results: Results) -> None:
+    """Compare BERT-base, then every family; near ties of random weights show beside padded fp16."""
+    rows: list[dict[str, Any]] = []
+    carried = plan.build / "checkpoints" / CARRIED
+    for name in (*[CARRIED] * carried.exists(), plan.base, *names_of_families(plan)):
+        with results.part(f"parity: {name}"):
+            bundle, checkpoint = open_made(plan, name)
+            texts = _texts(checkpoint)
+            tokenizer = make_tokenizer(bundle.read_tokenizer(), bundle.manifest)
+            encoded = [tokenizer.encode(TextInput(one), "truncate", 1).windows[0] for one in texts]
+            wanted = [answer_in_torch(checkpoint, text) for text in texts]
+            for contender in (PADDED_FP16, EAGER, CAPTURED):
+                with results.part(f"parity: {name}, {contender}"):
+                    session = open_contender(contender, bundle, checkpoint, plan.device)
+                    for how, size in (("alone", 1), ("batched", TOGETHER)):
+                        row = _compare(wanted, _run(session, encoded, size))
+                        head = {"network": name, "contender": contender, "how": how}
+                        rows.append(head | row | {"held": contender not in PACKED or _held(row)})
+            say(f"  {name}: greatest difference {max(r['difference'] for r in rows[-6:]):.4f}")
+            results.keep("parity", rows)
 
-    Attributes:
-        how: `alone` or `batched`.
-        compared: number of compared labels: one for each text, or for each token of a tagger.
-        difference: the largest of all scores.
-        held: whether it keeps the limits; None if it need not.
+
+def _texts(checkpoint: Checkpoint) -> list[str]:
+    """Return the evaluation texts of a trained checkpoint, else those of export's gate."""
+    rows = checkpoint.path / SOURCES
+    if rows.exists():
+        return [json.loads(line)["text"] for line in rows.read_text().splitlines()]
+    return [one.text for one in built_in_texts(checkpoint.max_length)]
+
+
+def _run(session: Session, encoded: Sequence[Encoding], size: int) -> list[Logits]:
+    starts = range(0, len(encoded), size)
+    return [np.array(row) for at in starts for row in session.run(encoded[at : at + size])]
+
+
+def _compare(wanted: Sequence[Logits], got: Sequence[Logits]) -> dict[str, Any]:
+    """Return how many labels agree, and the largest score difference.
+
+    Two scores that are nearer than the differences allowed may change places: such ties, of which
+    random weights make many, are counted apart.
     """
-
-    network: str
-    task: str
-    runner: str
-    how: str
-    compared: int
-    agreement: float
-    difference: float
-    held: bool | None
-
-
-def measure_parity(
-    networks: Sequence[Network], build: Path, device: str, families: Sequence[Family] = FAMILIES
-) -> dict[str, Any]:
-    """Return the rows of tiny checkpoints and networks, and the reasons for missing ones."""
-    rows: list[ParityRow] = []
-    missing: dict[str, str] = {}
-    with TemporaryDirectory() as folder:
-        for loaded in _tiny(families, Path(folder), device, missing):
-            rows += _compare(loaded, missing)
-    for network in networks:
-        rows += _compare(open_network(network, build, device), missing)
-    return {"rows": [asdict(one) for one in rows], "missing": missing}
+    own, other = (
+        np.concatenate([np.atleast_2d(label_scores(one, "single_label")) for one in rows])
+        for rows in (wanted, got)
+    )
+    second, first = np.sort(own, axis=-1)[:, -2:].T
+    decided = first - second > 2 * DIFFERENCE
+    same = own.argmax(-1) == other.argmax(-1)
+    return {
+        "compared": int(decided.sum()),
+        "agreement": float(same[decided].mean()),
+        "ties_changed": int((~same & ~decided).sum()),
+        "difference": float(np.abs(own - other).max()),
+    }
 
 
-def compare_logits(expected: Sequence[Logits], got: Sequence[Logits]) -> tuple[int, float, float]:
-    """Return the number of labels, the share that agrees, and the largest score difference."""
-    wanted = np.concatenate([np.atleast_2d(label_scores(x, "single_label")) for x in expected])
-    found = np.concatenate([np.atleast_2d(label_scores(x, "single_label")) for x in got])
-    if wanted.shape != found.shape:
-        raise BenchmarkError(f"scores of the shape {found.shape}, not {wanted.shape}")
-    agreement = float((wanted.argmax(-1) == found.argmax(-1)).mean())
-    return len(wanted), agreement, float(np.abs(wanted - found).max())
-
-
-def _tiny(
-    families: Sequence[Family], folder: Path, device: str, missing: dict[str, str]
-) -> Iterator[LoadedNetwork]:
-    """Yield each family's tiny checkpoints of both tasks, if it can have a packed graph."""
-    for family in families:
-        if family.name not in LAYOUTS:
-            missing[family.name] = "no packed graph for this family"
-            continue
-        for task in get_args(Task):
-            name = f"{family.name}-{task.partition('-')[0]}"
-            network = Network(name, f"tiny {family.name}", family.name, 0, 0, 0, 0)
-            bundle = folder / "store" / name / "1"
-            try:
-                checkpoint = load_checkpoint(make_checkpoint(family, task, folder / name))
-                write_bundle(checkpoint, name, bundle)
-            except BenchmarkError as exc:
-                missing[name] = str(exc)
-                continue
-            yield LoadedNetwork(network, checkpoint, open_bundle(bundle), device)
-
-
-def _compare(loaded: LoadedNetwork, missing: dict[str, str]) -> list[ParityRow]:
-    checkpoint, title = loaded.checkpoint, loaded.network.title
-    texts = [one.text for one in built_in_texts(checkpoint.max_length)]
-    model: Any = checkpoint.model
-    model.to(loaded.device)
-    expected = [answer_in_torch(checkpoint, text) for text in texts]
-    rows = []
-    for name in ANSWERING:
-        try:
-            runner = make_runner(name, loaded)
-            rows += _rows(loaded, runner, texts, expected)
-            runner.close()
-        except Exception as exc:  # a runner's failure is a row of the table
-            missing[f"{title}, {name}"] = str(exc).strip()[:300]
-            if not isinstance(exc, Unavailable) and name in HELD:
-                rows.append(
-                    ParityRow(title, checkpoint.config.task, name, "none", 0, 0.0, 1.0, False)
-                )
-    worst = max((row.difference for row in rows), default=0.0)
-    say(f"{title}, {checkpoint.config.task}: {len(rows)} rows, greatest difference {worst:.4f}")
-    return rows
-
-
-def _rows(
-    loaded: LoadedNetwork, runner: Runner, texts: Sequence[str], expected: Sequence[Logits]
-) -> list[ParityRow]:
-    tokenizer = Tokenizer(loaded.checkpoint.tokenizer_json, loaded.checkpoint.max_length, STRIDE)
-    encoded = [tokenizer.encode(TextInput(text), "truncate", 1).windows[0] for text in texts]
-    rows = []
-    for how, size in (("alone", 1), ("batched", TOGETHER)):
-        got: list[Logits] = []
-        for start in range(0, len(encoded), size):
-            work = runner.prepare(tuple(encoded[start : start + size]))
-            work.run()
-            runner.synchronize()
-            got += [np.array(one) for one in work.answers()]
-        compared, agreement, difference = compare_logits(expected, got)
-        held = agreement >= AGREEMENT and difference <= DIFFERENCE
-        task = loaded.checkpoint.config.task
-        rows.append(
-            ParityRow(loaded.network.title, task, runner.name, how, compared, agreement, difference,
-                held if runner.name in HELD and runner.layout == "packed" else None)
-        )  # fmt: skip
-    return rows
+def _held(row: dict[str, Any]) -> bool:
+    held: bool = row["agreement"] >= AGREEMENT and row["difference"] <= DIFFERENCE
+    return held

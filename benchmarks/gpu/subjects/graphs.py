@@ -1,24 +1,40 @@
-"""Makes padded ONNX graphs of a checkpoint with ONNX Runtime's optimizer.
-
-The service's export uses optimum, which a GPU machine may lack; this module uses torch's tracing
-exporter. The recipe lists the fusions: with transformers 4 all but DistilBERT's attention is fused,
-with transformers 5 everything.
-"""
+"""Makes the graphs of a random checkpoint where optimum is missing, by torch's tracing exporter."""
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from benchmarks.errors import BenchmarkError
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.model import LOADERS
-from export.graphs.convert import Graph, fuse_graph, halve_graph
+from export.errors import PackingRefused
+from export.graphs.convert import Graph, fuse_for_int8, fuse_graph, halve_graph, read_graph
+from export.graphs.int8.quantize import quantize_per_token
+from export.graphs.packed.build import build_packed
 
 OPSET = 17
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def make_graphs(checkpoint: Checkpoint, folder: Path, *, int8: bool) -> list[Graph]:
+    """Write the padded fp32 graph, and beside it int8, or fp16 and the packed one if it can be."""
+    plain, fused = folder / "plain.onnx", folder / "fused.onnx"
+    _export(checkpoint, plain)
+    graphs = [fuse_graph(checkpoint, plain, folder / "model.fp32.onnx")]
+    if int8:
+        recipe = fuse_for_int8(checkpoint, plain, fused)
+        quantize_per_token(fused, folder / "model.int8.onnx")
+        graphs.append(read_graph(folder / "model.int8.onnx", "int8", recipe))
+        fused.unlink()
+    else:
+        graphs.append(halve_graph(graphs[0], folder / "model.fp16.onnx"))
+        with suppress(PackingRefused):  # such a family has padded graphs alone
+            graphs.append(build_packed(checkpoint, folder / "model.packed.onnx"))
+    plain.unlink()
+    return graphs
 
 
 class _Exported(nn.Module):
@@ -36,24 +52,6 @@ class _Exported(nn.Module):
         types = {"token_type_ids": token_type_ids} if self.typed else {}
         logits: torch.Tensor = self.model(input_ids, attention_mask=attention_mask, **types).logits
         return logits
-
-
-def make_padded(checkpoint: Checkpoint, folder: Path) -> tuple[Graph, Graph]:
-    """Write the fused fp32 graph and its fp16 version into a folder.
-
-    Raises:
-        BenchmarkError: the exporter or the optimizer fails.
-    """
-    plain = folder / "plain.onnx"
-    try:
-        _export(checkpoint, plain)
-        fp32 = fuse_graph(checkpoint, plain, folder / "model.fp32.onnx")
-        fp16 = halve_graph(fp32, folder / "model.fp16.onnx")
-    except Exception as exc:  # torch, transformers and the optimizer raise anything
-        raise BenchmarkError(f"no padded graph of {checkpoint.path.name}: {exc}") from exc
-    finally:
-        plain.unlink(missing_ok=True)
-    return fp32, fp16
 
 
 def _export(checkpoint: Checkpoint, path: Path) -> None:

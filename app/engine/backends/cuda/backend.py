@@ -1,16 +1,20 @@
 """Runs ONNX Runtime on an NVIDIA GPU: packed graphs by CUDA graphs, padded ones as elsewhere."""
 
 import os
+from collections.abc import Sequence
 
 import onnxruntime as ort
 
 from app.bundle.files import GraphData
 from app.bundle.manifest import GraphFile, Manifest
-from app.engine.backends.base import Mode, Session
+from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.cuda.buckets import plan
+from app.engine.backends.cuda.cudart import CudaError, Cudart, find_cudart
 from app.engine.backends.cuda.onnxruntime import PROVIDER, OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxSession
+from app.engine.text.encoding import Encoding, Logits
+from app.errors import BundleError
 
 # The largest batch that warm-up tries, and so the largest possible budget.
 BUDGET_TOKENS = 16_384
@@ -38,13 +42,38 @@ class CudaBackend:
         os.environ.setdefault(FLASH_FROM, "0")
         # The loader does not find CUDA libraries that come as Python packages.
         ort.preload_dlls(cudnn=False)
+        self._cudart = find_cudart()
 
     def load(self, data: GraphData, graph: GraphFile, mode: Mode, manifest: Manifest) -> Session:
         if mode.kind == "padded":
-            return OnnxSession(data, graph.inputs, manifest.pad_token_id, PROVIDER)
+            return self._load_padded(data, graph, manifest)
         buckets = plan(manifest.max_length, BUDGET_TOKENS, MOST_GRAPHS)
         return open_session(
             lambda captures: OnnxCudaDevice(data.model, graph.inputs, buckets.limits, captures),
             buckets,
             graph.inputs,
         )
+
+    def _load_padded(self, data: GraphData, graph: GraphFile, manifest: Manifest) -> Session:
+        try:
+            if self._cudart is not None:
+                self._cudart.relax_capture_mode()
+        except CudaError as exc:
+            raise BundleError(exc.refusal) from exc
+        session = OnnxSession(data, graph.inputs, manifest.pad_token_id, PROVIDER)
+        return PaddedSession(session, self._cudart)
+
+
+class PaddedSession:
+    """A padded graph, which the executors' threads run even while another model is captured."""
+
+    execution = PADDED
+
+    def __init__(self, session: OnnxSession, cudart: Cudart | None) -> None:
+        self._session = session
+        self._cudart = cudart
+
+    def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+        if self._cudart is not None:
+            self._cudart.relax_capture_mode()
+        return self._session.run(encodings)

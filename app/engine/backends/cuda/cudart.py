@@ -8,6 +8,7 @@ import ctypes
 # From the CUDA that ONNX Runtime is built for, so that both share one copy.
 LIBRARY = "libcudart.so.13"
 NON_BLOCKING = 1
+RELAXED = 2
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 # cudaErrorNoDevice; and cudaErrorInsufficientDriver, which also means no driver at all.
 NO_DEVICE, NO_DRIVER = 100, 35
@@ -22,11 +23,20 @@ _SIGNATURES = {
     "cudaMallocHost": (ctypes.POINTER(_POINTER), ctypes.c_size_t),
     "cudaFreeHost": (_POINTER,),
     "cudaMemcpyAsync": (_POINTER, _POINTER, ctypes.c_size_t, ctypes.c_int, _POINTER),
+    "cudaThreadExchangeStreamCaptureMode": (ctypes.POINTER(ctypes.c_int),),
 }
 
 
 class CudaError(RuntimeError):
     """A function of the CUDA runtime failed."""
+
+    @property
+    def refusal(self) -> str:
+        """Why no model loads, and what to do."""
+        return (
+            f"CUDA does not start here: {self}; see that the GPU's driver is there and new enough, "
+            "or set CLASSMARK_DEVICE=cpu"
+        )
 
 
 class Cudart:
@@ -49,6 +59,15 @@ class Cudart:
         count = ctypes.c_int()
         error: int = self._library.cudaGetDeviceCount(ctypes.byref(count))
         return error in (NO_DEVICE, NO_DRIVER) or (error == 0 and count.value == 0)
+
+    def relax_capture_mode(self) -> None:
+        """Let this thread call CUDA while another one captures a graph.
+
+        ONNX Runtime captures in the mode that forbids every thread of the process what may wait for
+        the device, such as taking memory: the call fails, and so does the capture. Threads in this
+        mode are exempt.
+        """
+        self._call("cudaThreadExchangeStreamCaptureMode", ctypes.byref(ctypes.c_int(RELAXED)))
 
     def make_stream(self) -> int:
         """Return a stream that does not wait for the default one."""
@@ -82,9 +101,15 @@ class Cudart:
             raise CudaError(f"{name} failed with {error}: {meaning}")
 
 
+def find_cudart() -> Cudart | None:
+    """Return the CUDA runtime, or None where it is not found."""
+    try:
+        return Cudart()
+    except (OSError, AttributeError):
+        return None
+
+
 def finds_no_gpu() -> bool:
     """Tell whether this process surely sees no GPU; False where that is unknown."""
-    try:
-        return Cudart().finds_no_gpu()
-    except (OSError, AttributeError):
-        return False
+    cudart = find_cudart()
+    return cudart is not None and cudart.finds_no_gpu()

@@ -39,7 +39,7 @@ class Device(Protocol):
         ...
 
     def forget_graphs(self) -> None:
-        """Run everything eagerly from now on: graphs belong to the thread that captured them."""
+        """Run everything eagerly from now on, on another thread: graphs belong to their own."""
         ...
 
     def close(self) -> None:

@@ -30,6 +30,9 @@ class Memory:
 
     stream: int | None = None
 
+    def enter_thread(self) -> None:
+        """Prepare the thread that calls, before it uses the device."""
+
     def reserve(self, words: int, values: int) -> None:
         """Allocate memory on the device, at addresses that stay the same until `close`.
 
@@ -67,7 +70,11 @@ class PinnedMemory(Memory):
     def __init__(self, cudart: Cudart) -> None:
         self._cudart = cudart
         self._pinned: list[int] = []
+        self.enter_thread()
         self.stream = cudart.make_stream()
+
+    def enter_thread(self) -> None:
+        self._cudart.relax_capture_mode()
 
     def reserve(self, words: int, values: int) -> None:
         super().reserve(words, values)

@@ -70,6 +70,7 @@ class OnnxCudaDevice:
         return self._memory.download(rows * self._labels).reshape(rows, self._labels)
 
     def forget_graphs(self) -> None:
+        self._memory.enter_thread()
         self._captures = False
         self._captured.clear()
 
@@ -96,10 +97,7 @@ def _open_memory() -> Memory:
     try:
         return open_memory()
     except CudaError as exc:
-        raise BundleError(
-            f"CUDA does not start here: {exc}; see that the GPU's driver is there and new enough, "
-            "or set CLASSMARK_DEVICE=cpu"
-        ) from exc
+        raise BundleError(exc.refusal) from exc
 
 
 def _load(data: bytes, inputs: Sequence[str], stream: int | None, captures: bool) -> Any:

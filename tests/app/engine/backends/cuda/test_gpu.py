@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +13,14 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from app.engine.backends.base import Execution
 from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.cuda.buckets import plan
 from app.engine.backends.cuda.capture import capture_all, check_batch
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.onnxruntime import OnnxCudaDevice
-from app.engine.backends.cuda.session import open_session
+from app.engine.backends.cuda.owner import Owner
+from app.engine.backends.cuda.session import CudaSession, open_session
 from app.engine.backends.packing import Extent
 from tests.support.cuda import INPUTS
 
@@ -68,6 +72,26 @@ def test_a_text_gets_its_own_answer_in_any_company(make: Callable[[bool], OnnxCu
     alone = [session.run([one])[0] for one in batch]
     for rows, wanted in zip(session.run(batch), alone, strict=True):
         assert rows == pytest.approx(wanted, abs=0.02)
+
+
+def test_a_session_serves_while_another_is_captured(
+    make: Callable[[bool], OnnxCudaDevice],
+) -> None:
+    # An eager one takes device memory for every new size.
+    eager = CudaSession(Owner(lambda: make(False)), BUCKETS, INPUTS, Execution("packed"))
+    captured = open_session(make, BUCKETS, INPUTS)
+    batches = [check_batch(extent, full=False) for extent in BUCKETS.extents]
+    ended, rounds = threading.Event(), 0
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(open_session, make, BUCKETS, INPUTS)
+        loading.add_done_callback(lambda _: ended.set())
+        while not ended.is_set():
+            for batch in batches:
+                for serving in (eager, captured):
+                    assert all(np.isfinite(row).all() for row in serving.run(batch))
+            rounds += 1
+    assert loading.result().execution == ("captured", None)
+    assert rounds
 
 
 def test_a_session_that_goes_gives_its_memory_back(make: Callable[[bool], OnnxCudaDevice]) -> None:

@@ -1,14 +1,21 @@
 """The real device's code on a CPU: the same bindings by address, of a graph that a CPU can run."""
 
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
 import numpy as np
 import onnxruntime as ort
 import pytest
 
 from app.engine.backends.cuda import memory, onnxruntime
-from app.engine.backends.cuda.cudart import CudaError
+from app.engine.backends.cuda.backend import PaddedSession
+from app.engine.backends.cuda.cudart import CudaError, Cudart
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.onnxruntime import OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
+from app.engine.backends.onnxruntime import OnnxSession
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
 from tests.support.cuda import BUCKETS, INPUTS, read_texts
@@ -123,6 +130,44 @@ def test_where_the_driver_is_missing_the_graph_is_refused_with_a_remedy(
     monkeypatch.setattr(onnxruntime, "open_memory", fail)
     with pytest.raises(BundleError, match="does not start here: .* 35: .*CLASSMARK_DEVICE=cpu"):
         OnnxCudaDevice(b"", INPUTS, BUCKETS.limits, False)
+
+
+class CountingCudart:
+    """Notes which threads may call CUDA while another captures a graph."""
+
+    def __init__(self) -> None:
+        self.relaxed: list[int] = []
+
+    def relax_capture_mode(self) -> None:
+        self.relaxed.append(threading.get_ident())
+
+    def make_stream(self) -> int:
+        assert threading.get_ident() in self.relaxed, "making a stream may be forbidden meanwhile"
+        return 1
+
+
+def test_every_thread_of_a_device_may_call_cuda_while_another_captures() -> None:
+    cudart = CountingCudart()
+    with ThreadPoolExecutor(1) as owner, ThreadPoolExecutor(1) as replacement:
+        pinned = owner.submit(memory.PinnedMemory, cast(Cudart, cudart)).result()
+        replacement.submit(pinned.enter_thread).result()
+    assert len(set(cudart.relaxed)) == 2
+
+
+def test_every_thread_that_runs_a_padded_graph_may_call_cuda_while_another_captures() -> None:
+    cudart, ran = CountingCudart(), list[int]()
+
+    class Session:
+        def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+            assert threading.get_ident() in cudart.relaxed
+            ran.append(threading.get_ident())
+            return []
+
+    session = PaddedSession(cast(OnnxSession, Session()), cast(Cudart, cudart))
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        for pool in (one, other):
+            pool.submit(session.run, []).result()
+    assert len(set(ran)) == 2
 
 
 def test_a_run_names_its_graph_and_a_session_its_stream() -> None:
