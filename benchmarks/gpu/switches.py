@@ -11,7 +11,10 @@ from pathlib import Path
 VARIABLE = "GPU_SWITCHES"
 FOLDER = Path(__file__).parent / "switched"
 # In the order they are tried; the first is the service's own way.
-COMBINATIONS = ("", "no-stream", "cpu-nodes", "no-flash", "no-stream,cpu-nodes,no-flash")
+COMBINATIONS = (
+    "", "stream-said", "no-stream", "fixed-workspace", "no-flash", "cpu-nodes",
+    "no-stream,fixed-workspace,no-flash,cpu-nodes",
+)  # fmt: skip
 
 
 def apply() -> None:
@@ -40,8 +43,30 @@ def _copy_by_onnxruntime() -> None:
     onnxruntime.open_memory = memory.Memory  # type: ignore[attr-defined]
 
 
+def _say_stream() -> None:
+    """Say apart from the stream that there is one, should ONNX Runtime not conclude it."""
+    from app.engine.backends.cuda import onnxruntime
+
+    options = onnxruntime._provider_options
+
+    def said(stream: int | None, captures: bool) -> dict[str, str]:
+        return options(stream, captures) | {"has_user_compute_stream": str(int(stream is not None))}
+
+    onnxruntime._provider_options = said
+
+
+def _fix_workspace() -> None:
+    """Let cuBLAS take its workspace at the start, and none while a graph is captured."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+
+
+def _multiply_exactly() -> None:
+    """Forbid cuBLAS sums in fp16; for a second run, should answers be too far off."""
+    os.environ["ORT_CUDA_GEMM_OPTIONS"] = "2"
+
+
 def _allow_cpu_nodes() -> None:
-    """Load a graph even if some nodes run on the CPU; such a graph is not captured."""
+    """Load a graph even if some nodes run on the CPU; then it can only run eagerly."""
     from app.engine.backends.cuda import onnxruntime
 
     onnxruntime.SESSION_CONFIG["session.disable_cpu_ep_fallback"] = "0"
@@ -53,6 +78,9 @@ def _attend_without_flash() -> None:
 
 
 SWITCHES: dict[str, Callable[[], None]] = {
+    "stream-said": _say_stream,
+    "fixed-workspace": _fix_workspace,
+    "exact-products": _multiply_exactly,
     "no-stream": _copy_by_onnxruntime,
     "cpu-nodes": _allow_cpu_nodes,
     "no-flash": _attend_without_flash,

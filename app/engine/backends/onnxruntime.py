@@ -68,7 +68,10 @@ class OnnxSession:
         self._inputs = tuple(inputs)
         self._pad_token_id = pad_token_id
         try:
-            self._session = ort.InferenceSession(data.model, options, providers=[provider])
+            # Its fallback would start anew on the CPU, and hide the first error by that one's.
+            self._session = ort.InferenceSession(
+                data.model, options, providers=[provider], enable_fallback=0
+            )
         except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
             raise BundleError(f"ONNX Runtime does not load the graph: {first_line(exc)}") from exc
         if self._session.get_providers()[0] != provider:  # it falls back without an error
@@ -83,11 +86,9 @@ class OnnxSession:
                 f"the graph has the inputs {sorted(found)}, the manifest says "
                 f"{sorted(self._inputs)}; export the checkpoint again"
             )
-        if provider == "CPUExecutionProvider":
-            # ONNX Runtime has its own copy of the weights. Its Python class keeps these bytes too,
-            # to start again on another provider, and on the CPU there is none to fall back to.
-            self._session.disable_fallback()
-            self._session._model_bytes = None
+        # ONNX Runtime has its own copy of the weights. Its Python class keeps these bytes too, to
+        # start again on another provider.
+        self._session._model_bytes = None
 
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
         feeds = pad(encodings, self._inputs, self._pad_token_id)

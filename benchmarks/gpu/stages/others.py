@@ -14,12 +14,15 @@ TESTS = "tests/app/engine/backends/cuda"
 
 def run_tests(plan: GpuPlan, results: Results) -> None:
     """Run `pytest -m gpu` on the backend's tests, whose output is kept whole in the log."""
-    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-v", "-p", "no:cacheprovider", TESTS]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    sys.stderr.write(done.stdout)
-    results.keep("tests", {"code": done.returncode, "line": done.stdout.strip().split("\n")[-1]})
-    if done.returncode:
-        raise BenchmarkError(f"pytest ended with {done.returncode}")
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-v", "-W", "default", TESTS]
+    line = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:  # at once: a CUDA error may end it at any test
+            sys.stderr.write(line)
+    results.keep("tests", {"code": process.returncode, "line": line.strip("= \n")})
+    if process.returncode:
+        raise BenchmarkError(f"pytest ended with {process.returncode}")
 
 
 def measure_processor(plan: GpuPlan, results: Results) -> None:

@@ -83,4 +83,4 @@ def test_later_stages_and_the_services_processes_take_the_switches_that_were_fou
 
 def test_every_combination_is_of_known_switches() -> None:
     named = {name for one in switches.COMBINATIONS for name in one.split(",") if name}
-    assert named == set(switches.SWITCHES)
+    assert named <= set(switches.SWITCHES)

@@ -1,6 +1,8 @@
 """Runs ONNX Runtime on an NVIDIA GPU: packed graphs by CUDA graphs, padded ones as elsewhere."""
 
 import os
+import threading
+import weakref
 from collections.abc import Sequence
 
 import onnxruntime as ort
@@ -9,7 +11,7 @@ from app.bundle.files import GraphData
 from app.bundle.manifest import GraphFile, Manifest
 from app.engine.backends.base import PADDED, Mode, Session
 from app.engine.backends.cuda.buckets import plan
-from app.engine.backends.cuda.cudart import CudaError, Cudart, find_cudart
+from app.engine.backends.cuda.cudart import DEVICE_WIDE, CudaError, Cudart, find_cudart
 from app.engine.backends.cuda.onnxruntime import PROVIDER, OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxSession
@@ -56,24 +58,51 @@ class CudaBackend:
 
     def _load_padded(self, data: GraphData, graph: GraphFile, manifest: Manifest) -> Session:
         try:
-            if self._cudart is not None:
-                self._cudart.relax_capture_mode()
+            _relax(self._cudart)
         except CudaError as exc:
             raise BundleError(exc.refusal) from exc
-        session = OnnxSession(data, graph.inputs, manifest.pad_token_id, PROVIDER)
+        with DEVICE_WIDE:
+            session = OnnxSession(data, graph.inputs, manifest.pad_token_id, PROVIDER)
         return PaddedSession(session, self._cudart)
 
 
 class PaddedSession:
-    """A padded graph, which the executors' threads run even while another model is captured."""
+    """A padded graph, which the executors' threads run even while another model is captured.
+
+    They take turns: in ONNX Runtime 1.31 two runs of one session may give each other's memory to
+    their kernels (issue 32342), and two at once on a GPU gain nothing.
+    """
 
     execution = PADDED
 
     def __init__(self, session: OnnxSession, cudart: Cudart | None) -> None:
-        self._session = session
+        self._only = [session]
         self._cudart = cudart
+        self._turn = threading.Lock()
+        self._threads: set[int] = set()  # those that have run it
+        # On a thread of its own: the last reference may be dropped where nothing may wait.
+        free = threading.Thread(target=_free, args=(self._only, cudart), name="cuda-free")
+        weakref.finalize(self, free.start).atexit = False
 
     def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
-        if self._cudart is not None:
-            self._cudart.relax_capture_mode()
-        return self._session.run(encodings)
+        thread = threading.get_ident()
+        if thread in self._threads:
+            with self._turn:
+                return self._only[0].run(encodings)
+        _relax(self._cudart)
+        with DEVICE_WIDE, self._turn:
+            logits = self._only[0].run(encodings)
+        self._threads.add(thread)
+        return logits
+
+
+def _free(only: list[OnnxSession], cudart: Cudart | None) -> None:
+    """Drop the last reference to a session."""
+    _relax(cudart)
+    with DEVICE_WIDE:
+        only.clear()
+
+
+def _relax(cudart: Cudart | None) -> None:
+    if cudart is not None:
+        cudart.relax_capture_mode()

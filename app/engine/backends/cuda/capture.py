@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.engine.backends.cuda.buckets import Buckets
+from app.engine.backends.cuda.cudart import DEVICE_WIDE
 from app.engine.backends.cuda.device import EAGER, Device
 from app.engine.backends.cuda.layout import Layout, Words, lay_out
 from app.engine.backends.packing import Extent, pack, unpack
@@ -16,9 +17,9 @@ logger = logging.getLogger(__name__)
 
 # The first run allocates memory, a later one captures, those after it replay.
 RUNS_TO_CAPTURE = 3
-# Replay and plain run start the same kernels on the same sizes: logits are equal, or differ
-# by the order of additions in fp16.
-TOLERANCE = 1e-3
+# Replay and plain run start the same kernels on the same sizes: logits are equal, or differ by a
+# few of fp16's steps, 0.004 each above 4. Inputs that a replay does not read change them by more.
+TOLERANCE = 2e-2
 # Ids that every vocabulary has.
 CHECK_IDS = 4
 LOG_EACH = 32
@@ -39,42 +40,55 @@ def capture_all(device: Device, buckets: Buckets, inputs: Sequence[str], words: 
     Raises:
         CaptureFailed: what failed.
     """
-    started, count = time.perf_counter(), len(buckets.extents)
-    for extent, number in graph_numbers(buckets).items():
-        try:
-            difference = _capture(device, lay_out(extent, inputs), number, words)
-        except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
-            reason = str(exc).strip().split("\n")[0][:300]
-            raise CaptureFailed(f"{extent} cannot be captured: {reason}") from exc
-        if not difference <= TOLERANCE:
-            raise CaptureFailed(
-                f"captured, {extent} answers otherwise than plainly run: logits differ by "
-                f"{difference:.2g}, the tolerance is {TOLERANCE:.2g}"
-            )
+    started, numbers = time.perf_counter(), graph_numbers(buckets)
+    count = len(numbers)
+    for extent, number in numbers.items():
+        with DEVICE_WIDE:  # size by size: other models load between two
+            layout = lay_out(extent, inputs)
+            try:
+                _capture(device, layout, number, words)
+            except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
+                reason = str(exc).strip().split("\n")[0][:300]
+                raise CaptureFailed(f"{extent} cannot be captured: {reason}") from exc
+            _check(device, layout, number, words)
         if number % LOG_EACH == 0 or number == count:
             seconds = round(time.perf_counter() - started, 1)
             extra = {"captured": number, "of": count, "seconds": seconds}
             logger.info("capturing CUDA graphs", extra=extra)
+    # Those that followed may have taken what the first ones use.
+    for extent in (buckets.extents[0], buckets.extents[-1]):
+        _check(device, lay_out(extent, inputs), numbers[extent], words)
 
 
-def _capture(device: Device, layout: Layout, number: int, words: Words) -> float:
-    """Capture one bucket; return by how much logits of another batch differ from a plain run."""
-    extent = layout.extent
+def _capture(device: Device, layout: Layout, number: int, words: Words) -> None:
+    """Capture one bucket."""
     names = [one.name for one in layout.slices]
-    layout.write(pack(check_batch(extent, full=True), names, extent), words)
+    layout.write(pack(check_batch(layout.extent, full=True), names, layout.extent), words)
     device.run(words, layout, EAGER)
     for _ in range(RUNS_TO_CAPTURE):
         device.run(words, layout, number)
-    # Other lengths and ids than in the capture: the replay must read the new ones.
+
+
+def _check(device: Device, layout: Layout, number: int, words: Words) -> None:
+    """Compare a replay with a plain run, of other lengths and ids than in the capture.
+
+    Raises:
+        CaptureFailed: their logits differ.
+    """
+    extent = layout.extent
     check = check_batch(extent, full=False)
-    layout.write(pack(check, names, extent), words)
+    layout.write(pack(check, [one.name for one in layout.slices], extent), words)
     replayed, plain = (
         unpack(device.run(words, layout, graph), check, per_token=device.per_token)
         for graph in (number, EAGER)
     )
     # NumPy's maximum, because it returns NaN if there is any.
     differences = [np.abs(one - other).max() for one, other in zip(replayed, plain, strict=True)]
-    return float(np.max(differences))
+    if not np.max(differences) <= TOLERANCE:
+        raise CaptureFailed(
+            f"captured, {extent} answers otherwise than plainly run: logits differ by "
+            f"{np.max(differences):.2g}, the tolerance is {TOLERANCE:.2g}"
+        )
 
 
 def check_batch(extent: Extent, *, full: bool) -> list[Encoding]:

@@ -4,6 +4,7 @@ Not run on a GPU yet: signatures are those of CUDA 13's `cuda_runtime_api.h`.
 """
 
 import ctypes
+import threading
 
 # From the CUDA that ONNX Runtime is built for, so that both share one copy.
 LIBRARY = "libcudart.so.13"
@@ -12,6 +13,10 @@ RELAXED = 2
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 # cudaErrorNoDevice; and cudaErrorInsufficientDriver, which also means no driver at all.
 NO_DEVICE, NO_DRIVER = 100, 35
+
+# Held while a graph is captured, and by what waits for the whole device, which CUDA forbids
+# meanwhile: the start of a session, its first run on a thread, and its end.
+DEVICE_WIDE = threading.RLock()
 
 _POINTER = ctypes.c_void_p
 _SIGNATURES = {
@@ -23,6 +28,10 @@ _SIGNATURES = {
     "cudaMallocHost": (ctypes.POINTER(_POINTER), ctypes.c_size_t),
     "cudaFreeHost": (_POINTER,),
     "cudaMemcpyAsync": (_POINTER, _POINTER, ctypes.c_size_t, ctypes.c_int, _POINTER),
+    "cudaStreamIsCapturing": (_POINTER, ctypes.POINTER(ctypes.c_int)),
+    "cudaStreamEndCapture": (_POINTER, ctypes.POINTER(_POINTER)),
+    "cudaGraphDestroy": (_POINTER,),
+    "cudaDeviceGraphMemTrim": (ctypes.c_int,),
     "cudaThreadExchangeStreamCaptureMode": (ctypes.POINTER(ctypes.c_int),),
 }
 
@@ -61,11 +70,11 @@ class Cudart:
         return error in (NO_DEVICE, NO_DRIVER) or (error == 0 and count.value == 0)
 
     def relax_capture_mode(self) -> None:
-        """Let this thread call CUDA while another one captures a graph.
+        """Let this thread take memory and launch work while another one captures a graph.
 
-        ONNX Runtime captures in the mode that forbids every thread of the process what may wait for
-        the device, such as taking memory: the call fails, and so does the capture. Threads in this
-        mode are exempt.
+        ONNX Runtime 1.31 captures in the mode that forbids every thread of the process what may
+        wait for the device: the call fails, and so does the capture. Threads in this mode are
+        exempt, except for what does wait for the whole device (DEVICE_WIDE).
         """
         self._call("cudaThreadExchangeStreamCaptureMode", ctypes.byref(ctypes.c_int(RELAXED)))
 
@@ -77,6 +86,20 @@ class Cudart:
 
     def destroy_stream(self, stream: int) -> None:
         self._call("cudaStreamDestroy", stream)
+
+    def end_capture(self, stream: int) -> None:
+        """End a capture that was left open on a stream, if there is one."""
+        capturing, graph = ctypes.c_int(), _POINTER()
+        self._call("cudaStreamIsCapturing", stream, ctypes.byref(capturing))
+        if capturing.value:
+            # It says by an error that the capture was broken, which is why it ends.
+            self._library.cudaStreamEndCapture(stream, ctypes.byref(graph))
+            if graph.value:
+                self._call("cudaGraphDestroy", graph)
+
+    def trim_graphs(self, device: int) -> None:
+        """Give back the memory that graphs took for cuBLAS and that none uses any more."""
+        self._call("cudaDeviceGraphMemTrim", device)
 
     def synchronize(self, stream: int) -> None:
         self._call("cudaStreamSynchronize", stream)

@@ -33,6 +33,9 @@ class Memory:
     def enter_thread(self) -> None:
         """Prepare the thread that calls, before it uses the device."""
 
+    def end_capture(self) -> None:
+        """End a capture that failed midway: what is freed during one ends the process."""
+
     def reserve(self, words: int, values: int) -> None:
         """Allocate memory on the device, at addresses that stay the same until `close`.
 
@@ -76,6 +79,9 @@ class PinnedMemory(Memory):
     def enter_thread(self) -> None:
         self._cudart.relax_capture_mode()
 
+    def end_capture(self) -> None:
+        self._cudart.end_capture(self.stream)
+
     def reserve(self, words: int, values: int) -> None:
         super().reserve(words, values)
         self._landing = self._pin(values, ctypes.c_float)
@@ -100,6 +106,7 @@ class PinnedMemory(Memory):
         for address in self._pinned:
             self._cudart.free_pinned(address)
         self._cudart.destroy_stream(self.stream)
+        self._cudart.trim_graphs(DEVICE_ID)
 
     def _pin(self, count: int, kind: Any) -> Any:
         address = self._cudart.allocate_pinned(count * WORD_BYTES)

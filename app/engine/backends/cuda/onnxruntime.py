@@ -5,13 +5,14 @@ returns when the device is done, and captured graphs work with a stream of ours.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
 
 from app.engine.backends.cuda.buckets import Limits
-from app.engine.backends.cuda.cudart import CudaError
+from app.engine.backends.cuda.cudart import DEVICE_WIDE, CudaError
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.layout import Layout, Words, words_at_most
 from app.engine.backends.cuda.memory import DEVICE, DEVICE_ID, WORD_BYTES, Memory, open_memory
@@ -43,15 +44,16 @@ class OnnxCudaDevice:
     """
 
     def __init__(self, data: bytes, inputs: Sequence[str], limits: Limits, captures: bool) -> None:
-        self._captures = captures
-        self._memory = _open_memory()
-        self._session: Any = _load(data, inputs, self._memory.stream, captures)
-        rows, self._labels = self._session.get_outputs()[0].shape
-        # The exporter names the axes alike if logits have a row per token, and not a row per text.
-        self.per_token = rows == self._session.get_inputs()[0].shape[1]
-        most_rows = limits.tokens if self.per_token else limits.sequences
-        self._memory.reserve(words_at_most(limits, inputs), most_rows * self._labels)
+        self._captures, self._ran = captures, False
         self._captured: dict[int, tuple[Any, ort.RunOptions]] = {}
+        with DEVICE_WIDE:
+            self._memory = _open_memory()
+            self._session: Any = _load(data, inputs, self._memory.stream, captures)
+            rows, self._labels = self._session.get_outputs()[0].shape
+            # The exporter names the axes alike if logits have a row per token, not per text.
+            self.per_token = rows == self._session.get_inputs()[0].shape[1]
+            most_rows = limits.tokens if self.per_token else limits.sequences
+            self._memory.reserve(words_at_most(limits, inputs), most_rows * self._labels)
 
     def make_buffer(self) -> Words:
         return self._memory.make_buffer()
@@ -64,20 +66,24 @@ class OnnxCudaDevice:
             binding, options = self._bind(layout), _options(graph)
             if graph != EAGER:
                 self._captured[graph] = binding, options
-        self._memory.upload(words, layout.words)
-        self._session.run_with_iobinding(binding, options)
+        with nullcontext() if self._ran else DEVICE_WIDE:
+            self._memory.upload(words, layout.words)
+            self._session.run_with_iobinding(binding, options)
+        self._ran = True
         rows = self._rows(layout)
         return self._memory.download(rows * self._labels).reshape(rows, self._labels)
 
     def forget_graphs(self) -> None:
         self._memory.enter_thread()
-        self._captures = False
+        self._captures, self._ran = False, False
         self._captured.clear()
 
     def close(self) -> None:
         self._captured.clear()
-        self._session = None  # before the stream that it runs on
-        self._memory.close()
+        with DEVICE_WIDE:
+            self._memory.end_capture()
+            self._session = None  # before the stream that it runs on
+            self._memory.close()
 
     def _bind(self, layout: Layout) -> Any:
         binding, memory = self._session.io_binding(), self._memory
@@ -103,7 +109,10 @@ def _open_memory() -> Memory:
 def _load(data: bytes, inputs: Sequence[str], stream: int | None, captures: bool) -> Any:
     try:
         providers = [(PROVIDER, _provider_options(stream, captures))]
-        session = ort.InferenceSession(data, _session_options(), providers=providers)
+        # Its fallback would start anew on the CPU, and hide the first error by that one's.
+        session = ort.InferenceSession(
+            data, _session_options(), providers=providers, enable_fallback=0
+        )
     except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
         reason = first_line(exc)
         raise BundleError(f"ONNX Runtime does not load the packed graph: {reason}") from exc
@@ -137,6 +146,7 @@ def _provider_options(stream: int | None, captures: bool) -> dict[str, str]:
         "device_id": str(DEVICE_ID),
         "arena_extend_strategy": "kSameAsRequested",
         "enable_cuda_graph": "1" if captures else "0",
+        "enable_cudnn": "0",  # no encoder needs it, and it takes time and memory
     }
     return options if stream is None else {**options, "user_compute_stream": str(stream)}
 

@@ -13,6 +13,7 @@ from app.engine.backends.cuda.layout import Words, lay_out
 from app.engine.backends.cuda.owner import Owner, OwnerDied
 from app.engine.backends.packing import Extent, measure, pack, unpack
 from app.engine.text.encoding import Encoding, Logits
+from app.errors import BundleError
 
 logger = logging.getLogger(__name__)
 
@@ -75,23 +76,26 @@ def open_session(
     Raises:
         BundleError: the graph does not load.
     """
+    try:
+        return CudaSession(_capture(make, buckets, inputs), buckets, inputs, CAPTURED)
+    except (BundleError, CaptureFailed, OwnerDied) as exc:
+        reason = str(exc)
+    owner = Owner(lambda: make(False))
+    logger.warning("CUDA graphs not used", extra={"reason": reason})
+    execution = Execution("packed", f"kernels are started one by one: {reason}")
+    return CudaSession(owner, buckets, inputs, execution)
+
+
+def _capture(make: Callable[[bool], Device], buckets: Buckets, inputs: Sequence[str]) -> Owner:
     owner = Owner(lambda: make(True))
     try:
         owner.call(lambda device: capture_all(device, buckets, inputs, device.make_buffer()))
-    except (CaptureFailed, OwnerDied) as exc:
-        reason = str(exc)
-    else:
-        return CudaSession(owner, buckets, inputs, CAPTURED)
-    # The failure may have left the stream in any state: start again once its memory is free.
-    owner.close()
-    owner.join()
-    logger.warning("CUDA graphs not used", extra={"reason": reason})
-    return CudaSession(
-        Owner(lambda: make(False)),
-        buckets,
-        inputs,
-        Execution("packed", f"kernels are started one by one: {reason}"),
-    )
+    except (CaptureFailed, OwnerDied):
+        # The failure may have left the stream in any state: another starts once its memory is free.
+        owner.close()
+        owner.join()
+        raise
+    return owner
 
 
 def split(encodings: Sequence[Encoding], limits: Limits) -> list[Sequence[Encoding]]:

@@ -18,7 +18,7 @@ from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.cuda.buckets import plan
 from app.engine.backends.cuda.capture import capture_all, check_batch
 from app.engine.backends.cuda.device import EAGER
-from app.engine.backends.cuda.onnxruntime import OnnxCudaDevice
+from app.engine.backends.cuda.onnxruntime import PROVIDER, OnnxCudaDevice
 from app.engine.backends.cuda.owner import Owner
 from app.engine.backends.cuda.session import CudaSession, open_session
 from app.engine.backends.packing import Extent
@@ -126,7 +126,29 @@ def test_attention_runs_by_the_flash_kernel(graph: Path) -> None:
         text=True,
         check=True,
     )
-    assert "FLASH_ATTENTION" in done.stdout + done.stderr
+    assert "SdpaKernel=FLASH_ATTENTION" in done.stdout
+
+
+def test_a_session_runs_on_our_stream(make: Callable[[bool], OnnxCudaDevice]) -> None:
+    device = make(True)
+    options = device._session.get_provider_options()[PROVIDER]
+    assert options["has_user_compute_stream"] == "1"
+    assert options["user_compute_stream"] == str(device._memory.stream)
+    device.close()
+
+
+def test_a_session_may_end_while_others_are_captured(
+    make: Callable[[bool], OnnxCudaDevice],
+) -> None:
+    """Last, because ONNX Runtime ends the process if it frees a graph during a capture."""
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(lambda: [open_session(make, BUCKETS, INPUTS) for _ in range(3)])
+        while not loading.done():
+            session = open_session(make, BUCKETS, INPUTS)
+            owner = session._owner
+            del session
+            owner.join()
+    assert all(one.execution == ("captured", None) for one in loading.result())
 
 
 def run_once(graph: Path) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime as ort
@@ -11,14 +11,16 @@ import pytest
 
 from app.engine.backends.cuda import memory, onnxruntime
 from app.engine.backends.cuda.backend import PaddedSession
-from app.engine.backends.cuda.cudart import CudaError, Cudart
+from app.engine.backends.cuda.cudart import DEVICE_WIDE, CudaError, Cudart
 from app.engine.backends.cuda.device import EAGER
+from app.engine.backends.cuda.layout import lay_out, words_at_most
 from app.engine.backends.cuda.onnxruntime import OnnxCudaDevice
 from app.engine.backends.cuda.session import open_session
 from app.engine.backends.onnxruntime import OnnxSession
+from app.engine.backends.packing import Extent, measure, pack
 from app.engine.text.encoding import Encoding, Logits
 from app.errors import BundleError
-from tests.support.cuda import BUCKETS, INPUTS, read_texts
+from tests.support.cuda import BUCKETS, INPUTS, FakeDevice, name_text, read_texts
 from tests.support.fakes import encoding
 
 pytest.importorskip("onnx", reason="needs the extra export")
@@ -146,6 +148,64 @@ class CountingCudart:
         return 1
 
 
+def captures_wait() -> bool:
+    """Tell whether another thread would have to wait before it captures."""
+    with ThreadPoolExecutor(1) as pool:
+        free = pool.submit(DEVICE_WIDE.acquire, blocking=False).result()
+        if free:
+            pool.submit(DEVICE_WIDE.release).result()
+    return not free
+
+
+@pytest.mark.usefixtures("on_cpu")
+def test_no_graph_is_captured_while_a_device_starts_first_runs_or_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[str, list[bool]] = {"load": [], "run": [], "close": []}
+    load, close = onnxruntime._load, memory.Memory.close
+
+    class Session:
+        def __init__(self, *args: Any) -> None:
+            seen["load"].append(captures_wait())
+            self._session = load(*args)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._session, name)
+
+        def run_with_iobinding(self, *args: Any) -> None:
+            seen["run"].append(captures_wait())
+            self._session.run_with_iobinding(*args)
+
+    def watched_close(self: memory.Memory) -> None:
+        seen["close"].append(captures_wait())
+        close(self)
+
+    monkeypatch.setattr(onnxruntime, "_load", Session)
+    monkeypatch.setattr(memory.Memory, "close", watched_close)
+    device = OnnxCudaDevice(make_graph(), INPUTS, BUCKETS.limits, False)
+    batch = [encoding(3, 5)]
+    layout, words = lay_out(measure(batch), INPUTS), device.make_buffer()
+    layout.write(pack(batch, INPUTS), words)
+    for _ in range(3):
+        device.run(words, layout, EAGER)
+    device.close()
+    assert seen == {"load": [True], "run": [True, False, False], "close": [True]}
+
+
+def test_sizes_are_captured_one_at_a_time_in_a_process() -> None:
+    waits = list[bool]()
+
+    def answer(texts: Sequence[Encoding]) -> list[Logits]:
+        waits.append(captures_wait())
+        return name_text(texts)
+
+    open_session(lambda captures: FakeDevice(answer, captures=captures), BUCKETS, INPUTS)
+    compared_at_the_end = 2 * 2
+    assert len(waits) > compared_at_the_end
+    assert all(waits[:-compared_at_the_end])
+    assert not captures_wait()
+
+
 def test_every_thread_of_a_device_may_call_cuda_while_another_captures() -> None:
     cudart = CountingCudart()
     with ThreadPoolExecutor(1) as owner, ThreadPoolExecutor(1) as replacement:
@@ -155,19 +215,27 @@ def test_every_thread_of_a_device_may_call_cuda_while_another_captures() -> None
 
 
 def test_every_thread_that_runs_a_padded_graph_may_call_cuda_while_another_captures() -> None:
-    cudart, ran = CountingCudart(), list[int]()
+    cudart, ran = CountingCudart(), list[bool]()
 
     class Session:
         def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
             assert threading.get_ident() in cudart.relaxed
-            ran.append(threading.get_ident())
+            ran.append(captures_wait())
             return []
 
+        def __del__(self) -> None:
+            freed.append((threading.get_ident() in cudart.relaxed, captures_wait()))
+            ended.set()
+
+    freed, ended = list[tuple[bool, bool]](), threading.Event()
     session = PaddedSession(cast(OnnxSession, Session()), cast(Cudart, cudart))
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
-        for pool in (one, other):
+        for pool in (one, other, one):
             pool.submit(session.run, []).result()
-    assert len(set(ran)) == 2
+    assert ran == [True, True, False], "the first run on a thread makes what waits for the device"
+    del session
+    assert ended.wait(30)
+    assert freed == [(True, True)]
 
 
 def test_a_run_names_its_graph_and_a_session_its_stream() -> None:
@@ -181,9 +249,6 @@ def test_a_run_names_its_graph_and_a_session_its_stream() -> None:
 
 def test_texts_are_read_back_from_a_buffer_as_they_were_packed() -> None:
     """The fake device reads as this one does; else it would prove nothing."""
-    from app.engine.backends.cuda.layout import lay_out, words_at_most
-    from app.engine.backends.packing import Extent, pack
-
     batch, extent = [encoding(3, 5), encoding(4, 6)], Extent(32, 4, 32)
     layout = lay_out(extent, INPUTS)
     words = np.zeros(words_at_most(BUCKETS.limits, INPUTS), np.int32)
