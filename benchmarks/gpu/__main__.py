@@ -41,6 +41,8 @@ LOG = "log.txt"
 
 def main() -> int:
     options = _parse()
+    # Absolute, because the exporters change the working folder.
+    options.out, options.build = options.out.resolve(), options.build.resolve()
     if options.only is not None:
         return _run_here(options.only, make_plan(options.device, options.out, options.build))
     check_installed()
