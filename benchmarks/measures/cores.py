@@ -30,6 +30,7 @@ from benchmarks.session import (
 from benchmarks.subjects.served_model import ServedModel
 
 WORKERS = (1, 2, 4)
+ON_CPU = {"CLASSMARK_DEVICE": "cpu"}
 # So many for each core and text: with fewer, executors wait for requests.
 CONNECTIONS_A_CORE = 32
 
@@ -72,7 +73,7 @@ def _measure(
     seconds, rows = session.plan.closed_seconds, []
     with ExitStack() as stack:
         with on_cores(everything[:count]):
-            server = stack.enter_context(session.serving(with_workers(workers)))
+            server = stack.enter_context(session.serving(with_workers(workers), ON_CPU))
         with on_cores(everything[count:] or everything):
             for each in (1, BATCH_TEXTS):
                 connections = max(4, CONNECTIONS_A_CORE * count // each)
