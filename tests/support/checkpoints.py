@@ -74,7 +74,8 @@ def _spread_weights(model: PreTrainedModel) -> None:
 
 def _spread_answers(model: PreTrainedModel, tokenizer: Any, spread: float) -> None:
     """Shift and scale the head until its logits, over all texts, have the mean 0 and one spread."""
-    head = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    head = [layer for layer in layers if layer.out_features == model.config.num_labels][-1]
     with torch.inference_mode():
         answers = [model(**_features(model, tokenizer, text)).logits for text in SENTENCES]
         logits = torch.cat([answer.reshape(-1, head.out_features) for answer in answers])
