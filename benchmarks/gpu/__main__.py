@@ -25,7 +25,7 @@ from benchmarks.session import say
 Stage = Callable[[GpuPlan, Results], None]
 # Each with its limit in seconds.
 STAGES: dict[str, tuple[Stage, int]] = {
-    "start": (start.measure, 90),
+    "start": (start.measure, 120),
     "tests": (others.run_tests, 90),
     "parity": (parity.measure, 90),
     "engine": (engine.measure, 150),
