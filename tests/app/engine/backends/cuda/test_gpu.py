@@ -124,8 +124,9 @@ def test_attention_runs_by_the_flash_kernel(graph: Path) -> None:
         env={**os.environ, "ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO": "1", "PYTHONPATH": "."},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr[-2000:]
     assert "SdpaKernel=FLASH_ATTENTION" in done.stdout
 
 
