@@ -31,7 +31,10 @@ class Results:
         """Add or replace what a stage found, and write results.json and results.md."""
         self.found[stage] = found
         self._out.mkdir(parents=True, exist_ok=True)
-        (self._out / FILE).write_text(json.dumps(self.found, indent=1) + "\n")
+        # A stage may be ended at any time: the file is always whole.
+        staged = self._out / f".{FILE}"
+        staged.write_text(json.dumps(self.found, indent=1) + "\n")
+        staged.rename(self._out / FILE)
         (self._out / "results.md").write_text(render_gpu_results(self.found))
 
     def fail(self, part: str, reason: str) -> None:

@@ -2,7 +2,8 @@
 
 Each try runs in a process of its own, since a CUDA error can end or poison one. The first switches
 by which graphs are captured hold for the rest of the run; else the first by which they run eagerly.
-`python -m benchmarks.gpu.stages.start eager|captured DEVICE BUILD` is one try.
+`python -m benchmarks.gpu.stages.start node|captured|eager DEVICE BUILD` is one try; `node` is a
+product alone, which tells whether ONNX Runtime starts on the device at all.
 """
 
 import os
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.contenders import CAPTURED, EAGER, TORCH, open_contender
@@ -22,6 +25,7 @@ from benchmarks.gpu.subjects.networks import NETWORKS
 from benchmarks.gpu.subjects.streams import encode
 from benchmarks.gpu.switches import COMBINATIONS, VARIABLE, apply
 from benchmarks.session import say
+from export.graphs.packed.writer import IR_VERSION, OPSET
 
 LENGTHS = (5, 64, 1, 33, 96)
 TOLERANCE = 0.05
@@ -34,8 +38,10 @@ DEBUG = {"ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO": "1"}
 def measure(plan: GpuPlan, results: Results) -> None:
     with results.part("machine"):
         results.keep("machine", describe_device(plan.device))
+        if plan.on_gpu:
+            subprocess.run(["nvidia-smi"], stdout=sys.stderr, check=False)
     open_made(plan, TINY)  # waits until it is there, which is no try's time
-    tries: list[dict[str, object]] = []
+    tries = [_try(plan, "node", "")]
     chosen: str | None = None
     for way in WAYS if plan.on_gpu else ("eager",):
         for switches in COMBINATIONS:
@@ -64,6 +70,25 @@ def _try(plan: GpuPlan, way: str, switches: str) -> dict[str, object]:
     return {"way": way, "switches": switches, "ran": code == 0, "output": output[-TAIL:]}
 
 
+def multiply(device: str) -> None:
+    """Run a graph of one product."""
+    kind, shape = onnx.TensorProto.FLOAT16, (8, 8)
+    names = [onnx.helper.make_tensor_value_info(name, kind, shape) for name in "xyz"]
+    node = onnx.helper.make_node("MatMul", ["x", "y"], ["z"])
+    graph = onnx.helper.make_graph([node], "product", names[:2], names[2:])
+    opsets = [onnx.helper.make_opsetid("", OPSET)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    provider = "CUDAExecutionProvider" if device == "cuda" else "CPUExecutionProvider"
+    ones = np.ones(shape, np.float16)
+    session = ort.InferenceSession(
+        model.SerializeToString(), providers=[provider], enable_fallback=0
+    )
+    (product,) = session.run(None, {"x": ones, "y": ones})
+    say(f"{session.get_providers()}: {product[0, 0]}")
+    if session.get_providers()[0] != provider or not (product == shape[0]).all():
+        raise BenchmarkError(f"ONNX Runtime does not multiply by {provider}")
+
+
 def run_once(way: str, device: str, build: Path) -> None:
     """Compare a batch's answers with torch's, and with those of its texts alone."""
     bundle, checkpoint = open_made(make_plan(device, build, build), TINY)
@@ -82,4 +107,7 @@ def run_once(way: str, device: str, build: Path) -> None:
 
 if __name__ == "__main__":
     apply()
-    run_once(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    if sys.argv[1] == "node":
+        multiply(sys.argv[2])
+    else:
+        run_once(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -5,9 +5,11 @@ service still refuses a graph that answers wrongly.
 """
 
 import hashlib
+import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import get_args
 
@@ -55,7 +57,8 @@ def make_all(plan: GpuPlan) -> None:
     """Make all bundles that are missing, the largest first, in a few processes."""
     carried = [CARRIED] if (plan.build / "checkpoints" / CARRIED).exists() else []
     names = dict.fromkeys((plan.base, *carried, plan.small, TINY, *names_of_families(plan)))
-    with ProcessPoolExecutor(MAKERS) as pool:
+    # Not forked: a thread of torch may hold a lock at that moment.
+    with ProcessPoolExecutor(MAKERS, get_context("spawn")) as pool:
         for name in names:
             pool.submit(_make, plan.build, name, int8=name == plan.small)
     say(f"made {len(names)} bundles")
@@ -101,6 +104,7 @@ def _make(build: Path, name: str, *, int8: bool) -> None:
     if folder.exists():
         return
     staged = folder.with_name(".1")
+    shutil.rmtree(staged, ignore_errors=True)  # of a run that was ended
     staged.mkdir(parents=True)
     try:
         if not checkpoint.exists():
