@@ -34,7 +34,7 @@ class GpuPlan:
     connections: int = 256
     processes: int = 4
     alone: int = 300
-    reload_seconds: int = 40
+    reload_seconds: int = 35
     cores: tuple[int, ...] = (16, 8, 4, 2, 1)
 
     @property
