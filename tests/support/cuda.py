@@ -14,7 +14,7 @@ from app.engine.backends.cuda.backend import CudaBackend
 from app.engine.backends.cuda.buckets import Buckets, plan
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.layout import Layout, Words, words_at_most
-from app.engine.backends.cuda.session import open_session
+from app.engine.backends.cuda.session import CudaSession, open_session
 from app.engine.backends.onnxruntime import OnnxRuntimeBackend, OnnxSession
 from app.engine.backends.packing import Extent
 from app.engine.text.encoding import Encoding, Logits, without_layout
@@ -152,6 +152,34 @@ def read_texts(words: Words, layout: Layout) -> Iterator[Encoding]:
         types = inputs["token_type_ids"] if "token_type_ids" in inputs else positions[None] * 0
         ids = inputs["input_ids"][0, start:end].astype(np.int64)
         yield without_layout(ids, types[0, start:end].astype(np.int64))
+
+
+def texts(count: int, longest: int = 40, seed: int = 0) -> list[Encoding]:
+    """Texts that differ in ids, types and lengths."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, longest + 1, count)
+    return [
+        without_layout(random.integers(1, 500, length), random.integers(0, 2, length))
+        for length in lengths
+    ]
+
+
+def open_on(*devices: FakeDevice, inputs: Sequence[str] = INPUTS) -> CudaSession:
+    """Return a session on the first device; the others take its place where it fails."""
+    left = list(devices)
+
+    def make(captures: bool) -> FakeDevice:
+        device = left.pop(0)
+        device.captures = captures
+        device.threads = {threading.get_ident()}
+        return device
+
+    return open_session(make, BUCKETS, inputs)
+
+
+def assert_same(rows: Sequence[Logits], wanted: Sequence[Logits]) -> None:
+    assert len(rows) == len(wanted)
+    assert all(np.array_equal(one, other) for one, other in zip(rows, wanted, strict=True))
 
 
 class FakeCudaBackend(OnnxRuntimeBackend):

@@ -1,52 +1,28 @@
 """A session on a GPU that is none: answers, threads, errors and memory."""
 
-import logging
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from app.engine.backends.cuda import session as session_module
 from app.engine.backends.cuda.device import EAGER
-from app.engine.backends.cuda.layout import Layout, Words
 from app.engine.backends.cuda.owner import OwnerDied
-from app.engine.backends.cuda.session import BUFFERS, CudaSession, open_session, split
-from app.engine.backends.packing import Extent, measure, pack
-from app.engine.text.encoding import Encoding, Logits, without_layout
-from app.errors import BundleError
-from tests.support.cuda import BUCKETS, INPUTS, FakeDevice, name_text, name_tokens
+from app.engine.backends.cuda.session import BUFFERS, open_session, split
+from app.engine.backends.packing import measure, pack
+from app.engine.text.encoding import Logits
+from tests.support.cuda import (
+    BUCKETS,
+    INPUTS,
+    FakeDevice,
+    assert_same,
+    name_text,
+    name_tokens,
+    open_on,
+    texts,
+)
 from tests.support.fakes import DEADLY, POISON, encoding
-
-
-def texts(count: int, longest: int = 40, seed: int = 0) -> list[Encoding]:
-    """Texts that differ in ids, types and lengths."""
-    random = np.random.default_rng(seed)
-    lengths = random.integers(1, longest + 1, count)
-    return [
-        without_layout(random.integers(1, 500, length), random.integers(0, 2, length))
-        for length in lengths
-    ]
-
-
-def open_on(*devices: FakeDevice, inputs: Sequence[str] = INPUTS) -> CudaSession:
-    """Return a session on the first device; the others take its place where it fails."""
-    left = list(devices)
-
-    def make(captures: bool) -> FakeDevice:
-        device = left.pop(0)
-        device.captures = captures
-        device.threads = {threading.get_ident()}
-        return device
-
-    return open_session(make, BUCKETS, inputs)
-
-
-def assert_same(rows: Sequence[Logits], wanted: Sequence[Logits]) -> None:
-    assert len(rows) == len(wanted)
-    assert all(np.array_equal(one, other) for one, other in zip(rows, wanted, strict=True))
 
 
 @pytest.mark.parametrize("answer", [name_text, name_tokens])
@@ -193,79 +169,6 @@ def test_callers_that_wait_when_the_devices_thread_dies_are_served_by_the_next()
             assert_same(other.result(30), name_text(good))
 
 
-@pytest.mark.parametrize("breaks_at", [1, 9])
-def test_where_capture_fails_everything_runs_eagerly_on_a_fresh_device_and_says_why(
-    breaks_at: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    broken, fresh = FakeDevice(breaks_at=breaks_at), FakeDevice()
-    session = open_on(broken, fresh)
-    assert broken.closed.is_set(), "its memory is free before the next one takes its own"
-    assert not fresh.captures
-    assert session.execution.kind == "packed"
-    reason = session.execution.reason or ""
-    extent = BUCKETS.extents[breaks_at - 1]
-    assert f"{extent} cannot be captured: operation not permitted" in reason
-    assert "stack" not in reason
-    assert any("CUDA graphs not used" in record.message for record in caplog.records)
-    assert_same(session.run(batch := texts(3)), name_text(batch))
-
-
-def test_a_graph_that_does_not_load_for_capture_runs_eagerly_and_one_that_never_loads_is_refused(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def make(captures: bool) -> FakeDevice:
-        if captures:
-            raise BundleError("cannot use the graph capture feature")
-        return FakeDevice(captures=False)
-
-    session = open_session(make, BUCKETS, INPUTS)
-    assert "cannot use the graph capture feature" in (session.execution.reason or "")
-    caplog.clear()
-
-    def fail(captures: bool) -> FakeDevice:
-        raise BundleError("no graph")
-
-    with pytest.raises(BundleError, match="no graph"):
-        open_session(fail, BUCKETS, INPUTS)
-    assert not caplog.records, "it runs in no way, so nothing is said of one"
-
-
-def test_a_graph_that_a_later_capture_broke_is_not_used() -> None:
-    class Overwritten(FakeDevice):
-        """Replays of the first size answer with what was captured, once all are captured."""
-
-        def run(self, words: Words, layout: Layout, graph: int) -> Logits:
-            self._stale = graph == 1 and len(self._captured) == len(BUCKETS.extents)
-            return super().run(words, layout, graph)
-
-    session = open_on(Overwritten(), FakeDevice())
-    assert f"captured, {BUCKETS.extents[0]} answers otherwise" in (session.execution.reason or "")
-
-
-def test_graphs_that_answer_with_what_was_captured_are_not_used() -> None:
-    session = open_on(FakeDevice(stale=True), fresh := FakeDevice())
-    assert session.execution.kind == "packed"
-    assert "logits differ by" in (session.execution.reason or "")
-    assert "tolerance is 0.02" in (session.execution.reason or "")
-    assert_same(session.run(batch := texts(3)), name_text(batch))
-    assert fresh.runs[-1][1] == EAGER
-
-
-def test_graphs_whose_answers_are_no_numbers_are_not_used() -> None:
-    def nothing(encodings: Sequence[Encoding]) -> list[Logits]:
-        return [np.full(2, np.nan, np.float32) for _ in encodings]
-
-    session = open_on(FakeDevice(nothing), FakeDevice(nothing))
-    assert "logits differ by nan" in (session.execution.reason or "")
-
-
-def test_capturing_says_how_far_it_is(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    open_on(FakeDevice())
-    lines = [vars(one) for one in caplog.records if one.message == "capturing CUDA graphs"]
-    assert (lines[-1]["captured"], lines[-1]["of"]) == (len(BUCKETS.extents),) * 2
-
-
 def test_a_device_that_cannot_be_made_says_why_and_leaves_no_thread() -> None:
     def make(captures: bool) -> FakeDevice:
         raise ValueError("no such GPU")
@@ -306,9 +209,3 @@ def test_graphs_without_token_types_get_none() -> None:
     inputs = tuple(name for name in INPUTS if name != "token_type_ids")
     batch = [encoding(length, 7) for length in (3, 9, 30)]
     assert_same(open_on(FakeDevice(), inputs=inputs).run(batch), name_text(batch))
-
-
-def test_extents_of_the_check_batches_fill_what_they_check() -> None:
-    open_on(device := FakeDevice())
-    assert {extent for extent, _ in device.runs} == set(BUCKETS.extents)
-    assert all(isinstance(extent, Extent) for extent, _ in device.runs)
