@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -43,13 +44,9 @@ def capture_all(device: Device, buckets: Buckets, inputs: Sequence[str], words: 
     started, numbers = time.perf_counter(), graph_numbers(buckets)
     count = len(numbers)
     for extent, number in numbers.items():
-        with DEVICE_WIDE:  # size by size: other models load between two
+        with DEVICE_WIDE, _refusing(extent):  # size by size: other models load between two
             layout = lay_out(extent, inputs)
-            try:
-                _capture(device, layout, number, words)
-            except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
-                reason = str(exc).strip().split("\n")[0][:300]
-                raise CaptureFailed(f"{extent} cannot be captured: {reason}") from exc
+            _capture(device, layout, number, words)
             _check(device, layout, number, words)
         if number % LOG_EACH == 0 or number == count:
             seconds = round(time.perf_counter() - started, 1)
@@ -57,7 +54,20 @@ def capture_all(device: Device, buckets: Buckets, inputs: Sequence[str], words: 
             logger.info("capturing CUDA graphs", extra=extra)
     # Those that followed may have taken what the first ones use.
     for extent in (buckets.extents[0], buckets.extents[-1]):
-        _check(device, lay_out(extent, inputs), numbers[extent], words)
+        with _refusing(extent):
+            _check(device, lay_out(extent, inputs), numbers[extent], words)
+
+
+@contextmanager
+def _refusing(extent: Extent) -> Iterator[None]:
+    """Turn whatever the block raises into CaptureFailed."""
+    try:
+        yield
+    except CaptureFailed:
+        raise
+    except Exception as exc:  # ONNX Runtime raises a dozen unrelated types
+        reason = str(exc).strip().split("\n")[0][:300]
+        raise CaptureFailed(f"{extent} cannot be captured: {reason}") from exc
 
 
 def _capture(device: Device, layout: Layout, number: int, words: Words) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from app.engine.backends.cuda.capture import RUNS_TO_CAPTURE
 from app.engine.backends.cuda.device import EAGER
 from app.engine.backends.cuda.layout import Layout, Words
 from app.engine.backends.cuda.session import open_session
@@ -70,6 +71,25 @@ def test_a_graph_that_a_later_capture_broke_is_not_used() -> None:
 
     session = open_on(Overwritten(), FakeDevice())
     assert f"captured, {BUCKETS.extents[0]} answers otherwise" in (session.execution.reason or "")
+
+
+RUNS_OF_A_SIZE = 1 + RUNS_TO_CAPTURE + 2
+
+
+@pytest.mark.parametrize("run", [RUNS_OF_A_SIZE - 2, RUNS_OF_A_SIZE * len(BUCKETS.extents)])
+def test_where_a_replay_fails_everything_runs_eagerly(run: int) -> None:
+    class Failing(FakeDevice):
+        """Fails in the comparison of the first size, or in the one after all."""
+
+        def run(self, words: Words, layout: Layout, graph: int) -> Logits:
+            if len(self.runs) == run:
+                assert graph == 1
+                raise RuntimeError("an illegal memory access was encountered")
+            return super().run(words, layout, graph)
+
+    session = open_on(Failing(), FakeDevice())
+    assert session.execution.kind == "packed"
+    assert "cannot be captured: an illegal memory" in (session.execution.reason or "")
 
 
 def test_graphs_that_answer_with_what_was_captured_are_not_used() -> None:
