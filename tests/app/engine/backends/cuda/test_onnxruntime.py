@@ -1,5 +1,6 @@
 """The real device's code on a CPU: the same bindings by address, of a graph that a CPU can run."""
 
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -236,6 +237,29 @@ def test_every_thread_that_runs_a_padded_graph_may_call_cuda_while_another_captu
     del session
     assert ended.wait(30)
     assert freed == [(True, True)]
+
+
+def test_runs_of_a_padded_graph_take_turns() -> None:
+    inside, ran = threading.Semaphore(1), threading.Barrier(2, timeout=30)
+
+    class Session:
+        def run(self, encodings: Sequence[Encoding]) -> list[Logits]:
+            assert inside.acquire(blocking=False), "another run has not ended"
+            os.sched_yield()
+            inside.release()
+            return []
+
+    session = PaddedSession(cast(OnnxSession, Session()), None)
+
+    def run_often() -> None:
+        session.run([])
+        ran.wait()
+        for _ in range(2000):
+            session.run([])
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(run_often) for _ in range(2)]:
+            done.result()
 
 
 def test_a_run_names_its_graph_and_a_session_its_stream() -> None:
