@@ -10,7 +10,8 @@ from benchmarks.report.machine import machine_line
 from benchmarks.report.statistics import median_ratio, spread
 
 Check = tuple[str, str, bool]
-SLACK_BYTES = 256 * 2**20
+# What allocators may keep: less than half of BERT-base in fp16, so that a model left behind shows.
+SLACK_BYTES = 96 * 2**20
 
 
 def render_gpu_results(results: dict[str, Any]) -> str:

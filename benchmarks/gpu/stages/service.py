@@ -17,6 +17,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.gpu.contenders import CAPTURED, EAGER, open_contender
 from benchmarks.gpu.device import library_path, memory_taken
 from benchmarks.gpu.plan import GpuPlan
+from benchmarks.gpu.report import SLACK_BYTES
 from benchmarks.gpu.results import Results
 from benchmarks.gpu.subjects.bundles import open_made
 from benchmarks.gpu.subjects.streams import Setting, make_batches
@@ -158,7 +159,9 @@ def _reload(plan: GpuPlan, session: BenchmarkSession, server: Server) -> dict[st
             peak.ended.set()
         watching.result()
     deadline = time.monotonic() + SETTLE_SECONDS
-    while (after := memory_taken(plan.device)) > before and time.monotonic() < deadline:
+    while (after := memory_taken(plan.device)) > before + SLACK_BYTES:
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.2)
     say(f"  reload: {seen.requests} requests, {seen.failed} failed, {seen.refused} refused")
     return {"seconds": taken, "in_time": in_time, "requests": seen.requests + seen.failed,
